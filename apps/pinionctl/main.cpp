@@ -1,0 +1,130 @@
+// pinionctl: one look at a running daemon. Maps its status page read-only; the daemon does not
+// notice. Never joins DPDK's EAL.
+#include <fcntl.h>
+#include <rio/ring.h>
+#include <rio/status.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+namespace {
+
+constexpr int kTries = 1000;
+constexpr double kSilent_s = 2;  // the page is written several times a second
+
+const char* advice(int error) {
+  if (error == EACCES)
+    return "Only root and the group of the control socket (host.control_socket) may look.";
+  return "Is piniond running? Name its control socket with --socket or PINION_SOCKET.";
+}
+
+// A consistent copy of the page; null, and a sentence on stderr.
+std::unique_ptr<rio_status_page> read_page(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat st {};
+  if (fd < 0 || fstat(fd, &st) != 0) {
+    std::fprintf(stderr, "pinionctl: %s: %s. %s\n", path.c_str(), std::strerror(errno),
+                 advice(errno));
+    if (fd >= 0) close(fd);
+    return nullptr;
+  }
+  void* at = MAP_FAILED;
+  if (static_cast<size_t>(st.st_size) >= sizeof(rio_status_page))
+    at = mmap(nullptr, sizeof(rio_status_page), PROT_READ, MAP_SHARED, fd, 0);
+  close(fd);
+  if (at == MAP_FAILED) {
+    std::fprintf(stderr, "pinionctl: %s is not a status page\n", path.c_str());
+    return nullptr;
+  }
+  const auto* page = static_cast<const rio_status_page*>(at);
+  auto copy = std::make_unique<rio_status_page>();
+  bool good = false;
+  for (int i = 0; i < kTries && !good; ++i) {
+    const uint32_t before = rio_word_load(&page->seqlock);
+    std::memcpy(copy.get(), page, sizeof *copy);
+    good = (before & 1u) == 0 && rio_word_load(&page->seqlock) == before;
+    const timespec moment{0, 1'000'000};
+    if (!good) nanosleep(&moment, nullptr);
+  }
+  munmap(at, sizeof(rio_status_page));
+  if (!good || copy->magic != RIO_STATUS_MAGIC || copy->version != RIO_STATUS_VERSION ||
+      copy->entries > RIO_STATUS_ENTRIES_MAX) {
+    std::fprintf(stderr, "pinionctl: %s: not a status page of this version\n", path.c_str());
+    return nullptr;
+  }
+  return copy;
+}
+
+double age_s(const rio_status_page& page) {
+  timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  const double now = static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+  return now - static_cast<double>(page.updated_realtime_ns) / 1e9;
+}
+
+void print_entry(const rio_status_entry& e) {
+  const int name = static_cast<int>(strnlen(e.name, sizeof e.name));
+  const int text = static_cast<int>(strnlen(e.text, sizeof e.text));
+  if (e.section == RIO_STATUS_INFO) std::printf("%-26.*s %.*s\n", name, e.name, text, e.text);
+  else if (text == 0) std::printf("%-26.*s %14" PRIu64 "\n", name, e.name, e.value);
+  else std::printf("%-26.*s %14" PRIu64 "  %.*s\n", name, e.name, e.value, text, e.text);
+}
+
+// The title, if there is one, stands above the first entry.
+void print(const rio_status_page& page, uint32_t section, bool zeros, const char* title = nullptr) {
+  for (uint32_t i = 0; i < page.entries; ++i) {
+    if (page.entry[i].section != section || (!zeros && page.entry[i].value == 0)) continue;
+    if (title != nullptr) std::printf("\n%s\n", title);
+    title = nullptr;
+    print_entry(page.entry[i]);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Looks at a running Pinion daemon, which does not notice.\n"
+      "Exit status: 0; 1: there is nothing to look at; 2: the daemon is gone or silent."};
+  std::string socket = "/run/pinion/control.sock";
+  bool all = false;
+  app.add_option("--socket", socket, "The daemon's control socket; its status page lies beside it")
+      ->envname("PINION_SOCKET")
+      ->capture_default_str();
+  app.add_flag("--all", all, "Also what is 0");
+  auto* status = app.add_subcommand("status", "Everything that is not 0, at one look");
+  auto* counters = app.add_subcommand("counters", "What was counted since the start");
+  app.add_subcommand("drops", "Frames dropped, by reason, and what that means");
+  app.require_subcommand(1);
+  app.fallthrough();
+  CLI11_PARSE(app, argc, argv);
+
+  const auto page = read_page(socket + ".status");
+  if (page == nullptr) return 1;
+  const bool alive = kill(static_cast<pid_t>(page->pid), 0) == 0 || errno == EPERM;
+  const double age = age_s(*page);
+  const char* state = !alive            ? "GONE, and did not end by itself: look at its log"
+                      : age > kSilent_s ? "SILENT: stopped, or starved of its CPU"
+                                        : "running";
+  if (status->parsed()) {
+    std::printf("%-26s process %u, %s, seen %.1f s ago\n", "piniond", page->pid, state, age);
+    print(*page, RIO_STATUS_INFO, true);
+    print(*page, RIO_STATUS_GAUGE, true, "in use now");
+    print(*page, RIO_STATUS_COUNTER, all, "counted since the start");
+    print(*page, RIO_STATUS_DROP, all, "frames dropped");
+  } else {
+    if (!alive || age > kSilent_s) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
+    print(*page, counters->parsed() ? RIO_STATUS_COUNTER : RIO_STATUS_DROP,
+          all || counters->parsed());
+  }
+  return alive && age <= kSilent_s ? 0 : 2;
+}

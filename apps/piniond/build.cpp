@@ -1,0 +1,161 @@
+// From configuration to construction; see build.h.
+#include "piniond/build.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
+
+namespace pinion::daemon {
+
+namespace {
+
+void random_bytes(void* out, size_t n) {
+  if (getrandom(out, n, 0) != static_cast<ssize_t>(n)) std::abort();
+}
+
+// Different in each run, so that a handle of an earlier one is known to be dead.
+uint32_t run_epoch() {
+  timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return static_cast<uint32_t>(t.tv_sec) ^ static_cast<uint32_t>(getpid()) << 16;
+}
+
+// What each session may have of the core's pools of accepted requests and waiting data.
+constexpr uint32_t kRequestsEach = 16384, kChunksEach = 2048;
+
+// The pools hold all that the policies promise: no session can use up another one's share.
+struct Promised {
+  uint64_t sessions = 0, sockets = 0, queues = 0;
+};
+Promised promised(const config::Config& config) {
+  Promised all;
+  for (const config::Session& s : config.sessions) {
+    all.sessions += s.sessions_max;
+    all.sockets += uint64_t{s.sessions_max} * s.sockets_max;
+    all.queues += uint64_t{s.sessions_max} * s.request_queues_max;
+  }
+  return all;
+}
+
+void size_pools(const Promised& all, ServerConfig& server) {
+  if (all.sessions == 0) return;
+  server.sockets_max = static_cast<uint32_t>(all.sockets);
+  server.request_queues_max = static_cast<uint32_t>(all.queues);
+  server.requests_max = static_cast<uint32_t>(all.sessions * kRequestsEach);
+  server.backlog_chunks = static_cast<uint32_t>(all.sessions * kChunksEach);
+}
+
+SessionPolicy policy_of(const config::Session& s) {
+  SessionPolicy p;
+  p.who = s.who == config::Who::group ? SessionPolicy::Who::group : SessionPolicy::Who::user;
+  p.id = s.id.value_or(0);
+  p.sessions_max = s.sessions_max;
+  p.memory_bytes_max = uint64_t{s.memory_mb} << 20;
+  p.quota.requests_per_pass = s.requests_per_pass;
+  p.quota.sockets_max = s.sockets_max;
+  p.quota.queues_max = s.request_queues_max;
+  p.quota.requests_max = kRequestsEach;
+  p.quota.waiting_bytes_max = uint64_t{kChunksEach} * sizeof(Chunk);
+  p.quota.bind_anything = false;
+  for (const config::BindGrant& g : s.bind)
+    p.quota.grant[p.quota.grants++] = {!g.address.has_value(), g.address.value_or(Ipv4{}),
+                                       g.ports.first, g.ports.last};
+  return p;
+}
+
+}  // namespace
+
+std::string unsupported(const config::Config& config) {
+  if (config.cores.size() != 1)
+    return "this version serves one core: give `cores` one entry and every NIC that core";
+  for (const config::Session& s : config.sessions)
+    if (s.bind.size() > SessionQuota::kGrantsMax)
+      return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +
+             " entries in `bind`";
+  const Promised all = promised(config);
+  if (all.sessions > ServerConfig{}.sessions_max)
+    return "this version serves " + std::to_string(ServerConfig{}.sessions_max) +
+           " sessions in all: make `sessions_max` of the policies smaller";
+  if (all.sockets > NetConfig{}.udp_sockets_max || all.queues > 4 * NetConfig{}.udp_sockets_max)
+    return "the policies promise more sockets (sessions_max x sockets_max) or request queues than "
+           "a core can have";
+  return "";
+}
+
+EalConfig eal_config(const config::Config& config) {
+  EalConfig eal;
+  eal.hugepages_mb = static_cast<int>(config.host.hugepages_mb);
+  return eal;
+}
+
+PortConfig port_config(const config::Config& config, const config::Nic& nic) {
+  PortConfig port;
+  port.device = nic.device.vdev;
+  port.rx_descriptors = nic.rx_descriptors;
+  port.tx_descriptors = nic.tx_descriptors;
+  port.mtu_bytes = nic.mtu_bytes;
+  port.transmit_frames = static_cast<uint16_t>(NetConfig{}.tx_queue_max);
+  port.rx_interrupt = !config.cores[0].idle.busy;
+  return port;
+}
+
+KernelConfig kernel_config(const config::Config& config, const std::vector<Port*>& ports) {
+  KernelConfig k;
+  for (size_t i = 0; i < config.nics.size(); ++i) {
+    const config::Nic& nic = config.nics[i];
+    InterfaceConfig iface;
+    iface.name = nic.name;
+    iface.port = ports[i];
+    iface.vlan_id = nic.vlan_id;
+    iface.mtu_bytes = nic.mtu_bytes;
+    for (const config::Ipv4Prefix& a : nic.addresses)
+      iface.addresses.push_back({a.address, a.length});
+    k.net.interfaces.push_back(iface);
+  }
+  for (const config::Route& r : config.routes)
+    k.net.routes.push_back({r.prefix.network(), r.prefix.length, r.via,
+                            static_cast<uint32_t>(r.nic_index)});
+  for (const config::Neighbour& n : config.neighbours)
+    k.net.neighbours.push_back({n.address, n.mac, static_cast<uint32_t>(n.nic_index)});
+  k.net.rx_burst = config.limits.rx_burst;
+  random_bytes(k.net.secret, sizeof k.net.secret);
+  size_pools(promised(config), k.server);
+  k.server.epoch = run_epoch();
+  k.server.udp_backlog_max = config.udp.receive_backlog_max;
+  k.server.work_units_max = config.limits.work_units_max;
+  k.server.hot_queues_max = config.limits.hot_queues_max;
+  k.server.copy_bytes = config.limits.copy_bytes;
+  k.server.defer_max = config.limits.defer_max_us * kMicro;
+  k.server.core_silent_ms = config.limits.core_silent_ms;
+  return k;
+}
+
+CoreThreadConfig core_config(const config::Config& config, const Clock& clock) {
+  const config::Core& core = config.cores[0];
+  CoreThreadConfig c;
+  c.name = core.name;
+  c.cpu = static_cast<int>(core.cpu);
+  if (!core.idle.busy) {
+    c.sleep_after = core.idle.sleep_after_us * kMicro;
+    c.nap = core.idle.nap_us * kMicro;
+  }
+  c.beat_at_least = config.limits.core_silent_ms * kMilli / 4;
+  c.clock = clock;
+  return c;
+}
+
+AttachServerConfig attach_config(const config::Config& config, AddressArena* arena) {
+  AttachServerConfig a;
+  a.path = config.host.control_socket.path;
+  a.mode = config.host.control_socket.mode;
+  if (config.host.control_socket.gid) a.group = *config.host.control_socket.gid;
+  for (const config::Session& s : config.sessions) a.policies.push_back(policy_of(s));
+  a.sessions.region.hugepages = config.host.hugepages_mb != 0;
+  a.sessions.region.lock = config.host.lock_memory;
+  a.sessions.region.arena = arena;
+  return a;
+}
+
+}  // namespace pinion::daemon

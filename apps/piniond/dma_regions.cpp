@@ -1,0 +1,46 @@
+// See dma_regions.h.
+#include "piniond/dma_regions.h"
+
+#include <cstring>
+
+namespace pinion::daemon {
+
+// As much as all sessions may have, each region in whole units: it never runs out before they do.
+bool DmaRegions::reserve(const config::Config& config, std::string& error) {
+  size_t bytes = 0;
+  for (const config::Session& s : config.sessions) {
+    const size_t units = SessionQuota{}.regions_max + 1;  // and the session's header
+    bytes += s.sessions_max * ((size_t{s.memory_mb} << 20) + units * DmaArena::kUnitBytes);
+  }
+  arena_ = DmaArena::reserve(bytes, error);
+  return arena_ != nullptr;
+}
+
+bool DmaRegions::serve(const std::vector<std::unique_ptr<EthdevPort>>& ports, std::string& error) {
+  bool real = false;
+  for (const auto& port : ports) {
+    const bool attaches = port->capabilities().tx_attach;
+    ports_.push_back(attaches ? port.get() : nullptr);
+    real = real || (attaches && port->needs_dma_map());
+  }
+  if (!real) return true;
+  const int status = arena_->register_once();
+  if (status != 0) error = std::string("registering memory with DPDK: ") + std::strerror(-status);
+  return status == 0;
+}
+
+void DmaRegions::give(void* at, size_t) { arena_->give_back(static_cast<std::byte*>(at)); }
+
+uint64_t DmaRegions::map(void* at, size_t) {
+  uint64_t reach = 0;
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    const EthdevPort* port = ports_[i];
+    if (port == nullptr) continue;
+    const bool reached =
+        !port->needs_dma_map() || arena_->map(static_cast<std::byte*>(at), *port) == 0;
+    if (reached) reach |= uint64_t{1} << i;
+  }
+  return reach;
+}
+
+}  // namespace pinion::daemon

@@ -1,0 +1,140 @@
+// piniond: configuration -> DPDK ports -> kernel -> core thread and control thread. The composition
+// root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "host/descriptors.h"
+#include "piniond/build.h"
+#include "piniond/dma_regions.h"
+#include "piniond/status_page.h"
+#include "pmd-glue/tsc_clock.h"
+
+namespace pinion::daemon {
+namespace {
+
+constexpr time_t kHousekeepingNs = 200'000'000;
+
+int fail(const std::string& why) {
+  std::fprintf(stderr, "piniond: %s\n", why.c_str());
+  return 1;
+}
+
+int check(const std::string& file, config::Config& out) {
+  std::vector<config::ConfigError> errors;
+  if (config::load_file(file, out, errors, config::system_lookups()) != 0) {
+    std::fputs(config::format_errors(errors).c_str(), stderr);
+    return 1;
+  }
+  const std::string why = unsupported(out);
+  return why.empty() ? 0 : fail(file + ": " + why);
+}
+
+// Waits for SIGTERM or SIGINT; in between, what nobody else has time for.
+void housekeeping(const sigset_t& signals, std::vector<std::unique_ptr<EthdevPort>>& ports,
+                  TscClock& clock, const std::function<void()>& update) {
+  const timespec turn{0, kHousekeepingNs};
+  for (uint32_t n = 0;; ++n) {
+    update();
+    if (sigtimedwait(&signals, nullptr, &turn) > 0) return;
+    for (auto& port : ports) port->refresh_link();
+    if (n % 5 == 0) clock.recalibrate();
+  }
+}
+
+Clock clock_of(TscClock& tsc) {
+  Clock c;
+  c.self = &tsc;
+  c.now = [](void* self) { return static_cast<TscClock*>(self)->now(); };
+  c.words = [](void* self, rio_abi_clock* out) { static_cast<TscClock*>(self)->fill(*out); };
+  return c;
+}
+
+bool open_ports(const config::Config& config, std::vector<std::unique_ptr<EthdevPort>>& ports,
+                std::string& why) {
+  for (const config::Nic& nic : config.nics) {
+    ports.push_back(EthdevPort::open(port_config(config, nic), why));
+    if (ports.back() == nullptr) {
+      why.insert(0, "nic " + nic.name + ": ");
+      return false;
+    }
+    ports.back()->refresh_link();
+    std::printf("piniond: nic %s: %s\n", nic.name.c_str(), ports.back()->describe().c_str());
+  }
+  return true;
+}
+
+int run(const config::Config& config) {
+  // Blocked before any thread exists, so that only housekeeping takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+
+  std::string why;
+  const auto tsc = TscClock::create(TscClock::Require::invariant_tsc, why);
+  if (tsc == nullptr) return fail(why);
+  DmaRegions regions;
+  if (!regions.reserve(config, why)) return fail(why);
+  const auto eal = Eal::start(eal_config(config), why);
+  if (eal == nullptr) return fail(why);
+  std::vector<std::unique_ptr<EthdevPort>> ports;
+  if (!open_ports(config, ports, why)) return fail(why);
+  if (!regions.serve(ports, why)) return fail(why);
+  std::vector<Port*> raw;
+  raw.reserve(ports.size());
+  for (auto& p : ports) raw.push_back(p.get());
+
+  CoreLink link;
+  if (link.open(why) != 0) return fail(why);
+  CoreThread core(core_config(config, clock_of(*tsc)), link);
+  KernelConfig kernel_cfg = kernel_config(config, raw);
+  kernel_cfg.hooks = core.hooks();
+  const auto kernel = std::make_unique<Kernel>(kernel_cfg);
+  const AttachServerConfig attach_cfg = attach_config(config, &regions);
+  if (raise_descriptor_limit(descriptors_needed(attach_cfg), why) != 0) return fail(why);
+  AttachServer attach(attach_cfg, {&link});
+  if (attach.open(why) != 0) return fail(why);
+  StatusPage status;
+  const config::ControlSocket& control = config.host.control_socket;
+  if (!status.open(control.path + ".status", control.mode, why)) return fail(why);
+  status.info("instance", config.instance);
+  status.info("core", config.cores[0].name + " on CPU " + std::to_string(config.cores[0].cpu));
+  for (size_t i = 0; i < ports.size(); ++i)
+    status.info("nic " + config.nics[i].name, ports[i]->describe());
+  if (config.host.lock_memory && mlockall(MCL_CURRENT) != 0)
+    return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
+  if (core.start(*kernel, why) != 0) return fail(why);
+  attach.start();
+  std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
+              control.path.c_str());
+  std::fflush(stdout);
+  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status()); });
+  attach.stop();
+  core.stop();
+  std::printf("piniond: ended\n");
+  return 0;
+}
+
+}  // namespace
+}  // namespace pinion::daemon
+
+int main(int argc, char** argv) {
+  CLI::App app{"The Pinion daemon: owns the NICs and serves applications' request queues."};
+  std::string file = "/etc/pinion/piniond.yaml";
+  bool check_only = false;
+  app.add_flag("--check", check_only, "Only check the configuration; exit status 0 if it is good");
+  app.add_option("file", file, "Configuration, YAML")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  pinion::config::Config config;
+  if (const int status = pinion::daemon::check(file, config); status != 0) return status;
+  if (check_only) {
+    std::printf("%s: good\n", file.c_str());
+    return 0;
+  }
+  return pinion::daemon::run(config);
+}

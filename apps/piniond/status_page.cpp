@@ -1,0 +1,146 @@
+// See status_page.h.
+#include "piniond/status_page.h"
+
+#include <fcntl.h>
+#include <rio/ring.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+namespace pinion::daemon {
+
+namespace {
+
+void copy_text(char* out, size_t size, std::string_view text) {
+  const size_t n = std::min(text.size(), size - 1);
+  std::memcpy(out, text.data(), n);
+  std::memset(out + n, 0, size - n);
+}
+
+// A word that the core writes while we look: whole, and any recent value will do.
+uint64_t glance(const uint64_t& word) { return rio_word64_load(&word); }
+
+uint64_t realtime_ns() {
+  timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+struct Line {
+  std::string_view name, text;
+  const uint64_t& value;
+};
+
+}  // namespace
+
+bool StatusPage::open(const std::string& path, uint32_t mode, std::string& error) {
+  unlink(path.c_str());
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  void* at = MAP_FAILED;
+  if (fd >= 0 && ftruncate(fd, sizeof(rio_status_page)) == 0 && fchmod(fd, mode & 0444) == 0)
+    at = mmap(nullptr, sizeof(rio_status_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) {
+    error = path + ": cannot make the status page: " + std::strerror(errno);
+    if (fd >= 0) ::close(fd);
+    return false;
+  }
+  ::close(fd);
+  path_ = path;
+  page_ = static_cast<rio_status_page*>(at);
+  page_->version = RIO_STATUS_VERSION;
+  page_->pid = static_cast<uint32_t>(getpid());
+  page_->entry_bytes = sizeof(rio_status_entry);
+  page_->updated_realtime_ns = realtime_ns();
+  rio_word_store(&page_->magic, RIO_STATUS_MAGIC);
+  return true;
+}
+
+StatusPage::~StatusPage() {
+  if (page_ == nullptr) return;
+  munmap(page_, sizeof *page_);
+  unlink(path_.c_str());
+}
+
+// What does not fit one entry goes on in the next, which has no name.
+void StatusPage::info(std::string_view name, std::string_view text) {
+  next_ = fixed_;
+  while (text.size() >= sizeof rio_status_entry{}.text) {
+    const size_t space = text.rfind(' ', sizeof rio_status_entry{}.text - 1);
+    if (space == std::string_view::npos || space == 0) break;
+    add(RIO_STATUS_INFO, name, text.substr(0, space), 0);
+    name = "", text.remove_prefix(space + 1);
+  }
+  add(RIO_STATUS_INFO, name, text, 0);
+  fixed_ = next_;
+}
+
+void StatusPage::add(uint32_t section, std::string_view name, std::string_view text,
+                     uint64_t value) {
+  if (next_ == RIO_STATUS_ENTRIES_MAX) return;
+  rio_status_entry& e = page_->entry[next_++];
+  e.section = section, e.value = value;
+  copy_text(e.name, sizeof e.name, name);
+  copy_text(e.text, sizeof e.text, text);
+}
+
+void StatusPage::update(const Kernel& kernel, const CoreThread& core,
+                        const AttachServer::Status& attach) {
+  rio_word_store(&page_->seqlock, page_->seqlock + 1);
+  next_ = fixed_;
+  const auto usage = kernel.server().usage();
+  add(RIO_STATUS_GAUGE, "sessions", "attached applications", usage.sessions);
+  add(RIO_STATUS_GAUGE, "sockets", "", usage.sockets);
+  add(RIO_STATUS_GAUGE, "request_queues", "", usage.request_queues);
+  add(RIO_STATUS_GAUGE, "hot_queues", "request queues that the core polls", usage.hot_queues);
+  add(RIO_STATUS_GAUGE, "requests", "accepted and not completed", usage.requests);
+  add(RIO_STATUS_GAUGE, "waiting_chunks", "pieces of received data without a receive",
+      usage.chunks);
+  add(RIO_STATUS_COUNTER, "passes", "of the core", core.passes());
+  add(RIO_STATUS_COUNTER, "sleeps", "of the core", core.sleeps());
+  add(RIO_STATUS_COUNTER, "slow_signals", "of the core, over 100 us: see signals_handed_over",
+      core.signaller().slow());
+  add(RIO_STATUS_COUNTER, "signals_handed_over", "to the control thread, of users with slow ones",
+      core.signaller().handed_over());
+  add(RIO_STATUS_COUNTER, "attached", "sessions since the start", attach.attached.load());
+  add(RIO_STATUS_COUNTER, "refused", "attempts to attach", attach.refused.load());
+  add(RIO_STATUS_COUNTER, "broken", "sessions ended for breaking the rules",
+      attach.broken.load());
+  add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
+      attach.barriers_failed.load());
+  const Counters& c = kernel.counters();
+  for (const auto& [name, text, value] : {
+           Line{"udp_received", "datagrams that a socket took", c.udp_received},
+           {"udp_sent", "datagrams accepted for transmission", c.udp_sent},
+           {"arp_requests_sent", "", c.arp_requests_sent},
+           {"arp_replies_sent", "", c.arp_replies_sent},
+           {"icmp_echo_replies", "pings answered", c.icmp_echo_replies},
+           {"icmp_errors_received", "about datagrams of ours", c.icmp_errors_received},
+           {"icmp_errors_sent", "", c.icmp_errors_sent},
+           {"icmp_errors_suppressed", "forbidden, or over the limit", c.icmp_errors_suppressed},
+       })
+    add(RIO_STATUS_COUNTER, name, text, glance(value));
+  for (size_t i = 0; i < kernel.net().interface_count(); ++i) {
+    const InterfaceStatus s = kernel.net().interface_status(i);
+    const std::string name = s.name;
+    add(RIO_STATUS_GAUGE, name + ".link", "1: up", s.link_up);
+    add(RIO_STATUS_COUNTER, name + ".rx_frames", "", s.rx_frames);
+    add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
+    add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
+    add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
+  }
+  for (size_t d = 1; d < kDropCount; ++d) {
+    const auto drop = static_cast<Drop>(d);
+    add(RIO_STATUS_DROP, drop_name(drop), drop_text(drop), glance(kernel.counters().drops[d]));
+  }
+  page_->updated_realtime_ns = realtime_ns();
+  ++page_->updates;
+  page_->entries = next_;
+  rio_word_store(&page_->seqlock, page_->seqlock + 1);
+}
+
+}  // namespace pinion::daemon

@@ -1,0 +1,36 @@
+// Writes the status page (rio/status.h) of a running daemon. Called by the housekeeping loop; reads
+// the counters of the core as they are, without stopping it.
+#pragma once
+#include <rio/status.h>
+
+#include <string>
+#include <string_view>
+
+#include "host/attach_server.h"
+#include "host/core_thread.h"
+#include "kernel/kernel.h"
+
+namespace pinion::daemon {
+
+class StatusPage {
+ public:
+  // Makes the file; false, and in error why.
+  bool open(const std::string& path, uint32_t mode, std::string& error);
+  ~StatusPage();
+  StatusPage() = default;
+  StatusPage(const StatusPage&) = delete;
+  StatusPage& operator=(const StatusPage&) = delete;
+
+  // A line that does not change while the daemon runs.
+  void info(std::string_view name, std::string_view text);
+  void update(const Kernel& kernel, const CoreThread& core, const AttachServer::Status& attach);
+
+ private:
+  void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);
+
+  std::string path_;
+  rio_status_page* page_ = nullptr;
+  uint32_t fixed_ = 0, next_ = 0;
+};
+
+}  // namespace pinion::daemon

@@ -1,0 +1,155 @@
+// The daemon's configuration as plain structs, and load(): YAML text in; values, or every error
+// with its line and column, out. Called by the daemon and by hosts that embed the stack, at start.
+// Ranges and defaults of all keys are in config/README.md.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/parse.h"
+
+namespace pinion::config {
+
+inline constexpr size_t kFileBytesMax = 1u << 20;
+inline constexpr int kDepthMax = 16;  // mappings and lists inside each other
+inline constexpr uint64_t kVersion = 1;
+
+struct ControlSocket {
+  std::string path = "/run/pinion/control.sock";
+  uint32_t mode = 0660;
+  std::string group;            // empty: the daemon's own
+  std::optional<uint32_t> gid;  // of group, when it was looked up
+};
+
+enum class Doctor : uint8_t { require, warn, off };
+
+struct Host {
+  uint32_t hugepages_mb = 0;  // 0: ordinary pages
+  bool lock_memory = true;
+  ControlSocket control_socket;
+  Doctor doctor = Doctor::require;
+};
+
+struct Idle {
+  bool busy = true;             // never sleeps; the two below do not matter
+  uint32_t sleep_after_us = 0;  // without work
+  uint32_t nap_us = 50;         // one sleep, when a port of this core cannot wake it
+};
+
+struct Core {
+  std::string name;
+  uint32_t cpu = 0;
+  Idle idle;
+};
+
+struct Device {
+  std::string vdev;  // name and arguments, as DPDK writes them
+};
+
+struct Nic {
+  std::string name;
+  Device device;
+  std::string core;
+  size_t core_index = 0;  // in Config::cores
+  std::vector<Ipv4Prefix> addresses;
+  uint16_t vlan_id = 0;  // 0: untagged
+  uint16_t mtu_bytes = 1500;
+  uint16_t rx_descriptors = 1024;
+  uint16_t tx_descriptors = 512;
+};
+
+struct Route {
+  Ipv4Prefix prefix;
+  Ipv4 via;
+  std::string nic;
+  size_t nic_index = 0;  // in Config::nics
+};
+
+// Pinned: never changed by what the wire says.
+struct Neighbour {
+  Ipv4 address;
+  Mac mac;
+  std::string nic;       // empty in the file: found by the address
+  size_t nic_index = 0;  // in Config::nics
+};
+
+struct Udp {
+  uint32_t receive_backlog_max = 4096;
+};
+
+enum class Who : uint8_t { user, uid, group };
+
+// Who may attach, and how much of a core each may have.
+struct Session {
+  Who who = Who::user;
+  std::string name;            // of the user or group; empty for a uid
+  std::optional<uint32_t> id;  // uid or gid: given, or looked up
+  uint32_t sessions_max = 8;
+  uint32_t sockets_max = 1024;
+  uint32_t memory_mb = 256;
+  uint32_t requests_per_pass = 64;
+  uint32_t request_queues_max = 2048;
+  std::vector<BindGrant> bind;  // empty: ephemeral ports only
+};
+
+struct Limits {
+  uint32_t hot_queues_max = 64;
+  uint32_t defer_max_us = 50;
+  uint32_t rx_burst = 32;
+  uint32_t copy_bytes = 512;
+  uint32_t work_units_max = 4096;
+  uint32_t core_silent_ms = 1000;
+};
+
+enum class LogLevel : uint8_t { error, warn, info, debug, trace };
+enum class LogFormat : uint8_t { text, json };
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+};
+
+struct Config {
+  std::string instance = "pinion";
+  Host host;
+  std::vector<Core> cores;
+  std::vector<Nic> nics;
+  std::vector<Route> routes;
+  std::vector<Neighbour> neighbours;
+  Udp udp;
+  std::vector<Session> sessions;
+  Limits limits;
+  Log log;
+};
+
+struct ConfigError {
+  std::string file;
+  uint32_t line = 1, column = 1;  // both from 1; columns count bytes
+  std::string message;            // what is wrong, and what was expected
+};
+
+// Turns names into ids; nothing when there is no such name. An empty function looks nothing up,
+// and then every name is believed and its id stays empty.
+struct Lookups {
+  std::function<std::optional<uint32_t>(const std::string&)> user, group;
+};
+
+// The password and group files of this machine.
+Lookups system_lookups();
+
+// 0: out holds the configuration and errors is empty. -EINVAL: errors holds everything that is
+// wrong, in the order of the file, and out is untouched. file_name is only for the errors.
+[[nodiscard]] int load(std::string_view text, std::string_view file_name, Config& out,
+                       std::vector<ConfigError>& errors, const Lookups& lookups = {});
+
+// As load(); the errno of the open or read when the file cannot be read (errors says so, too).
+[[nodiscard]] int load_file(const std::string& path, Config& out, std::vector<ConfigError>& errors,
+                            const Lookups& lookups = {});
+
+// One line an error, as compilers write them: "file:line:column: message\n".
+std::string format_errors(const std::vector<ConfigError>& errors);
+
+}  // namespace pinion::config

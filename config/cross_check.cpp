@@ -1,0 +1,298 @@
+// What can only be said with the whole file in hand: names that must exist, values that must not
+// meet, addresses that must be reachable. Lists are short (sections.cpp bounds them), so pairs are
+// compared one by one.
+#include <algorithm>
+#include <string>
+
+#include "config/draft.h"
+#include "config/parse.h"
+
+namespace pinion::config {
+namespace {
+
+std::string at_line(Place place) { return "on line " + std::to_string(place.line); }
+
+// A list whose entries are not all known proves nothing about what is missing from it.
+template <class Places>
+bool names_known(const std::vector<Places>& entries) {
+  const auto known = [](const Places& entry) { return entry.name.known(); };
+  return !entries.empty() && std::all_of(entries.begin(), entries.end(), known);
+}
+
+// The position of the entry called name, or the list's size.
+template <class Entry>
+size_t index_of(const std::vector<Entry>& entries, const std::string& name) {
+  const auto is_called = [&name](const Entry& entry) { return entry.name == name; };
+  const auto found = std::find_if(entries.begin(), entries.end(), is_called);
+  return static_cast<size_t>(found - entries.begin());
+}
+
+// The DPDK name of a virtual device: what stands in front of its arguments.
+std::string_view vdev_name(const Nic& nic) {
+  const std::string_view vdev = nic.device.vdev;
+  return vdev.substr(0, vdev.find(','));
+}
+
+void check_cores(const Draft& draft, Errors& errors) {
+  const std::vector<Core>& cores = draft.config.cores;
+  for (size_t i = 0; i < cores.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      const CorePlaces &here = draft.cores[i], &there = draft.cores[j];
+      if (here.cpu.known() && there.cpu.known() && cores[i].cpu == cores[j].cpu) {
+        errors.add(here.cpu, "cpu " + std::to_string(cores[i].cpu) + " already has a core " +
+                                 at_line(there.cpu) + "; expected one core a CPU");
+      }
+      if (here.name.known() && there.name.known() && cores[i].name == cores[j].name) {
+        errors.add(here.name, "core name " + quoted(cores[i].name) + " is taken " +
+                                  at_line(there.name) + "; expected each name once");
+      }
+    }
+  }
+}
+
+void check_nic_names(const Draft& draft, Errors& errors) {
+  const std::vector<Nic>& nics = draft.config.nics;
+  for (size_t i = 0; i < nics.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      const NicPlaces &here = draft.nics[i], &there = draft.nics[j];
+      if (here.name.known() && there.name.known() && nics[i].name == nics[j].name) {
+        errors.add(here.name, "NIC name " + quoted(nics[i].name) + " is taken " +
+                                  at_line(there.name) + "; expected each name once");
+      }
+      const bool both = here.vdev.known() && there.vdev.known();
+      if (both && vdev_name(nics[i]) == vdev_name(nics[j])) {
+        errors.add(here.vdev, "device " + quoted(vdev_name(nics[i])) + " is taken " +
+                                  at_line(there.vdev) + "; expected each device once");
+      }
+    }
+  }
+}
+
+void check_nic_cores(Draft& draft, Errors& errors) {
+  if (!names_known(draft.cores)) return;
+  const std::vector<Core>& cores = draft.config.cores;
+  for (size_t i = 0; i < draft.nics.size(); ++i) {
+    if (!draft.nics[i].core.known()) continue;
+    Nic& nic = draft.config.nics[i];
+    nic.core_index = index_of(cores, nic.core);
+    if (nic.core_index == cores.size()) {
+      errors.add(draft.nics[i].core,
+                 "there is no core " + quoted(nic.core) + "; expected a name from 'cores'");
+    }
+  }
+}
+
+// Calls visit(address, place) for each address of each NIC, in their order.
+template <class Visit>
+void each_address(const Draft& draft, Visit visit) {
+  for (size_t i = 0; i < draft.config.nics.size(); ++i) {
+    const std::vector<Ipv4Prefix>& addresses = draft.config.nics[i].addresses;
+    for (size_t j = 0; j < addresses.size(); ++j) {
+      visit(addresses[j].address, draft.nics[i].addresses[j]);
+    }
+  }
+}
+
+// Where the file gives us this address first; nowhere if it does not.
+Place place_of_address(const Draft& draft, Ipv4 wanted) {
+  Place found;
+  each_address(draft, [&](Ipv4 address, Place place) {
+    if (!found.known() && address == wanted) found = place;
+  });
+  return found;
+}
+
+void check_addresses(const Draft& draft, Errors& errors) {
+  each_address(draft, [&](Ipv4 address, Place place) {
+    const Place first = place_of_address(draft, address);
+    if (first == place) return;
+    errors.add(place, "address " + to_text(address) + " is taken " + at_line(first) +
+                          "; expected each address once");
+  });
+}
+
+// Whether a station with this address can answer on one of the NIC's networks.
+bool is_connected(const Nic& nic, Ipv4 address) {
+  return std::any_of(nic.addresses.begin(), nic.addresses.end(), [address](Ipv4Prefix prefix) {
+    return prefix.contains(address) && !prefix.is_edge(address);
+  });
+}
+
+// Whether everything is known that decides what the NICs are connected to.
+bool addresses_known(const Draft& draft) {
+  const auto known = [](const NicPlaces& nic) { return nic.all_addresses; };
+  return !draft.nics.empty() && std::all_of(draft.nics.begin(), draft.nics.end(), known);
+}
+
+bool not_ours(const Draft& draft, Ipv4 address, Place place, Errors& errors) {
+  const Place ours = place_of_address(draft, address);
+  if (!ours.known()) return true;
+  errors.add(place, to_text(address) + " is our own address " + at_line(ours) +
+                        "; expected that of another station");
+  return false;
+}
+
+void check_connected(const Draft& draft, size_t nic, Ipv4 address, Place place, Errors& errors) {
+  if (!draft.nics[nic].all_addresses) return;
+  const Nic& entry = draft.config.nics[nic];
+  if (is_connected(entry, address)) return;
+  const Ipv4Prefix& first = entry.addresses[0];
+  errors.add(place, to_text(address) + " is no station of a network of NIC " + quoted(entry.name) +
+                        "; expected an address within " +
+                        to_text(Ipv4Prefix{first.network(), first.length}) +
+                        (entry.addresses.size() > 1 ? " or its others" : ""));
+}
+
+// The NIC called name; its position, or the number of NICs after an error (or a doubt).
+size_t find_nic(const Draft& draft, const std::string& name, Place place, Errors& errors) {
+  const std::vector<Nic>& nics = draft.config.nics;
+  const size_t index = place.known() ? index_of(nics, name) : nics.size();
+  if (place.known() && index == nics.size() && names_known(draft.nics)) {
+    errors.add(place, "there is no NIC " + quoted(name) + "; expected a name from 'nics'");
+  }
+  return index;
+}
+
+void check_route_twins(const Draft& draft, size_t i, Errors& errors) {
+  for (size_t j = 0; j < i; ++j) {
+    if (!draft.routes[i].prefix.known() || !draft.routes[j].prefix.known()) continue;
+    if (draft.config.routes[i].prefix != draft.config.routes[j].prefix) continue;
+    errors.add(draft.routes[i].prefix, "prefix " + to_text(draft.config.routes[i].prefix) +
+                                           " has a route " + at_line(draft.routes[j].prefix) +
+                                           "; expected one route a prefix");
+    return;
+  }
+}
+
+void check_routes(Draft& draft, Errors& errors) {
+  for (size_t i = 0; i < draft.routes.size(); ++i) {
+    Route& route = draft.config.routes[i];
+    const RoutePlaces& places = draft.routes[i];
+    check_route_twins(draft, i, errors);
+    route.nic_index = find_nic(draft, route.nic, places.nic, errors);
+    if (!places.via.known() || !not_ours(draft, route.via, places.via, errors)) continue;
+    if (route.nic_index == draft.nics.size()) continue;
+    check_connected(draft, route.nic_index, route.via, places.via, errors);
+  }
+}
+
+// The only NIC that has this neighbour on one of its networks, or the number of NICs.
+size_t nic_of_neighbour(const Draft& draft, Ipv4 address, Place place, Errors& errors) {
+  const std::vector<Nic>& nics = draft.config.nics;
+  size_t found = nics.size();
+  for (size_t i = 0; i < nics.size(); ++i) {
+    if (!is_connected(nics[i], address)) continue;
+    if (found != nics.size()) {
+      errors.add(place, to_text(address) + " may be behind NIC " + quoted(nics[found].name) +
+                            " or " + quoted(nics[i].name) + "; expected a key 'nic'");
+      return nics.size();
+    }
+    found = i;
+  }
+  if (found == nics.size() && addresses_known(draft)) {
+    errors.add(place, to_text(address) +
+                          " is no station of a network of any NIC; expected one "
+                          "within their 'addresses'");
+  }
+  return found;
+}
+
+void check_neighbour_twins(const Draft& draft, size_t i, Errors& errors) {
+  const std::vector<Neighbour>& all = draft.config.neighbours;
+  for (size_t j = 0; j < i; ++j) {
+    const bool same = all[i].address == all[j].address && all[i].nic_index == all[j].nic_index;
+    if (!same || !draft.neighbours[j].address.known()) continue;
+    errors.add(draft.neighbours[i].address, "neighbour " + to_text(all[i].address) + " is given " +
+                                                at_line(draft.neighbours[j].address) +
+                                                "; expected each neighbour once");
+    return;
+  }
+}
+
+void check_neighbours(Draft& draft, Errors& errors) {
+  for (size_t i = 0; i < draft.neighbours.size(); ++i) {
+    Neighbour& neighbour = draft.config.neighbours[i];
+    const NeighbourPlaces& places = draft.neighbours[i];
+    neighbour.nic_index = find_nic(draft, neighbour.nic, places.nic, errors);
+    const Ipv4 address = neighbour.address;
+    if (!places.address.known() || !not_ours(draft, address, places.address, errors)) continue;
+    const bool named = neighbour.nic_index < draft.nics.size();
+    if (named) {
+      check_connected(draft, neighbour.nic_index, address, places.address, errors);
+    } else if (!places.nic_given) {
+      neighbour.nic_index = nic_of_neighbour(draft, address, places.address, errors);
+    }
+    if (neighbour.nic_index < draft.nics.size()) check_neighbour_twins(draft, i, errors);
+  }
+}
+
+std::optional<uint32_t> look_up(bool is_group, const std::string& name, Place place,
+                                const Lookups& lookups, Errors& errors) {
+  const auto& find = is_group ? lookups.group : lookups.user;
+  if (!find) return std::nullopt;
+  const std::optional<uint32_t> id = find(name);
+  if (!id) {
+    errors.add(place, std::string("there is no ") + (is_group ? "group " : "user ") + quoted(name) +
+                          " on this machine; expected a known name");
+  }
+  return id;
+}
+
+bool same_who(const Session& a, const Session& b) {
+  if ((a.who == Who::group) != (b.who == Who::group)) return false;
+  return (a.id && a.id == b.id) || (a.who == b.who && !a.name.empty() && a.name == b.name);
+}
+
+void check_session_twins(const Draft& draft, size_t i, Errors& errors) {
+  for (size_t j = 0; j < i; ++j) {
+    if (!draft.sessions[j].who.known()) continue;
+    if (!same_who(draft.config.sessions[i], draft.config.sessions[j])) continue;
+    errors.add(draft.sessions[i].who, "the same user or group has a session entry " +
+                                          at_line(draft.sessions[j].who) +
+                                          "; expected one entry each");
+    return;
+  }
+}
+
+void check_grants(const Draft& draft, size_t session, Errors& errors) {
+  if (!addresses_known(draft)) return;
+  const std::vector<BindGrant>& grants = draft.config.sessions[session].bind;
+  for (size_t i = 0; i < grants.size(); ++i) {
+    const std::optional<Ipv4> address = grants[i].address;
+    if (!address || place_of_address(draft, *address).known()) continue;
+    errors.add(draft.sessions[session].bind[i], "'bind' " + to_text(*address) +
+                                                    " is not an address of ours; expected one from "
+                                                    "the NICs' 'addresses', or *");
+  }
+}
+
+void check_sessions(Draft& draft, const Lookups& lookups, Errors& errors) {
+  for (size_t i = 0; i < draft.sessions.size(); ++i) {
+    Session& session = draft.config.sessions[i];
+    const Place who = draft.sessions[i].who;
+    check_grants(draft, i, errors);
+    if (!who.known()) continue;
+    if (session.who != Who::uid) {
+      session.id = look_up(session.who == Who::group, session.name, who, lookups, errors);
+    }
+    check_session_twins(draft, i, errors);
+  }
+}
+
+}  // namespace
+
+void cross_check(Draft& draft, const Lookups& lookups, Errors& errors) {
+  ControlSocket& socket = draft.config.host.control_socket;
+  if (draft.control_group.known()) {
+    socket.gid = look_up(true, socket.group, draft.control_group, lookups, errors);
+  }
+  check_cores(draft, errors);
+  check_nic_names(draft, errors);
+  check_nic_cores(draft, errors);
+  check_addresses(draft, errors);
+  check_routes(draft, errors);
+  check_neighbours(draft, errors);
+  check_sessions(draft, lookups, errors);
+}
+
+}  // namespace pinion::config

@@ -1,0 +1,345 @@
+// The sections of piniond.yaml, each a function that names its keys and their ranges; the defaults
+// are those of config.h, and config/README.md is the same for people.
+#include <array>
+#include <string_view>
+
+#include "config/draft.h"
+#include "config/parse.h"
+#include "config/section.h"
+
+namespace pinion::config {
+namespace {
+
+constexpr size_t kCoresMax = 128, kNicsMax = 32, kAddressesMax = 16, kRoutesMax = 1024,
+                 kNeighboursMax = 1024, kSessionsMax = 256, kGrantsMax = 64;
+constexpr uint32_t kHugepageMb = 2;
+constexpr uint16_t kDescriptorsStep = 32;  // what the NICs of DPDK ask for, at most
+
+constexpr std::string_view kLater = "is not supported yet by this version; expected no such key";
+constexpr std::string_view kPhysicalLater =
+    "names a physical NIC, and those are supported by a later version; expected 'vdev'";
+
+constexpr std::string_view kAddressForm = "an IPv4 address such as 10.20.0.5";
+constexpr std::string_view kInterfaceForm =
+    "an IPv4 address with the length of its network, such as 10.20.0.5/24";
+constexpr std::string_view kPrefixForm = "an IPv4 prefix such as 10.30.0.0/16";
+constexpr std::string_view kMacForm = "a MAC address such as \"02:00:00:00:00:01\"";
+constexpr std::string_view kBindForm =
+    "an IPv4 address or * and a port or range, such as \"10.20.0.5:7000-7999\"";
+
+// The value behind a scalar's text, by one of the parsers of parse.h.
+template <class T>
+bool parse_value(const Node& node, std::string_view key, std::string_view expected,
+                 std::optional<T> (*parse)(std::string_view), T& out, Errors& errors) {
+  const std::string* text = scalar_text(node, key, expected, errors);
+  if (!text) return false;
+  const std::optional<T> value = parse(*text);
+  if (value) {
+    out = *value;
+    return true;
+  }
+  constexpr bool has_ipv6_form = !std::is_same_v<T, Mac>;
+  if (has_ipv6_form && looks_like_ipv6(*text)) {
+    errors.add(node.place, "'" + std::string(key) + "' is " + quoted(*text) +
+                               ": IPv6 is not supported yet by this version; expected " +
+                               std::string(expected));
+  } else {
+    report(node, key, expected, errors);
+  }
+  return false;
+}
+
+// As parse_value(), of a key that must be there; the value's place, or nowhere.
+template <class T>
+Place parse_key(Section& section, std::string_view key, std::string_view expected,
+                std::optional<T> (*parse)(std::string_view), T& out) {
+  const Node* node = section.find(key, Need::required);
+  if (!node || !parse_value(*node, key, expected, parse, out, section.errors())) return {};
+  return node->place;
+}
+
+// Why one host cannot have this address (RFC 1122 section 3.2.1.3; RFC 1112 section 4 for
+// 240/4); empty if it can.
+std::string_view not_a_host(Ipv4 address) {
+  if (address.is_limited_broadcast()) return "the broadcast address";
+  if (address.v >> 24 == 0) return "in 0.0.0.0/8, 'this network'";
+  if (address.is_loopback()) return "a loopback address";
+  if (address.is_multicast()) return "a multicast address";
+  if (address.is_reserved()) return "in the reserved 240.0.0.0/4";
+  return {};
+}
+
+bool check_host(const Node& node, std::string_view key, Ipv4 address, Errors& errors) {
+  const std::string_view fault = not_a_host(address);
+  if (fault.empty()) return true;
+  errors.add(node.place, "'" + std::string(key) + "' " + to_text(address) + " is " +
+                             std::string(fault) + "; expected the address of a host");
+  return false;
+}
+
+Place read_host_address(Section& section, std::string_view key, Ipv4& out) {
+  const Place place = parse_key(section, key, kAddressForm, parse_ipv4, out);
+  if (!place.known()) return {};
+  return check_host(*section.find(key), key, out, section.errors()) ? place : Place{};
+}
+
+Place place_of(const Node* node) { return node ? node->place : Place{}; }
+
+void read_control_socket(const Node& node, Draft& draft, Errors& errors) {
+  ControlSocket& socket = draft.config.host.control_socket;
+  Section section(node, "'control_socket'", errors);
+  section.text("path", kPathRule, socket.path);
+  constexpr std::string_view kModeForm = "a quoted octal mode such as \"0660\"";
+  if (const Node* mode = section.find("mode")) {
+    const bool is_quoted = mode->kind == Node::Kind::scalar && mode->quoted;
+    const std::optional<uint32_t> bits = is_quoted ? parse_mode(mode->text) : std::nullopt;
+    if (bits) socket.mode = *bits;
+    if (!bits) report(*mode, "mode", kModeForm, errors);
+  }
+  draft.control_group = place_of(section.text("group", kUserRule, socket.group));
+  section.finish();
+}
+
+void read_host(const Node& node, Draft& draft, Errors& errors) {
+  constexpr std::array<std::string_view, 3> kDoctors = {"require", "warn", "off"};
+  Host& host = draft.config.host;
+  Section section(node, "'host'", errors);
+  const Node* pages = section.number("hugepages_mb", {0, 1048576}, host.hugepages_mb);
+  if (pages && host.hugepages_mb % kHugepageMb != 0) {
+    report(*pages, "hugepages_mb", "a multiple of 2, the size of a hugepage", errors);
+  }
+  section.boolean("lock_memory", host.lock_memory);
+  if (const Node* socket = section.find("control_socket")) {
+    read_control_socket(*socket, draft, errors);
+  }
+  section.keyword("doctor", kDoctors, host.doctor);
+  section.finish();
+}
+
+void read_idle(const Node& node, Idle& idle, Errors& errors) {
+  if (node.kind == Node::Kind::scalar && node.text == "busy") return;
+  if (node.kind != Node::Kind::mapping) {
+    report(node, "idle", "busy, or {sleep_after_us: N}", errors);
+    return;
+  }
+  idle.busy = false;
+  Section section(node, "'idle'", errors);
+  section.number("sleep_after_us", {1, 1000000}, idle.sleep_after_us, Need::required);
+  section.number("nap_us", {1, 10000}, idle.nap_us);
+  section.finish();
+}
+
+void read_core(const Node& node, Draft& draft, Errors& errors) {
+  Core& core = draft.config.cores.emplace_back();
+  CorePlaces& places = draft.cores.emplace_back();
+  Section section(node, "a core", errors);
+  places.name = place_of(section.text("name", kNameRule, core.name, Need::required));
+  places.cpu = place_of(section.number("cpu", {0, 1023}, core.cpu, Need::required));
+  if (const Node* idle = section.find("idle")) read_idle(*idle, core.idle, errors);
+  section.finish();
+}
+
+Place read_device(const Node& node, Device& device, Errors& errors) {
+  Section section(node, "'device'", errors);
+  const bool physical = section.has("pci") || section.has("binding");
+  const Need need = physical ? Need::optional : Need::required;
+  section.unsupported("pci", kPhysicalLater);
+  section.unsupported("binding", kPhysicalLater);
+  const Node* vdev = section.text("vdev", kVdevRule, device.vdev, need);
+  section.finish();
+  return place_of(vdev);
+}
+
+void read_interface(const Node& node, Nic& nic, NicPlaces& places, Errors& errors) {
+  Ipv4Prefix prefix;
+  if (!parse_value(node, "addresses", kInterfaceForm, parse_prefix, prefix, errors)) return;
+  if (!check_host(node, "addresses", prefix.address, errors)) return;
+  const bool is_network = prefix.address == prefix.network();
+  if (prefix.length == 0 || prefix.is_edge(prefix.address)) {
+    errors.add(node.place, "'addresses' " + to_text(prefix) + " is " +
+                               (prefix.length == 0 ? "a network of length 0"
+                                : is_network       ? "the address of the network itself"
+                                                   : "the broadcast address of its network") +
+                               "; expected the address of a host in it");
+    return;
+  }
+  nic.addresses.push_back(prefix);
+  places.addresses.push_back(node.place);
+}
+
+void read_descriptors(Section& section, std::string_view key, uint16_t& out) {
+  const Node* node = section.number(key, {64, 8192}, out);
+  if (node && out % kDescriptorsStep != 0) {
+    report(*node, key, "a multiple of " + std::to_string(kDescriptorsStep), section.errors());
+  }
+}
+
+void read_nic(const Node& node, Draft& draft, Errors& errors) {
+  Nic& nic = draft.config.nics.emplace_back();
+  NicPlaces& places = draft.nics.emplace_back();
+  Section section(node, "a NIC", errors);
+  places.name = place_of(section.text("name", kNameRule, nic.name, Need::required));
+  if (const Node* device = section.find("device", Need::required)) {
+    places.vdev = read_device(*device, nic.device, errors);
+  }
+  places.core = place_of(section.text("core", kNameRule, nic.core, Need::required));
+  if (const Node* list = section.list("addresses", kAddressesMax, Need::required)) {
+    for (const Node& item : list->items) read_interface(item, nic, places, errors);
+    places.all_addresses = nic.addresses.size() == list->items.size();
+  }
+  section.number("vlan_id", {1, 4094}, nic.vlan_id);
+  // 576: every host must be able to receive that much (RFC 1122 section 3.3.2).
+  section.number("mtu_bytes", {576, 9000}, nic.mtu_bytes);
+  read_descriptors(section, "rx_descriptors", nic.rx_descriptors);
+  read_descriptors(section, "tx_descriptors", nic.tx_descriptors);
+  section.unsupported("timestamps", kLater);
+  section.finish();
+}
+
+void read_route(const Node& node, Draft& draft, Errors& errors) {
+  Route& route = draft.config.routes.emplace_back();
+  RoutePlaces& places = draft.routes.emplace_back();
+  Section section(node, "a route", errors);
+  places.prefix = parse_key(section, "prefix", kPrefixForm, parse_prefix, route.prefix);
+  const Ipv4Prefix& prefix = route.prefix;
+  if (places.prefix.known() && prefix.address != prefix.network()) {
+    errors.add(places.prefix, "'prefix' " + to_text(prefix) +
+                                  " has bits behind its length; expected " +
+                                  to_text(Ipv4Prefix{prefix.network(), prefix.length}));
+  }
+  places.via = read_host_address(section, "via", route.via);
+  places.nic = place_of(section.text("nic", kNameRule, route.nic, Need::required));
+  section.finish();
+}
+
+void read_neighbour(const Node& node, Draft& draft, Errors& errors) {
+  Neighbour& neighbour = draft.config.neighbours.emplace_back();
+  NeighbourPlaces& places = draft.neighbours.emplace_back();
+  Section section(node, "a neighbour", errors);
+  places.address = read_host_address(section, "address", neighbour.address);
+  const Place mac = parse_key(section, "mac", kMacForm, parse_mac, neighbour.mac);
+  if (mac.known() && (neighbour.mac.is_group() || neighbour.mac.is_zero())) {
+    errors.add(mac, "'mac' " + to_text(neighbour.mac) + " is " +
+                        (neighbour.mac.is_zero() ? "all zeros" : "a multicast address") +
+                        "; expected the address of one station");
+  }
+  places.nic_given = section.find("nic") != nullptr;
+  places.nic = place_of(section.text("nic", kNameRule, neighbour.nic));
+  section.finish();
+}
+
+void read_udp(const Node& node, Draft& draft, Errors& errors) {
+  Section section(node, "'udp'", errors);
+  section.number("receive_backlog_max", {1, 65536}, draft.config.udp.receive_backlog_max);
+  section.finish();
+}
+
+Place read_who(Section& section, Session& session) {
+  const Node* user = section.find("user");
+  const Node* uid = section.find("uid");
+  const Node* group = section.find("group");
+  if ((user != nullptr) + (uid != nullptr) + (group != nullptr) != 1) {
+    section.errors().add(section.place(),
+                         "a session names whom it is for; expected one of: user, uid, group");
+    return {};
+  }
+  if (user) {
+    session.who = Who::user;
+    return place_of(section.text("user", kUserRule, session.name));
+  }
+  if (group) {
+    session.who = Who::group;
+    return place_of(section.text("group", kUserRule, session.name));
+  }
+  session.who = Who::uid;
+  uint32_t id = 0;
+  const Node* good = section.number("uid", {0, UINT32_MAX - 1}, id);  // (uid_t)-1 is no user
+  if (good) session.id = id;
+  return place_of(good);
+}
+
+void read_session(const Node& node, Draft& draft, Errors& errors) {
+  Session& session = draft.config.sessions.emplace_back();
+  SessionPlaces& places = draft.sessions.emplace_back();
+  Section section(node, "a session", errors);
+  if (node.kind == Node::Kind::mapping) places.who = read_who(section, session);
+  section.number("sessions_max", {1, 1024}, session.sessions_max);
+  section.number("sockets_max", {1, 65536}, session.sockets_max);
+  section.number("memory_mb", {1, 1048576}, session.memory_mb);
+  section.number("requests_per_pass", {1, 4096}, session.requests_per_pass);
+  section.number("request_queues_max", {1, 65536}, session.request_queues_max);
+  if (const Node* list = section.list("bind", kGrantsMax)) {
+    for (const Node& item : list->items) {
+      BindGrant grant;
+      if (!parse_value(item, "bind", kBindForm, parse_bind_grant, grant, errors)) continue;
+      session.bind.push_back(grant);
+      places.bind.push_back(item.place);
+    }
+  }
+  section.finish();
+}
+
+void read_limits(const Node& node, Draft& draft, Errors& errors) {
+  Limits& limits = draft.config.limits;
+  Section section(node, "'limits'", errors);
+  section.number("hot_queues_max", {1, 4096}, limits.hot_queues_max);
+  section.number("defer_max_us", {0, 10000}, limits.defer_max_us);
+  section.number("rx_burst", {1, 256}, limits.rx_burst);
+  section.number("copy_bytes", {64, 65536}, limits.copy_bytes);
+  section.number("work_units_max", {64, 1048576}, limits.work_units_max);
+  section.number("core_silent_ms", {10, 60000}, limits.core_silent_ms);
+  section.finish();
+}
+
+void read_log(const Node& node, Draft& draft, Errors& errors) {
+  constexpr std::array<std::string_view, 5> kLevels = {"error", "warn", "info", "debug", "trace"};
+  constexpr std::array<std::string_view, 2> kFormats = {"text", "json"};
+  Section section(node, "'log'", errors);
+  section.keyword("level", kLevels, draft.config.log.level);
+  section.keyword("format", kFormats, draft.config.log.format);
+  section.finish();
+}
+
+using ReadNode = void (*)(const Node& node, Draft& draft, Errors& errors);
+
+void read_mapping(Section& root, std::string_view key, ReadNode read, Draft& draft) {
+  if (const Node* node = root.find(key)) read(*node, draft, root.errors());
+}
+
+void read_list(Section& root, std::string_view key, size_t items_max, Need need, ReadNode read,
+               Draft& draft) {
+  const Node* list = root.list(key, items_max, need);
+  if (!list) return;
+  for (const Node& item : list->items) read(item, draft, root.errors());
+}
+
+void read_version(Section& root) {
+  const Node* node = root.find("version", Need::required);
+  if (!node) return;
+  const bool plain = node->kind == Node::Kind::scalar && !node->quoted;
+  if (plain && parse_decimal(node->text) == kVersion) return;
+  report(*node, "version", std::to_string(kVersion), root.errors());
+}
+
+}  // namespace
+
+void read_sections(const Node& root_node, Draft& draft, Errors& errors) {
+  Section root(root_node, "the file", errors);
+  read_version(root);
+  root.text("instance", kNameRule, draft.config.instance);
+  read_mapping(root, "host", read_host, draft);
+  read_list(root, "cores", kCoresMax, Need::required, read_core, draft);
+  read_list(root, "nics", kNicsMax, Need::required, read_nic, draft);
+  read_list(root, "routes", kRoutesMax, Need::optional, read_route, draft);
+  read_list(root, "neighbours", kNeighboursMax, Need::optional, read_neighbour, draft);
+  read_mapping(root, "udp", read_udp, draft);
+  read_list(root, "sessions", kSessionsMax, Need::optional, read_session, draft);
+  read_mapping(root, "limits", read_limits, draft);
+  read_mapping(root, "log", read_log, draft);
+  for (const std::string_view later : {"tcp", "igmp", "ipv4", "capture", "metrics"}) {
+    root.unsupported(later, kLater);
+  }
+  root.finish();
+}
+
+}  // namespace pinion::config

@@ -1,0 +1,289 @@
+// How an EthdevPort begins: the device is probed, asked what it can do, configured, given a pool
+// and started. What a driver does not support is tolerated where the stack can do without it, and
+// shows in describe().
+#include <net/if.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+
+#include "pmd-glue/dpdk_log.h"
+#include "pmd-glue/device_args.h"
+#include "pmd-glue/eal.h"
+#include "pmd-glue/ethdev_limits.h"
+#include "pmd-glue/ethdev_port.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint64_t kRxL4Offloads = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+constexpr uint64_t kRxOffloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | kRxL4Offloads;
+constexpr uint64_t kTxOffloads = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+                                 RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+// What it takes to send bytes from where they lie: a segment of their own, and their checksum.
+constexpr uint64_t kAttachOffloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+constexpr uint32_t kLinkOverhead = RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;  // Port: "mtu_bytes + 18"
+constexpr uint32_t kBufferBytesMin = RTE_MBUF_DEFAULT_DATAROOM;
+// A cache line of its own, which also keeps the packet's first byte at the start of one.
+constexpr uint16_t kPrivateBytes = RTE_CACHE_LINE_SIZE;
+static_assert(sizeof(Frame) <= kPrivateBytes && kPrivateBytes % RTE_MBUF_PRIV_ALIGN == 0);
+static_assert(alignof(Frame) <= RTE_MBUF_PRIV_ALIGN);
+static_assert((sizeof(rte_mbuf) + kPrivateBytes) % RTE_CACHE_LINE_SIZE == 0);
+
+bool fail(std::string& error, uint16_t port_id, const std::string& what, int status) {
+  error = "port " + std::to_string(port_id) + ": " + what + " (" + rte_strerror(-status) + ")";
+  return false;
+}
+
+// virtio and vhost with these switched on hand over packets whose checksum nobody has filled in,
+// marked NONE; switched off, the other side has to fill it in.
+uint64_t rx_offloads(const rte_eth_dev_info& info) {
+  const std::string_view driver = info.driver_name;
+  const bool may_say_none = driver.starts_with("net_virtio") || driver.starts_with("net_vhost");
+  return info.rx_offload_capa & (may_say_none ? kRxOffloads & ~kRxL4Offloads : kRxOffloads);
+}
+
+uint8_t offered(uint64_t offloads) {
+  unsigned bits = kTxNone;
+  if (offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) bits |= kTxIpv4Csum;
+  if (offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) bits |= kTxUdpCsum;
+  if (offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) bits |= kTxTcpCsum;
+  return static_cast<uint8_t>(bits);
+}
+
+// Drivers that have copied or passed on a frame when tx_burst returns. Others release late; what
+// rte_eth_tx_done_cleanup promises in addition is supported by hardly any of them.
+bool releases_promptly(std::string_view driver) {
+  constexpr std::array<std::string_view, 4> kCopying = {"net_af_packet", "net_tap", "net_memif",
+                                                        "net_null"};
+  return std::find(kCopying.begin(), kCopying.end(), driver) != kCopying.end();
+}
+
+// The MTU of the kernel interface under a port, 0 when there is none.
+uint32_t kernel_mtu(unsigned if_index) {
+  ifreq request{};
+  if (if_index == 0 || if_indextoname(if_index, request.ifr_name) == nullptr) return 0;
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  const bool ok = ioctl(fd, SIOCGIFMTU, &request) == 0;
+  close(fd);
+  return ok ? static_cast<uint32_t>(request.ifr_mtu) : 0;
+}
+
+// A second segment for every frame that may be with the driver, where frames may have one.
+uint32_t frames_needed(const PortConfig& config, uint32_t rx_descriptors, uint32_t tx_descriptors,
+                       bool attaches) {
+  const uint32_t bursts = 2 * static_cast<uint32_t>(kBurstFrames);  // one in, one out
+  const uint32_t cached = kPoolThreads * kPoolCacheFrames * 3 / 2;  // full, before it gives back
+  return rx_descriptors + tx_descriptors * (attaches ? 2 : 1) + bursts + config.transmit_frames +
+         cached;
+}
+
+std::string mac_text(const Mac& mac) {
+  char text[18];
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac.b[0], mac.b[1], mac.b[2],
+                mac.b[3], mac.b[4], mac.b[5]);
+  return text;
+}
+
+// A locally administered address for a device that has none: other for each process and port.
+Mac made_up_mac(uint16_t port_id) {
+  const auto pid = static_cast<uint32_t>(getpid());
+  const auto byte = [](uint32_t v) { return static_cast<uint8_t>(v); };
+  return {{0x02, byte(pid >> 16), byte(pid >> 8), byte(pid), byte(port_id >> 8u), byte(port_id)}};
+}
+
+}  // namespace
+
+std::unique_ptr<EthdevPort> EthdevPort::open(const PortConfig& config, std::string& error) {
+  if (!Eal::running()) {
+    error = "port '" + config.device + "': EAL is not running";
+    return nullptr;
+  }
+  PortConfig complete = config;
+  complete.device = complete_device(config.device, config.mtu_bytes);
+  const std::string name = device_name(config.device);
+  uint16_t port_id = 0;
+  LogCapture log;
+  const bool present = rte_eth_dev_get_port_by_name(name.c_str(), &port_id) == 0;
+  if (!present) {
+    const int status = rte_dev_probe(complete.device.c_str());
+    if (status != 0 || rte_eth_dev_get_port_by_name(name.c_str(), &port_id) != 0) {
+      error = "port '" + complete.device + "': no such device, or its driver refuses it (" +
+              rte_strerror(-status) + ")" + log.quote();
+      return nullptr;
+    }
+  }
+  auto port = open_id(port_id, !present, complete, error);
+  if (!port) error += log.quote();
+  return port;
+}
+
+std::unique_ptr<EthdevPort> EthdevPort::open_id(uint16_t port_id, bool probed,
+                                                const PortConfig& config, std::string& error) {
+  std::unique_ptr<EthdevPort> port(new EthdevPort(port_id, probed));
+  if (!port->configure(config, error)) return nullptr;
+  if (!port->make_pool(config, error)) return nullptr;
+  if (!port->make_queues(error)) return nullptr;
+  if (const int status = rte_eth_dev_start(port_id); status != 0) {
+    fail(error, port_id, "does not start", status);
+    return nullptr;
+  }
+  port->started_ = true;
+  port->released_.reserve(size_t{port->tx_descriptors_} + kBurstFrames);
+  port->set_address();
+  port->set_filters();
+  if (config.rx_interrupt) {
+    const int status = rte_eth_dev_rx_intr_enable(port_id, 0);
+    port->rx_interrupt_ = status == 0;
+    if (status == 0) rte_eth_dev_rx_intr_disable(port_id, 0);
+    else port->note_unsupported("rx interrupt", status);
+  }
+  port->refresh_link();
+  return port;
+}
+
+bool EthdevPort::configure(const PortConfig& config, std::string& error) {
+  rte_eth_dev_info info{};
+  if (const int status = rte_eth_dev_info_get(port_id_, &info); status != 0) {
+    return fail(error, port_id_, "says nothing of itself", status);
+  }
+  device_ = info.device;
+  driver_ = info.driver_name;
+  tx_release_prompt_ = releases_promptly(driver_) &&
+                       device_argument(config.device, "zero-copy") != "yes";  // of net_memif
+
+  rte_eth_conf conf{};
+  conf.rxmode.offloads = rx_offloads(info);
+  conf.txmode.offloads = info.tx_offload_capa & kTxOffloads;  // never MBUF_FAST_FREE: frames of
+  conf.intr_conf.rxq = config.rx_interrupt;                   // other pools pass through a port
+  capabilities_.tx_attach = tx_release_prompt_ &&
+                            (info.tx_offload_capa & kAttachOffloads) == kAttachOffloads &&
+                            rte_eal_iova_mode() == RTE_IOVA_VA;
+  if (capabilities_.tx_attach) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  const uint16_t mtu = std::clamp(config.mtu_bytes, info.min_mtu, info.max_mtu);
+  conf.rxmode.mtu = mtu;
+  if (const int status = rte_eth_dev_configure(port_id_, 1, 1, &conf); status != 0) {
+    return fail(error, port_id_, "refuses one queue pair", status);
+  }
+  capabilities_.tx_offload = offered(conf.txmode.offloads);
+  capabilities_.rx_csum = conf.rxmode.offloads != 0;
+  capabilities_.tx_headroom_bytes = RTE_PKTMBUF_HEADROOM;
+  tx_prepares_ = capabilities_.tx_offload != kTxNone;
+  set_mtu(mtu);
+  const uint32_t kernel = kernel_mtu(info.if_index);
+  if (kernel != 0) capabilities_.mtu_bytes = std::min<uint32_t>(capabilities_.mtu_bytes, kernel);
+
+  // Not every driver has limits, and one without makes the call fail: its numbers then stand.
+  rx_descriptors_ = config.rx_descriptors;
+  tx_descriptors_ = config.tx_descriptors;
+  const int status = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors_, &tx_descriptors_);
+  if (status != 0) note_unsupported("descriptor limits", status);
+  return true;
+}
+
+// Only a size that is not the usual one is worth a call: with AF_PACKET and tap it changes the
+// kernel's interface.
+void EthdevPort::set_mtu(uint16_t wanted) {
+  capabilities_.mtu_bytes = wanted;
+  if (wanted == RTE_ETHER_MTU) return;
+  const int status = rte_eth_dev_set_mtu(port_id_, wanted);
+  if (status != 0) note_unsupported("setting the MTU", status);
+}
+
+bool EthdevPort::make_pool(const PortConfig& config, std::string& error) {
+  const uint32_t needed =
+      frames_needed(config, rx_descriptors_, tx_descriptors_, capabilities_.tx_attach);
+  const uint32_t frames = config.pool_frames == 0 ? needed : uint32_t(config.pool_frames);
+  if (config.pool_frames < 0 || frames < needed) {
+    error = "port " + std::to_string(port_id_) + ": a pool of " +
+            std::to_string(config.pool_frames) + " frames is too small: " +
+            std::to_string(rx_descriptors_) + " + " + std::to_string(tx_descriptors_) +
+            " descriptors, " + std::to_string(config.transmit_frames) +
+            " frames waiting to be transmitted, bursts and caches need " + std::to_string(needed);
+    return false;
+  }
+  const uint32_t packet = std::max({kBufferBytesMin, required_buffer_bytes(config.device),
+                                    capabilities_.mtu_bytes + kLinkOverhead});
+  const uint32_t room = RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(packet, RTE_CACHE_LINE_SIZE);
+  if (room > UINT16_MAX) return fail(error, port_id_, "packets too long for a buffer", -EINVAL);
+  static std::atomic<unsigned> pools{0};  // a port number comes back, a pool may be left behind
+  const std::string name = "pinion_pool" + std::to_string(pools.fetch_add(1));
+  const int numa = rte_eth_dev_socket_id(port_id_);
+  pool_.reset(rte_pktmbuf_pool_create(name.c_str(), frames, kPoolCacheFrames, kPrivateBytes,
+                                      uint16_t(room), numa < 0 ? SOCKET_ID_ANY : numa));
+  if (pool_) return true;
+  const uint64_t bytes = uint64_t{frames} * (sizeof(rte_mbuf) + kPrivateBytes + room);
+  const std::string what = "no memory for a pool of " + std::to_string(frames) + " frames, " +
+                           std::to_string(bytes >> 20) + " MB: raise hugepages_mb";
+  return fail(error, port_id_, what, -rte_errno);
+}
+
+bool EthdevPort::make_queues(std::string& error) {
+  const int numa = rte_eth_dev_socket_id(port_id_);
+  const unsigned socket = numa < 0 ? static_cast<unsigned>(SOCKET_ID_ANY) : unsigned(numa);
+  int status = rte_eth_rx_queue_setup(port_id_, 0, rx_descriptors_, socket, nullptr, pool_.get());
+  if (status != 0) return fail(error, port_id_, "no receive queue", status);
+  status = rte_eth_tx_queue_setup(port_id_, 0, tx_descriptors_, socket, nullptr);
+  if (status != 0) return fail(error, port_id_, "no transmit queue", status);
+  return true;
+}
+
+void EthdevPort::set_address() {
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(port_id_, &address);
+  std::copy_n(address.addr_bytes, sizeof capabilities_.mac.b, capabilities_.mac.b);
+  if (!capabilities_.mac.is_zero()) return;
+  capabilities_.mac = made_up_mac(port_id_);
+  std::copy_n(capabilities_.mac.b, sizeof address.addr_bytes, address.addr_bytes);
+  const int status = rte_eth_dev_default_mac_addr_set(port_id_, &address);
+  if (status != 0) note_unsupported("setting the MAC", status);
+}
+
+// The stack filters by itself: groups come and go without the device being told, so the device
+// has to let all of them through.
+void EthdevPort::set_filters() {
+  int status = rte_eth_promiscuous_disable(port_id_);
+  if (status != 0) note_unsupported("leaving promiscuous mode", status);
+  status = rte_eth_allmulticast_enable(port_id_);
+  if (status != 0) note_unsupported("all multicast", status);
+}
+
+void EthdevPort::note_unsupported(const char* what, int status) {
+  unsupported_.push_back(std::string(what) + " (" + rte_strerror(-status) + ")");
+}
+
+std::string EthdevPort::describe() const {
+  const auto who = [this](TxOffload bit) {
+    return capabilities_.tx_offload & bit ? " device" : " software";
+  };
+  char name[RTE_ETH_NAME_MAX_LEN] = "?";
+  rte_eth_dev_get_name_by_port(port_id_, name);
+  std::string text = std::string(name) + ": driver " + driver_ + ", MAC " +
+                     mac_text(capabilities_.mac) + ", MTU " +
+                     std::to_string(capabilities_.mtu_bytes) + ", descriptors rx " +
+                     std::to_string(rx_descriptors_) + " tx " + std::to_string(tx_descriptors_) +
+                     ", pool " + std::to_string(pool_frames()) + " frames, checksums: rx" +
+                     (capabilities_.rx_csum ? " device" : " software") + ", tx IPv4" +
+                     who(kTxIpv4Csum) + ", UDP" + who(kTxUdpCsum) + ", TCP" + who(kTxTcpCsum) +
+                     ", payload " + (capabilities_.tx_attach ? "attached" : "copied") +
+                     ", rx interrupt " + (rx_interrupt_ ? "yes" : "no") + ", tx release " +
+                     (tx_release_prompt_ ? "prompt" : "late (gets copies)") + ", link " +
+                     (link_up() ? "up" : "down");
+  for (size_t i = 0; i < unsupported_.size(); ++i) {
+    text += (i == 0 ? ", without: " : "; ") + unsupported_[i];
+  }
+  return text;
+}
+
+}  // namespace pinion

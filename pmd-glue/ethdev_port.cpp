@@ -1,0 +1,276 @@
+// The bursts of EthdevPort, between mbufs and the Frames in their private areas, and its end.
+// ethdev_open.cpp has its beginning.
+#include "pmd-glue/ethdev_port.h"
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <new>
+#include <string_view>
+
+#include "base/check.h"
+#include "pmd-glue/ethdev_limits.h"
+#include "pmd-glue/ring_pair.h"
+
+namespace pinion {
+namespace {
+
+rte_mbuf* mbuf_of(const Frame* frame) { return static_cast<rte_mbuf*>(frame->driver); }
+
+void count(std::atomic<uint64_t>& counter) {  // one writer
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// Begins the life of the mbuf's Frame; what a former owner left there is gone.
+Frame* begin_frame(rte_mbuf* m) {
+  Frame* frame = new (rte_mbuf_to_priv(m)) Frame;
+  frame->data = rte_pktmbuf_mtod(m, std::byte*);
+  frame->length = rte_pktmbuf_data_len(m);
+  frame->headroom = rte_pktmbuf_headroom(m);
+  frame->tailroom = rte_pktmbuf_tailroom(m);
+  frame->driver = m;
+  return frame;
+}
+
+// Only GOOD and BAD are believed. NONE is DPDK's word for "the field is meaningless, the data was
+// verified", which a Frame cannot say: ethdev_open.cpp therefore does not switch on what makes
+// virtio and vhost report it, and whoever says it all the same gets the checksum computed.
+RxCsum believed(uint64_t flags, uint64_t mask, uint64_t good, uint64_t bad) {
+  if ((flags & mask) == good) return RxCsum::good;
+  if ((flags & mask) == bad) return RxCsum::bad;
+  return RxCsum::unknown;
+}
+
+void read_flags(const rte_mbuf* m, Frame* frame) {
+  if (m->ol_flags == 0) return;
+  frame->rx_ipv4_csum = believed(m->ol_flags, RTE_MBUF_F_RX_IP_CKSUM_MASK,
+                                 RTE_MBUF_F_RX_IP_CKSUM_GOOD, RTE_MBUF_F_RX_IP_CKSUM_BAD);
+  frame->rx_l4_csum = believed(m->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_MASK,
+                               RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
+  frame->vlan_stripped = (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
+  if (frame->vlan_stripped) frame->vlan_tci = m->vlan_tci;
+}
+
+// The IP version is the high half of the byte behind Ethernet.
+bool is_ipv4(const Frame* frame) {
+  constexpr uint8_t kVersionShift = 4, kIpv4 = 4;
+  return frame->length > frame->l2_length &&
+         std::to_integer<uint8_t>(frame->data[frame->l2_length]) >> kVersionShift == kIpv4;
+}
+
+// What hangs on a frame of two segments: the second one's private area tells whose send it is.
+struct Attached {
+  rte_mbuf_ext_shared_info shared;
+  std::vector<uint64_t>* released;
+  uint64_t token;
+};
+static_assert(sizeof(Attached) <= sizeof(Frame), "it lies where a first segment has its Frame");
+
+uint64_t tx_flags(const Frame* frame) {
+  uint64_t flags = is_ipv4(frame) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+  if (frame->tx_offload & kTxIpv4Csum) flags |= RTE_MBUF_F_TX_IP_CKSUM;
+  if (frame->tx_offload & kTxUdpCsum) flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+  if (frame->tx_offload & kTxTcpCsum) flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+  return flags;
+}
+
+// The Frame is what the stack changed; the driver looks at the mbuf.
+void write_back(const Frame* frame, rte_mbuf* m) {
+  STACK_DCHECK(frame->data >= static_cast<std::byte*>(m->buf_addr));
+  m->data_off = static_cast<uint16_t>(frame->data - static_cast<std::byte*>(m->buf_addr));
+  STACK_DCHECK(m->data_off + frame->length <= m->buf_len);
+  m->data_len = static_cast<uint16_t>(frame->length);
+  m->pkt_len = frame->total_length();
+  m->tx_offload = 0;
+  m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;  // where the buffer is, not how to send
+  if (frame->tx_offload == kTxNone) return;
+  m->l2_len = frame->l2_length;
+  m->l3_len = frame->l3_length;
+  m->ol_flags |= tx_flags(frame);
+}
+
+// A frame that was not taken is the caller's again, and whole in its own buffer.
+void detach(rte_mbuf* m) {
+  if (m->next == nullptr) return;
+  static_cast<Attached*>(rte_mbuf_to_priv(m->next))->token = 0;  // nobody is told
+  rte_pktmbuf_free(m->next);
+  m->next = nullptr;
+  m->nb_segs = 1;
+}
+
+}  // namespace
+
+// Makes the mbuf a Frame, or frees and counts it.
+bool EthdevPort::adopt(rte_mbuf* m, Frame*& out) {
+  if (m->priv_size < sizeof(Frame)) [[unlikely]] {
+    count(rx_foreign_);
+    rte_pktmbuf_free(m);
+    return false;
+  }
+  if (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0) [[unlikely]] {
+    count(rx_segments_);
+    rte_pktmbuf_free(m);
+    return false;
+  }
+  out = begin_frame(m);
+  read_flags(m, out);
+  return true;
+}
+
+size_t EthdevPort::rx_burst(std::span<Frame*> out) {
+  size_t taken = 0;
+  while (taken < out.size()) {
+    rte_mbuf* mbufs[kBurstFrames];
+    const size_t wanted = std::min(out.size() - taken, kBurstFrames);
+    const size_t got = rte_eth_rx_burst(port_id_, 0, mbufs, static_cast<uint16_t>(wanted));
+    for (size_t i = 0; i < got; ++i) taken += adopt(mbufs[i], out[taken]);
+    if (got < wanted) break;
+  }
+  return taken;
+}
+
+// Makes the attached bytes a second segment that refers to where they lie. Its reference is the
+// only one, so its end is theirs. False: the pool is dry.
+bool EthdevPort::attach(Frame* frame, rte_mbuf* m) {
+  rte_mbuf* second = rte_pktmbuf_alloc(pool_.get());
+  if (second == nullptr) return false;
+  auto* attached = new (rte_mbuf_to_priv(second)) Attached{{}, &released_, frame->token};
+  attached->shared.free_cb = on_release;
+  attached->shared.fcb_opaque = attached;
+  rte_mbuf_ext_refcnt_set(&attached->shared, 1);
+  auto* bytes = const_cast<std::byte*>(frame->attached);  // DPDK has no word for "only read"
+  const auto length = static_cast<uint16_t>(frame->attached_length);
+  rte_pktmbuf_attach_extbuf(second, bytes, reinterpret_cast<rte_iova_t>(bytes), length,
+                            &attached->shared);
+  second->data_off = 0;
+  second->data_len = length;
+  m->next = second;
+  m->nb_segs = 2;
+  return true;
+}
+
+void EthdevPort::on_release(void*, void* attached) {
+  const auto* a = static_cast<const Attached*>(attached);
+  if (a->token != 0) a->released->push_back(a->token);
+}
+
+size_t EthdevPort::released(std::span<uint64_t> out) {
+  const size_t n = std::min(out.size(), released_.size());
+  std::copy_n(released_.end() - static_cast<ptrdiff_t>(n), n, out.begin());
+  released_.resize(released_.size() - n);
+  return n;
+}
+
+size_t EthdevPort::tx_burst(std::span<Frame*> frames) {
+  size_t sent = 0;
+  while (sent < frames.size()) {
+    rte_mbuf* mbufs[kBurstFrames];
+    const size_t burst = std::min(frames.size() - sent, kBurstFrames);
+    size_t wanted = 0;
+    for (; wanted < burst; ++wanted) {
+      Frame* frame = frames[sent + wanted];
+      mbufs[wanted] = mbuf_of(frame);
+      write_back(frame, mbufs[wanted]);
+      if (frame->attached_length != 0 && !attach(frame, mbufs[wanted])) break;
+    }
+    // With checksums to fill in, most drivers first want a pseudo header where the sum will stand.
+    const auto n = static_cast<uint16_t>(wanted);
+    const uint16_t ready = tx_prepares_ ? rte_eth_tx_prepare(port_id_, 0, mbufs, n) : n;
+    const size_t got = rte_eth_tx_burst(port_id_, 0, mbufs, ready);
+    for (size_t i = got; i < wanted; ++i) detach(mbufs[i]);
+    sent += got;
+    if (got < ready) break;
+    if (ready < wanted) {  // the driver will never send this one: it must not block those behind
+      count(tx_refused_);
+      if (const Frame* f = frames[sent]; f->attached_length != 0) released_.push_back(f->token);
+      rte_pktmbuf_free(mbufs[ready]);
+      ++sent;
+    } else if (wanted < burst) {
+      break;
+    }
+  }
+  return sent;
+}
+
+// The pool gives all of a bulk or nothing; near its end smaller bulks still succeed.
+size_t EthdevPort::alloc(std::span<Frame*> out) {
+  if (out.size() == 1) {  // the way of a datagram: a bulk of one costs twice as much
+    rte_mbuf* m = rte_pktmbuf_alloc(pool_.get());
+    if (m == nullptr) return 0;
+    out[0] = begin_frame(m);
+    return 1;
+  }
+  size_t taken = 0;
+  size_t bulk = kBurstFrames;
+  while (taken < out.size() && bulk > 0) {
+    rte_mbuf* mbufs[kBurstFrames];
+    bulk = std::min(out.size() - taken, bulk);
+    if (rte_pktmbuf_alloc_bulk(pool_.get(), mbufs, static_cast<unsigned>(bulk)) != 0) {
+      bulk /= 2;
+      continue;
+    }
+    for (size_t i = 0; i < bulk; ++i) out[taken++] = begin_frame(mbufs[i]);
+  }
+  return taken;
+}
+
+void EthdevPort::free(std::span<Frame*> frames) {
+  if (frames.size() == 1) return rte_pktmbuf_free(mbuf_of(frames[0]));
+  while (!frames.empty()) {
+    rte_mbuf* mbufs[kBurstFrames];
+    const size_t bulk = std::min(frames.size(), kBurstFrames);
+    for (size_t i = 0; i < bulk; ++i) {
+      STACK_DCHECK(rte_mbuf_to_priv(mbuf_of(frames[i])) == frames[i]);
+      mbufs[i] = mbuf_of(frames[i]);
+    }
+    rte_pktmbuf_free_bulk(mbufs, static_cast<unsigned>(bulk));
+    frames = frames.subspan(bulk);
+  }
+}
+
+bool EthdevPort::refresh_link() {
+  rte_eth_link link{};
+  if (rte_eth_link_get_nowait(port_id_, &link) == 0) {
+    link_up_.store(link.link_status == RTE_ETH_LINK_UP, std::memory_order_relaxed);
+  }
+  return link_up();
+}
+
+PortStats EthdevPort::stats() const {
+  PortStats out;
+  rte_eth_stats device{};
+  if (rte_eth_stats_get(port_id_, &device) == 0) {
+    out.rx_frames = device.ipackets, out.rx_bytes = device.ibytes;
+    out.tx_frames = device.opackets, out.tx_bytes = device.obytes;
+    out.rx_missed = device.imissed, out.rx_errors = device.ierrors;
+    out.rx_no_frame = device.rx_nombuf, out.tx_errors = device.oerrors;
+  }
+  out.rx_segments = rx_segments_.load(std::memory_order_relaxed);
+  out.rx_foreign = rx_foreign_.load(std::memory_order_relaxed);
+  out.tx_refused = tx_refused_.load(std::memory_order_relaxed);
+  return out;
+}
+
+bool EthdevPort::needs_dma_map() const {
+  return std::string_view(rte_bus_name(rte_dev_bus(device_))) != "vdev";
+}
+
+size_t EthdevPort::pool_frames() const { return pool_->size; }
+size_t EthdevPort::pool_frames_free() const { return rte_mempool_avail_count(pool_.get()); }
+
+// A pool with frames outside would be pulled away from under their owners: it is left behind.
+void PoolDeleter::operator()(rte_mempool* pool) const {
+  if (rte_mempool_full(pool)) rte_mempool_free(pool);
+}
+
+EthdevPort::~EthdevPort() {
+  if (started_) rte_eth_dev_stop(port_id_);
+  rte_eth_dev_close(port_id_);
+  if (probed_ && device_ != nullptr) rte_dev_remove(device_);
+  if (rings_) rings_->pools.push_back(std::move(pool_));  // the other port may hold frames of it
+}
+
+}  // namespace pinion

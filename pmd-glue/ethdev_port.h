@@ -1,0 +1,120 @@
+// EthdevPort: one receive and one transmit queue of any DPDK ethdev, as a Port. A Frame lives in
+// its mbuf's private area, so a burst converts nothing. Bursts, alloc and free belong to one
+// thread, the core's; link_up may be read by any; refresh_link and stats are for housekeeping.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "port/port.h"
+
+struct rte_device;
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace pinion {
+
+struct PortConfig {
+  std::string device{};            // "net_af_packet0,iface=veth0", or one that EAL has probed
+  uint16_t rx_descriptors = 1024;  // the driver may adjust both
+  uint16_t tx_descriptors = 1024;
+  uint16_t mtu_bytes = 1500;
+  int pool_frames = 0;             // 0: as many as are needed
+  uint16_t transmit_frames = 512;  // the most that the stack lets wait for tx_burst
+  bool rx_interrupt = false;       // ask the driver for receive interrupts
+};
+
+// The device's own counters, and what this file dropped.
+struct PortStats {
+  uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
+  uint64_t rx_missed = 0;    // no descriptor was free: the core was too slow
+  uint64_t rx_errors = 0;
+  uint64_t rx_no_frame = 0;  // the pool was dry
+  uint64_t tx_errors = 0;
+  uint64_t rx_segments = 0;  // of several segments, and too long for one frame
+  uint64_t rx_foreign = 0;   // of a pool without room for a Frame
+  uint64_t tx_refused = 0;   // the driver cannot fill in what the frame asks for
+};
+
+struct RingPair;
+struct PoolDeleter {
+  void operator()(rte_mempool* pool) const;
+};
+using MempoolPtr = std::unique_ptr<rte_mempool, PoolDeleter>;
+
+class EthdevPort final : public Port {
+ public:
+  using Pair = std::pair<std::unique_ptr<EthdevPort>, std::unique_ptr<EthdevPort>>;
+
+  // Null, and in error what was wrong. Needs a started Eal, and must be gone before it ends.
+  static std::unique_ptr<EthdevPort> open(const PortConfig& config, std::string& error);
+  // Two ports of this process, wired to each other by rings of tx_descriptors frames: what one
+  // transmits, the other receives, without a copy. config.device names the pair. A frame goes back
+  // to the pool it came from, whichever port frees it.
+  static Pair open_ring_pair(const PortConfig& config, std::string& error);
+  ~EthdevPort() override;
+  EthdevPort(const EthdevPort&) = delete;
+  EthdevPort& operator=(const EthdevPort&) = delete;
+
+  const PortCapabilities& capabilities() const override { return capabilities_; }
+  size_t rx_burst(std::span<Frame*> out) override;
+  // Taken frames are released when the driver gets round to it: some (virtio-user, e1000) only
+  // in later calls with frames, which is why the pool covers all transmit descriptors. An empty
+  // burst helps with none of them. net_af_packet may block here while the kernel's ring is full.
+  size_t tx_burst(std::span<Frame*> frames) override;
+  size_t alloc(std::span<Frame*> out) override;
+  size_t released(std::span<uint64_t> out) override;
+  void free(std::span<Frame*> frames) override;
+  bool link_up() const override { return link_up_.load(std::memory_order_relaxed); }
+
+  // Asks the driver, which may cost a system call: not for a core thread. Returns link_up().
+  bool refresh_link();
+  PortStats stats() const;
+  // One line: driver, MAC, MTU, what is offloaded, and what the driver would not do.
+  std::string describe() const;
+  // Transmitted frames are released at once. Where they are not, a completion must not wait for
+  // the release: give such a port copies.
+  bool tx_release_prompt() const { return tx_release_prompt_; }
+  // The device reads memory by itself, through an IOMMU: DmaArena::map comes before it can.
+  bool needs_dma_map() const;
+  size_t pool_frames() const;
+  size_t pool_frames_free() const;  // counts; for tests and housekeeping
+  uint16_t port_id() const { return port_id_; }
+  rte_device* device() const { return device_; }
+
+ private:
+  EthdevPort(uint16_t port_id, bool probed) : port_id_(port_id), probed_(probed) {}
+  static std::unique_ptr<EthdevPort> open_id(uint16_t port_id, bool probed,
+                                             const PortConfig& config, std::string& error);
+  bool configure(const PortConfig& config, std::string& error);
+  bool make_pool(const PortConfig& config, std::string& error);
+  bool make_queues(std::string& error);
+  void set_mtu(uint16_t wanted);
+  void set_address();
+  void set_filters();
+  void note_unsupported(const char* what, int status);
+  bool adopt(rte_mbuf* m, Frame*& out);
+  bool attach(Frame* frame, rte_mbuf* m);
+  static void on_release(void* address, void* attached);
+
+  uint16_t port_id_;
+  bool probed_;  // by open(): the destructor takes the device away again
+  bool started_ = false;
+  bool tx_prepares_ = false;  // offloads are on: the driver wants to see frames beforehand
+  bool tx_release_prompt_ = false;
+  bool rx_interrupt_ = false;
+  std::vector<uint64_t> released_;  // tokens, reserved: never more than are with the driver
+  uint16_t rx_descriptors_ = 0, tx_descriptors_ = 0;
+  PortCapabilities capabilities_;
+  std::atomic<bool> link_up_{false};
+  std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
+  rte_device* device_ = nullptr;
+  MempoolPtr pool_;
+  std::shared_ptr<RingPair> rings_;  // of a ring pair: outlives both ports
+  std::string driver_;
+  std::vector<std::string> unsupported_;
+};
+
+}  // namespace pinion

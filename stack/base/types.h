@@ -1,0 +1,75 @@
+// The small words everything is written in: time, bytes, network order, results, checks.
+// Knows nothing of the project.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace pinion {
+
+using Nanos = int64_t;  // of Pinion's monotonic clock; also durations
+inline constexpr Nanos kMicro = 1'000, kMilli = 1'000'000, kSecond = 1'000'000'000;
+inline constexpr Nanos kNever = INT64_MAX;
+
+using Bytes = std::span<const std::byte>;
+using MutableBytes = std::span<std::byte>;
+
+// A copy of what stands there, at any alignment.
+template <class Word>
+Word load(const void* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Integers as they stand on the wire: alignment 1, big-endian. get() compiles to mov + bswap.
+struct be16 {
+  uint8_t b[2];
+  constexpr uint16_t get() const { return static_cast<uint16_t>(b[0] << 8 | b[1]); }
+  static constexpr be16 of(uint16_t v) {
+    return {{static_cast<uint8_t>(v >> 8), static_cast<uint8_t>(v)}};
+  }
+};
+struct be32 {
+  uint8_t b[4];
+  constexpr uint32_t get() const {
+    return uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | b[3];
+  }
+  static constexpr be32 of(uint32_t v) {
+    return {{static_cast<uint8_t>(v >> 24), static_cast<uint8_t>(v >> 16),
+             static_cast<uint8_t>(v >> 8), static_cast<uint8_t>(v)}};
+  }
+};
+static_assert(sizeof(be16) == 2 && alignof(be16) == 1 && sizeof(be32) == 4 && alignof(be32) == 1);
+
+// An IPv4 address in host order: 10.0.0.1 is 0x0a000001.
+struct Ipv4 {
+  uint32_t v = 0;
+  friend constexpr bool operator==(Ipv4, Ipv4) = default;
+  constexpr bool is_any() const { return v == 0; }
+  constexpr bool is_loopback() const { return v >> 24 == 127; }
+  constexpr bool is_multicast() const { return v >> 28 == 0xe; }
+  constexpr bool is_limited_broadcast() const { return v == 0xffffffff; }
+  constexpr bool is_reserved() const { return v >> 28 == 0xf; }  // 240/4, with 255.255.255.255
+};
+constexpr Ipv4 ipv4(unsigned a, unsigned b, unsigned c, unsigned d) {
+  return {a << 24 | b << 16 | c << 8 | d};
+}
+
+struct Mac {
+  uint8_t b[6] = {};
+  // Every frame received compares three: in two words each, and without a call.
+  friend bool operator==(const Mac& x, const Mac& y) { return x.word() == y.word(); }
+  constexpr bool is_group() const { return b[0] & 1; }
+  bool is_zero() const { return word() == 0; }
+
+ private:
+  [[gnu::always_inline]] uint64_t word() const {
+    return uint64_t{load<uint16_t>(b + 4)} << 32 | load<uint32_t>(b);
+  }
+};
+static_assert(sizeof(Mac) == 6 && alignof(Mac) == 1);
+inline constexpr Mac kBroadcastMac{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+}  // namespace pinion

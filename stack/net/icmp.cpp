@@ -1,0 +1,124 @@
+// ICMP (RFC 792, RFC 1122 3.2.2): answers to echo, errors for sockets, and errors of our own.
+#include "wire/icmp.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "net/net.h"
+#include "wire/checksum.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint8_t kIcmpTtl = 64;
+constexpr size_t kQuotedDataBytes = 8;  // RFC 792: what an error quotes behind the IP header
+
+// RFC 1122 3.2.2.1: what an error says to the socket whose datagram it quotes.
+int error_of(uint8_t type, uint8_t code) {
+  if (type == kIcmpTimeExceeded) return -EHOSTUNREACH;
+  if (type == kIcmpParameterProblem) return -EPROTO;
+  switch (code) {
+    case kUnreachableNet: return -ENETUNREACH;
+    case kUnreachableProtocol: return -ENOPROTOOPT;
+    case kUnreachablePort: return -ECONNREFUSED;
+    case kUnreachableFragmentationNeeded: return -EMSGSIZE;
+  }
+  return -EHOSTUNREACH;
+}
+
+// Why a packet of ours did not leave, as a reason to drop.
+Drop drop_of(int status) {
+  switch (status) {
+    case -EAGAIN: return Drop::tx_port_full;
+    case -ENOBUFS: return Drop::tx_neighbour_full;
+    case -EHOSTUNREACH: return Drop::tx_neighbour_failed;
+    case -ENETDOWN: return Drop::tx_link_down;
+  }
+  return Drop::tx_no_route;
+}
+
+}  // namespace
+
+Drop Net::icmp_input(const Ipv4Input& in, Nanos now) {
+  IcmpMessage message;
+  if (const Drop why = icmp_parse(in.packet.payload, message); why != Drop::none) return why;
+  if (in.group) return Drop::icmp_broadcast;
+  switch (message.type) {
+    case kIcmpEcho: return icmp_echo(in, message, now);
+    case kIcmpUnreachable:
+    case kIcmpTimeExceeded:
+    case kIcmpParameterProblem: return icmp_error_input(message, now);
+  }
+  return Drop::icmp_type;
+}
+
+// RFC 1122 3.2.2.6: the data comes back whole, from the address that was asked.
+Drop Net::icmp_echo(const Ipv4Input& in, const IcmpMessage& message, Nanos now) {
+  if (!icmp_echoes_.take(now)) return Drop::icmp_rate;
+  Path path;
+  int status = find_path(in.packet.header.destination, in.packet.header.source, path);
+  if (status == 0) status = admit(path, true, now);
+  if (status != 0) return drop_of(status);
+  const size_t length = sizeof(IcmpHdr) + message.body.size();
+  if (sizeof(Ipv4Hdr) + length > path.interface->mtu_bytes) return Drop::icmp_too_long;
+  Frame* frame = frame_alloc(*path.interface);
+  if (!frame) return Drop::tx_no_frame;
+  std::byte* out = frame->append(static_cast<uint32_t>(length));
+  const uint64_t sum = copy_and_sum(out + sizeof(IcmpHdr), message.body, 0);
+  icmp_emit_summed({kIcmpEchoReply, 0, message.rest, {}}, {out, length}, sum);
+  status = ipv4_output(path, frame, own_header(path, in.packet.header.source, length), now);
+  if (status != 0) return drop_of(status);
+  ++counters_.icmp_echo_replies;
+  return Drop::none;
+}
+
+// RFC 1122 4.1.3.3: to the socket that sent what is quoted; without one it is forged or late.
+Drop Net::icmp_error_input(const IcmpMessage& message, Nanos now) {
+  IcmpQuote quote;
+  if (const Drop why = icmp_quote_parse(message.body, quote); why != Drop::none) return why;
+  if (quote.protocol != kProtocolUdp || !is_local(quote.source)) return Drop::icmp_quote;
+  Socket* sk =
+      udp_.lookup({quote.source, quote.source_port}, {quote.destination, quote.destination_port});
+  if (!sk) return Drop::icmp_quote;
+  ++counters_.icmp_errors_received;
+  socket_error(*sk, error_of(message.type, message.code), now);
+  return Drop::none;
+}
+
+// Destination unreachable, where RFC 1122 3.2.2 allows it: never about an ICMP error (those do not
+// come here), a fragment (nor those), or what went to many. It is best effort: that the packet was
+// bad is counted already, so nothing here counts a drop. It quotes no more than RFC 792 asks for,
+// and a source beyond a gateway, which nobody has verified, gets no more than it sent; one on the
+// link has to answer ARP before it gets anything.
+void Net::icmp_error_output(const Ipv4Input& in, uint8_t code, Nanos now) {
+  const Ipv4 to = in.packet.header.source;
+  const size_t header_length = sizeof(Ipv4Hdr) + in.packet.options.size();
+  const Bytes quote = in.raw.first(std::min(in.raw.size(), header_length + kQuotedDataBytes));
+  const size_t length = sizeof(IcmpHdr) + quote.size();
+  Path path;
+  const bool allowed = !in.group && find_path(in.packet.header.destination, to, path) == 0 &&
+                       (path.next_hop == to || sizeof(Ipv4Hdr) + length <= in.raw.size()) &&
+                       admit(path, true, now) == 0 && icmp_errors_.take(now);
+  Frame* frame = allowed ? frame_alloc(*path.interface) : nullptr;
+  if (!frame) {
+    ++counters_.icmp_errors_suppressed;
+    return;
+  }
+  std::byte* out = frame->append(static_cast<uint32_t>(length));
+  const uint64_t sum = copy_and_sum(out + sizeof(IcmpHdr), quote, 0);
+  icmp_emit_summed({kIcmpUnreachable, code, 0, {}}, {out, length}, sum);
+  if (ipv4_output(path, frame, own_header(path, to, length), now) == 0)
+    ++counters_.icmp_errors_sent;
+  else ++counters_.icmp_errors_suppressed;
+}
+
+Ipv4Header Net::own_header(const Path& path, Ipv4 destination, size_t payload_bytes) {
+  return {.total_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + payload_bytes),
+          .dont_fragment = true,
+          .ttl = kIcmpTtl,
+          .protocol = kProtocolIcmp,
+          .source = path.source,
+          .destination = destination};
+}
+
+}  // namespace pinion

@@ -1,0 +1,69 @@
+// IPv4 input (RFC 1122 3.2.1): what is for us, by whom, and to which protocol it goes.
+#include <algorithm>
+
+#include "net/net.h"
+
+namespace pinion {
+
+Drop Net::ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool link_group,
+                     Nanos now) {
+  Ipv4Input in;
+  const bool known_good = frame.rx_ipv4_csum == RxCsum::good;
+  if (const Drop why = ipv4_parse(bytes, in.packet, known_good); why != Drop::none) return why;
+  in.raw = bytes.first(in.packet.header.total_length);
+  in.frame = &frame;
+  in.interface = &interface;
+  if (const Drop why = ipv4_check_addresses(in, link_group); why != Drop::none) return why;
+  if (in.packet.header.is_fragment() || in.packet.header.reserved_flag)
+    return ipv4_fragment_possible(in.packet) ? Drop::ipv4_fragment : Drop::ipv4_fragment_bad;
+  // The TTL of a packet that is for us is not looked at (RFC 1122 3.2.1.7).
+  switch (in.packet.header.protocol) {
+    case kProtocolIcmp: return icmp_input(in, now);
+    case kProtocolUdp: return udp_input(in, now);
+  }
+  icmp_error_output(in, kUnreachableProtocol, now);
+  return Drop::ipv4_protocol;
+}
+
+// RFC 1122 3.2.1.3 and 3.3.6; the strong model of 3.3.4.2: an address counts on its interface only.
+Drop Net::ipv4_check_addresses(Ipv4Input& in, bool link_group) const {
+  const Ipv4 source = in.packet.header.source, destination = in.packet.header.destination;
+  if (source != in.interface->good_source || source.is_any()) {
+    if (!may_be_source(*in.interface, source)) return Drop::ipv4_source;
+    in.interface->good_source = source;
+  }
+  if (!link_group && owns(*in.interface, destination)) return Drop::none;
+  in.group = destination.is_multicast() || destination.is_limited_broadcast() ||
+             is_subnet_broadcast(*in.interface, destination);
+  return in.group ? Drop::none : Drop::ipv4_destination;
+}
+
+bool Net::may_be_source(const Interface& interface, Ipv4 source) const {
+  return is_host_address(source) && !is_local(source) && !is_subnet_broadcast(interface, source);
+}
+
+bool Net::owns(const Interface& interface, Ipv4 address) const {
+  return std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                     [&](const InterfaceAddress& a) { return a.address == address; });
+}
+
+// The highest address of a prefix, but a point-to-point prefix has none (RFC 3021).
+bool Net::is_subnet_broadcast(const Interface& interface, Ipv4 address) const {
+  return std::any_of(
+      interface.addresses.begin(), interface.addresses.end(), [&](const InterfaceAddress& a) {
+        return a.prefix_length < 31 && address.v == (a.address.v | ~prefix_mask(a.prefix_length));
+      });
+}
+
+bool Net::is_local(Ipv4 address) const {
+  return std::any_of(interfaces_.begin(), interfaces_.end(),
+                     [&](const Interface& i) { return owns(i, address); });
+}
+
+bool Net::is_broadcast(Ipv4 address) const {
+  return address.is_limited_broadcast() ||
+         std::any_of(interfaces_.begin(), interfaces_.end(),
+                     [&](const Interface& i) { return is_subnet_broadcast(i, address); });
+}
+
+}  // namespace pinion

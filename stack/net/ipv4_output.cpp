@@ -1,0 +1,107 @@
+// IPv4 output: the path to a destination, and a packet on its way along it (RFC 1122 3.3.1).
+#include <cerrno>
+
+#include "base/check.h"
+#include "net/net.h"
+#include "wire/eth.h"
+
+namespace pinion {
+
+// 0, -EINVAL or -ENETUNREACH. A source that is given decides the interface (RFC 1122 3.3.4.2).
+int Net::find_path(Ipv4 source, Ipv4 dst, Path& out) {
+  if (dst.is_any()) return -EINVAL;
+  if (dst.is_limited_broadcast()) return broadcast_path(source, out);
+  if (!is_host_address(dst) || is_local(dst)) return -ENETUNREACH;
+  uint32_t only = kAnyInterface;
+  if (!source.is_any()) {
+    const Interface* owner = owner_of(source);
+    if (!owner) return -ENETUNREACH;
+    only = owner->index;
+  }
+  const Route* route = routes_.lookup(dst, only);
+  if (!route) return -ENETUNREACH;
+  out.interface = &interfaces_[route->interface];
+  out.next_hop = route->via.is_any() ? dst : route->via;
+  out.source = source.is_any() ? address_towards(*out.interface, out.next_hop) : source;
+  out.broadcast = route->via.is_any() && is_subnet_broadcast(*out.interface, dst);
+  return out.source.is_any() ? -ENETUNREACH : 0;
+}
+
+// The limited broadcast has no route: the source's interface, else the first one (RFC 1122 3.3.6).
+int Net::broadcast_path(Ipv4 source, Path& out) {
+  out.interface =
+      source.is_any() ? (interfaces_.empty() ? nullptr : &interfaces_.front()) : owner_of(source);
+  if (!out.interface || out.interface->addresses.empty()) return -ENETUNREACH;
+  out.source = source.is_any() ? out.interface->addresses.front().address : source;
+  out.broadcast = true;
+  return 0;
+}
+
+Net::Interface* Net::owner_of(Ipv4 address) {
+  for (Interface& i : interfaces_)
+    if (owns(i, address)) return &i;
+  return nullptr;
+}
+
+// An address of the interface in the destination's own prefix, else its first; 0 if it has none.
+Ipv4 Net::address_towards(const Interface& interface, Ipv4 dst) const {
+  for (const InterfaceAddress& a : interface.addresses)
+    if (((a.address.v ^ dst.v) & prefix_mask(a.prefix_length)) == 0) return a.address;
+  return interface.addresses.empty() ? Ipv4{} : interface.addresses.front().address;
+}
+
+Ipv4 Net::source_for(Ipv4 dst) const {
+  if (dst.is_limited_broadcast())
+    return interfaces_.empty() ? Ipv4{} : address_towards(interfaces_.front(), dst);
+  const Route* route = routes_.lookup(dst);
+  if (!route) return {};
+  return address_towards(interfaces_[route->interface], route->via.is_any() ? dst : route->via);
+}
+
+// Looks whether a packet could be taken, before a frame is spent on it. `own`: an answer of ours.
+int Net::admit(Path& path, bool own, Nanos now) {
+  PortState& p = ports_[path.interface->port];
+  if (!p.link_up) look_at_link(p, now);  // it may have come up since
+  if (!p.link_up) return -ENETDOWN;
+  if (p.queued >= tx_queue_max_) return -EAGAIN;
+  path.ready = true;
+  if (path.broadcast) return 0;
+  path.neighbour = neighbours_.find(path.interface->index, path.next_hop);
+  if (path.neighbour && path.neighbour->usable()) return 0;
+  path.ready = false;
+  if (path.neighbour && path.neighbour->state == NeighbourState::failed) return -EHOSTUNREACH;
+  return neighbours_.may_park(path.neighbour, own) ? 0 : -ENOBUFS;
+}
+
+// Puts the headers in front of the frame and sends it, or parks it until its neighbour is known.
+// Takes the frame, also when it fails: 0 or -ENOBUFS. After admit, with nothing in between.
+int Net::ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now) {
+  STACK_DCHECK(frame->total_length() + sizeof(Ipv4Hdr) == header.total_length);
+  STACK_DCHECK(header.total_length <= path.interface->mtu_bytes);
+  Interface& interface = *path.interface;
+  const bool offload = (interface.tx_offload & kTxIpv4Csum) != 0;
+  if (offload) frame->tx_offload |= kTxIpv4Csum;
+  frame->l3_length = sizeof(Ipv4Hdr);
+  frame->push(sizeof(Ipv4Hdr));
+  ipv4_emit(header, frame->bytes(), !offload);
+  Neighbour* n = path.neighbour;
+  const Mac dst = path.broadcast ? kBroadcastMac : path.ready ? n->mac : Mac{};
+  eth_emit(interface, *frame, dst, kEthTypeIpv4);
+  if (n) n->last_used = now;
+  if (path.ready) {
+    enqueue(interface, frame);
+    return 0;
+  }
+  if (!n) {
+    n = neighbours_.ask(interface.index, path.next_hop, now);
+    if (!n) {
+      frame_free(interface, frame);
+      return -ENOBUFS;
+    }
+    arp_request(interface, path.next_hop, kBroadcastMac);
+  }
+  neighbours_.park(*n, frame);
+  return 0;
+}
+
+}  // namespace pinion

@@ -1,0 +1,129 @@
+// The neighbour cache: IPv4 address on an interface -> MAC address, and the frames that wait for
+// it. A pure state machine: it neither sends nor frees; Net asks what is due and does it.
+//
+//   (none) --send--> incomplete --reply--> reachable <--reply-- probe
+//                        |                  |  |  \--still used--^ |
+//                        |        unused: gone                     |
+//                        \--no answer--> failed <--no answer-------/   failed --interval--> gone
+//
+// Only an answer to our own question changes a known address; a pinned one never changes.
+#pragma once
+#include <vector>
+
+#include "base/types.h"
+#include "port/frame.h"
+
+namespace pinion {
+
+inline constexpr Nanos kNeverYet = -1;  // before every time there is
+
+enum class NeighbourState : uint8_t { free, incomplete, reachable, probe, failed, pinned };
+
+struct Neighbour {
+  Ipv4 address;
+  uint32_t interface = 0;
+  Mac mac;
+  NeighbourState state = NeighbourState::free;
+  uint8_t requests = 0;  // sent since the question was asked
+  uint16_t parked = 0;   // frames in the list below
+  Frame* parked_head = nullptr;
+  Frame* parked_tail = nullptr;
+  Nanos last_used = kNeverYet;  // by a send of ours
+  Nanos last_request = kNeverYet;
+  Nanos deadline = kNever;
+  uint32_t hash_next = 0;
+  uint32_t timer_prev = 0, timer_next = 0;
+
+  bool usable() const {
+    return state == NeighbourState::reachable || state == NeighbourState::probe ||
+           state == NeighbourState::pinned;
+  }
+};
+
+struct NeighbourLimits {
+  uint32_t neighbours_max = 1024;
+  uint32_t queue_max = 8;
+  uint32_t parked_max = 512;
+  uint32_t arp_retries = 3;
+  Nanos arp_interval = kSecond;
+  Nanos timeout = 60 * kSecond;
+  uint64_t secret = 0;
+};
+
+// What a due timer asks of Net. The neighbour is valid until the next call of the table.
+struct NeighbourEvent {
+  enum class What : uint8_t { nothing, request_broadcast, request_unicast, failed };
+  What what = What::nothing;
+  Neighbour* neighbour = nullptr;
+};
+
+// What a received mapping meant.
+enum class Learned : uint8_t { accepted, ignored, pinned_conflict, suspicious };
+
+class NeighbourTable {
+ public:
+  explicit NeighbourTable(const NeighbourLimits& limits);
+
+  Neighbour* find(uint32_t interface, Ipv4 address);
+  // At construction of Net only.
+  void pin(uint32_t interface, Ipv4 address, Mac mac);
+  // A new question: an incomplete neighbour whose first request the caller now sends. nullptr: no
+  // room. The address must not be in the table.
+  Neighbour* ask(uint32_t interface, Ipv4 address, Nanos now);
+  // Could a frame be parked? A quarter of the room is the most that frames of our own may take
+  // (`own`: answers, whose destinations a peer chooses).
+  bool may_park(const Neighbour* n, bool own) const;
+  void park(Neighbour& n, Frame* frame);
+  // Takes all parked frames, linked by Frame::next, oldest first.
+  Frame* unpark(Neighbour& n);
+
+  // A reply. accepted: reachable now, its frames may go. ignored: nobody asked.
+  Learned on_reply(uint32_t interface, Ipv4 address, Mac mac, Nanos now);
+  // A request from that address; `to_us` if it asks for an address of ours (RFC 826: only then is a
+  // new entry made). suspicious: contradicts what is known; ask again with start_probe.
+  Learned on_request(uint32_t interface, Ipv4 address, Mac mac, bool to_us, Nanos now);
+  // true: the caller sends one unicast request to n.mac now. false: asked within arp_interval.
+  bool start_probe(Neighbour& n, Nanos now);
+
+  // One due timer. false: none is due. A neighbour reported as failed has its parked frames still:
+  // take them with unpark before the next call.
+  bool next_due(Nanos now, NeighbourEvent& event);
+  Nanos next_deadline() const;
+
+  size_t size() const { return size_; }
+  size_t parked() const { return parked_; }
+  // For status: the slots, those in state `free` are unused.
+  std::span<const Neighbour> entries() const { return entries_; }
+
+ private:
+  // Timers of one duration: armed at the tail, due at the head.
+  struct TimerList {
+    uint32_t head = 0, tail = 0;
+  };
+
+  uint32_t bucket_of(uint32_t interface, Ipv4 address) const;
+  uint32_t index_of(const Neighbour& n) const {
+    return static_cast<uint32_t>(&n - entries_.data());
+  }
+  Neighbour* create(uint32_t interface, Ipv4 address, bool for_send);
+  uint32_t victim(bool for_send);
+  void remove(Neighbour& n);
+  void confirm(Neighbour& n, Mac mac, Nanos now);
+  TimerList& list_of(const Neighbour& n);
+  void arm(Neighbour& n, Nanos now);
+  void disarm(Neighbour& n);
+  NeighbourEvent retry_due(Neighbour& n, Nanos now);
+  NeighbourEvent timeout_due(Neighbour& n, Nanos now);
+
+  NeighbourLimits limits_;
+  uint32_t mask_ = 0;
+  size_t size_ = 0, parked_ = 0;
+  uint32_t incomplete_ = 0;
+  uint32_t free_ = 0;  // chain of free slots, by hash_next
+  uint32_t hand_ = 0;  // where the search for a victim goes on
+  TimerList retry_, timeout_;
+  std::vector<Neighbour> entries_;
+  std::vector<uint32_t> buckets_;
+};
+
+}  // namespace pinion

@@ -1,0 +1,151 @@
+#include "net/net.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint32_t kNeighbourEventsPerPass = 64;
+
+NeighbourLimits neighbour_limits(const NetConfig& c) {
+  return {.neighbours_max = c.neighbours_max,
+          .queue_max = c.neighbour_queue_max,
+          .parked_max = c.neighbour_parked_max,
+          .arp_retries = c.arp_retries,
+          .arp_interval = c.arp_interval,
+          .timeout = c.neighbour_timeout,
+          .secret = c.secret[0]};
+}
+
+UdpDemuxConfig demux_config(const NetConfig& c) {
+  return {.sockets_max = c.udp_sockets_max,
+          .ephemeral_first = c.ephemeral_first,
+          .ephemeral_last = c.ephemeral_last,
+          .secret = {c.secret[0], c.secret[1]}};
+}
+
+}  // namespace
+
+Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
+    : rx_burst_(config.rx_burst),
+      tx_burst_(config.tx_burst),
+      tx_queue_max_(config.tx_queue_max),
+      counters_(counters),
+      upcall_context_(upcall_context),
+      neighbours_(neighbour_limits(config)),
+      udp_(demux_config(config)),
+      arp_replies_(config.arp_replies_per_s),
+      icmp_errors_(config.icmp_errors_per_s),
+      icmp_echoes_(config.icmp_echoes_per_s) {
+  STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);
+  for (const InterfaceConfig& i : config.interfaces) add_interface(i);
+  for (const RouteConfig& r : config.routes) {
+    STACK_CHECK(r.interface < interfaces_.size() && r.prefix_length <= 32);
+    routes_.add({r.prefix, r.prefix_length, r.via, r.interface});
+  }
+  for (const NeighbourConfig& n : config.neighbours) {
+    STACK_CHECK(n.interface < interfaces_.size());
+    neighbours_.pin(n.interface, n.address, n.mac);
+  }
+}
+
+Net::~Net() {
+  for (const Neighbour& n : neighbours_.entries()) {
+    for (Frame* f = n.parked_head; f;) {
+      Frame* next = f->next;
+      frame_free(interfaces_[n.interface], f);
+      f = next;
+    }
+  }
+  for (PortState& p : ports_) {
+    for (Frame* f = p.head; f;) {
+      Frame* next = f->next;
+      p.port->free({&f, 1});
+      f = next;
+    }
+  }
+}
+
+void Net::add_interface(const InterfaceConfig& config) {
+  STACK_CHECK(config.port != nullptr);
+  const PortCapabilities& caps = config.port->capabilities();
+  Interface i;
+  i.name = config.name;
+  i.index = static_cast<uint32_t>(interfaces_.size());
+  i.port = port_index(config.port);
+  i.mac = caps.mac;
+  i.vlan_id = config.vlan_id;
+  i.mtu_bytes = config.mtu_bytes ? std::min(config.mtu_bytes, caps.mtu_bytes) : caps.mtu_bytes;
+  i.tx_offload = caps.tx_offload;
+  i.addresses = config.addresses;
+  STACK_CHECK(interface_of(i.port, i.vlan_id) == nullptr);
+  for (const InterfaceAddress& a : config.addresses) {
+    STACK_CHECK(a.prefix_length <= 32);
+    routes_.add({a.address, a.prefix_length, {}, i.index});
+  }
+  interfaces_.push_back(std::move(i));
+}
+
+uint32_t Net::port_index(Port* port) {
+  for (uint32_t i = 0; i < ports_.size(); ++i)
+    if (ports_[i].port == port) return i;
+  STACK_CHECK(ports_.size() < kPortsMax);
+  ports_.push_back({.port = port, .link_up = port->link_up()});
+  return static_cast<uint32_t>(ports_.size() - 1);
+}
+
+size_t Net::rx(Nanos now) {
+  size_t received = 0;
+  for (uint32_t port = 0; port < ports_.size(); ++port) received += rx_port(port, now);
+  return received;
+}
+
+void Net::tx(Nanos now) {
+  for (PortState& p : ports_) {
+    tx_port(p, now);
+    if (p.attached != 0) collect_released(p, now);
+  }
+}
+
+void Net::expire(Nanos now) {
+  NeighbourEvent event;
+  for (uint32_t i = 0; i < kNeighbourEventsPerPass && neighbours_.next_due(now, event); ++i) {
+    if (event.what == NeighbourEvent::What::nothing) continue;
+    Neighbour& n = *event.neighbour;
+    Interface& interface = interfaces_[n.interface];
+    switch (event.what) {
+      case NeighbourEvent::What::request_broadcast:
+        arp_request(interface, n.address, kBroadcastMac);
+        break;
+      case NeighbourEvent::What::request_unicast: arp_request(interface, n.address, n.mac); break;
+      case NeighbourEvent::What::failed: neighbour_failed(interface, n, now); break;
+      case NeighbourEvent::What::nothing: break;
+    }
+  }
+}
+
+Nanos Net::next_deadline() const { return neighbours_.next_deadline(); }
+
+bool Net::idle() const {
+  return std::all_of(ports_.begin(), ports_.end(),
+                     [](const PortState& p) { return p.queued == 0; });
+}
+
+InterfaceStatus Net::interface_status(size_t index) const {
+  const Interface& i = interfaces_[index];
+  const PortState& p = ports_[i.port];
+  return {.name = i.name.c_str(),
+          .mac = i.mac,
+          .vlan_id = i.vlan_id,
+          .mtu_bytes = i.mtu_bytes,
+          .link_up = p.link_up,
+          .rx_frames = i.rx_frames,
+          .rx_bytes = i.rx_bytes,
+          .tx_frames = i.tx_frames,
+          .tx_bytes = i.tx_bytes,
+          .tx_queued = p.queued};
+}
+
+}  // namespace pinion

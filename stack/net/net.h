@@ -1,0 +1,196 @@
+// Net: interfaces, neighbours, routes, IPv4, ICMP and UDP between the ports and the sockets. One
+// per core; called by Kernel::poll and by rio. It knows nothing of rio: what happens to a socket
+// goes up through the upcalls of socket/socket.h.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/counters.h"
+#include "net/neighbour.h"
+#include "net/net_config.h"
+#include "net/route.h"
+#include "net/token_bucket.h"
+#include "port/port.h"
+#include "socket/udp_demux.h"
+#include "wire/arp.h"
+#include "wire/icmp.h"
+#include "wire/ipv4.h"
+
+namespace pinion {
+
+// One datagram to send. Its payload is copied before udp_send returns, or attached: then it must
+// stay as it is until socket_sent.
+struct UdpSend {
+  Endpoint source{};  // address 0: chosen by the route
+  Endpoint destination{};
+  uint8_t ttl = 64;
+  uint8_t tos = 0;
+  bool broadcast_ok = false;
+  Bytes payload{};
+  uint64_t token = 0;       // 0: no socket_sent
+  Flow* flow = nullptr;     // of the socket
+  uint64_t may_attach = 0;  // bit i: the i-th port that NetConfig names reaches the payload
+};
+
+struct InterfaceStatus {
+  const char* name = "";
+  Mac mac;
+  uint16_t vlan_id = 0, mtu_bytes = 0;
+  bool link_up = false;
+  uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
+  uint32_t tx_queued = 0;  // of its port
+};
+
+class Net {
+ public:
+  Net(const NetConfig& config, Counters& counters, void* upcall_context = nullptr);
+  ~Net();
+  Net(const Net&) = delete;
+  Net& operator=(const Net&) = delete;
+
+  // One receive burst a port; every frame is freed before it returns. Returns how many came.
+  size_t rx(Nanos now);
+  // One transmit burst a port, then socket_sent for what the port took. The rest stays, in order.
+  void tx(Nanos now);
+  // Neighbour timers, a bounded number of them.
+  void expire(Nanos now);
+  Nanos next_deadline() const;
+  // Nothing waits for a port.
+  bool idle() const;
+  // Frames with attached bytes that ports hold: none of the memory they lie in may go away. Ports
+  // that attach let go of them soon, so between two passes this is 0 as a rule.
+  uint32_t attached() const { return attached_; }
+
+  // 0: accepted, socket_sent(token) comes exactly once, never before udp_send returns. Else nothing
+  // was kept: -EAGAIN: no frame or the transmit queue is full, try again after tx; -ENETUNREACH: no
+  // route, or no interface has the source; -EHOSTUNREACH: the neighbour failed a moment ago;
+  // -EMSGSIZE: over the MTU; -EACCES: broadcast without broadcast_ok; -ENOBUFS: too much waits for
+  // this or all neighbours; -ENETDOWN: no link; -EINVAL: destination address or port 0.
+  int udp_send(const UdpSend& send, Nanos now);
+
+  UdpDemux& udp() { return udp_; }
+  // The source address for dst, 0 if there is no route.
+  Ipv4 source_for(Ipv4 dst) const;
+  bool is_local(Ipv4 address) const;      // an address of any interface
+  bool is_broadcast(Ipv4 address) const;  // limited, or of a subnet of any interface
+
+  size_t interface_count() const { return interfaces_.size(); }
+  InterfaceStatus interface_status(size_t index) const;
+  const NeighbourTable& neighbours() const { return neighbours_; }
+
+ private:
+  static constexpr uint32_t kBurstMax = 256;
+  static constexpr uint32_t kPortsMax = 64;  // bits of UdpSend::may_attach
+
+  // A port and what waits for it. Frames are linked by Frame::next.
+  struct PortState {
+    Port* port = nullptr;
+    Frame* head = nullptr;
+    Frame* tail = nullptr;
+    uint32_t queued = 0;
+    uint32_t queued_attached = 0;  // of these, with attached bytes
+    uint32_t attached = 0;         // in the port's hands
+    bool link_up = false;
+    Nanos link_looked_at = 0;
+  };
+  struct Interface {
+    std::string name;
+    uint32_t index = 0;
+    uint32_t port = 0;  // into ports_
+    Mac mac;
+    uint16_t vlan_id = 0, mtu_bytes = 0;
+    uint8_t tx_offload = kTxNone;
+    std::vector<InterfaceAddress> addresses;
+    Ipv4 good_source;  // the last that may send to us through here, 0: none yet
+    uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
+  };
+  // Where a packet goes.
+  struct Path {
+    Interface* interface = nullptr;
+    Ipv4 source, next_hop;
+    bool broadcast = false;
+    Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
+    bool ready = false;              // it can leave at once; set by admit
+  };
+  // A received IPv4 packet, on its way up.
+  struct Ipv4Input {
+    Ipv4Packet packet;
+    Bytes raw;  // from the IPv4 header to the end of the total length
+    const Frame* frame = nullptr;
+    Interface* interface = nullptr;
+    bool group = false;  // to a broadcast or multicast address, of the link or of IPv4
+  };
+
+  void add_interface(const InterfaceConfig& config);
+  uint32_t port_index(Port* port);
+
+  // eth.cpp
+  size_t rx_port(uint32_t port, Nanos now);
+  Drop eth_input(uint32_t port, const Frame& frame, Nanos now);
+  Interface* interface_of(uint32_t port, uint16_t vlan_id);
+  void eth_emit(const Interface& interface, Frame& frame, Mac dst, uint16_t type) const;
+  static void pad(Frame& frame);
+  void enqueue(Interface& interface, Frame* frame);
+  void tx_port(PortState& p, Nanos now);
+  void copy_attached(PortState& p);
+  void collect_released(PortState& p, Nanos now);
+  void look_at_link(PortState& p, Nanos now);
+  void drop_queued(PortState& p, Nanos now);
+  Frame* frame_alloc(const Interface& interface);
+  void frame_free(const Interface& interface, Frame* frame);
+
+  // arp.cpp
+  Drop arp_input(Interface& interface, Bytes packet, Nanos now);
+  Drop arp_check_sender(const Interface& interface, const ArpPacket& arp) const;
+  Drop arp_request_input(Interface& interface, const ArpPacket& arp, Nanos now);
+  Drop arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now);
+  void arp_doubt(Interface& interface, Ipv4 address, Nanos now);
+  void arp_request(Interface& interface, Ipv4 target, Mac dst);
+  Drop arp_output(Interface& interface, const ArpPacket& arp, Mac dst);
+  void neighbour_resolved(Interface& interface, Ipv4 address);
+  void neighbour_failed(Interface& interface, Neighbour& n, Nanos now);
+
+  // ipv4_input.cpp
+  Drop ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool link_group,
+                  Nanos now);
+  Drop ipv4_check_addresses(Ipv4Input& in, bool link_group) const;
+  bool may_be_source(const Interface& interface, Ipv4 source) const;
+  bool owns(const Interface& interface, Ipv4 address) const;
+  bool is_subnet_broadcast(const Interface& interface, Ipv4 address) const;
+
+  // ipv4_output.cpp
+  int find_path(Ipv4 source, Ipv4 dst, Path& out);
+  int broadcast_path(Ipv4 source, Path& out);
+  Ipv4 address_towards(const Interface& interface, Ipv4 dst) const;
+  Interface* owner_of(Ipv4 address);
+  int admit(Path& path, bool own, Nanos now);
+  int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
+
+  // icmp.cpp
+  Drop icmp_input(const Ipv4Input& in, Nanos now);
+  Drop icmp_echo(const Ipv4Input& in, const IcmpMessage& message, Nanos now);
+  Drop icmp_error_input(const IcmpMessage& message, Nanos now);
+  void icmp_error_output(const Ipv4Input& in, uint8_t code, Nanos now);
+  static Ipv4Header own_header(const Path& path, Ipv4 destination, size_t payload_bytes);
+
+  // udp/output.cpp
+  int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
+  bool holds(const Flow& flow, const UdpSend& send) const;
+  void keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const;
+
+  // udp/input.cpp
+  Drop udp_input(const Ipv4Input& in, Nanos now);
+
+  uint32_t rx_burst_, tx_burst_, tx_queue_max_;
+  Counters& counters_;
+  void* upcall_context_;
+  uint32_t attached_ = 0;
+  std::vector<PortState> ports_;
+  std::vector<Interface> interfaces_;
+  RouteTable routes_;
+  NeighbourTable neighbours_;
+  UdpDemux udp_;
+  TokenBucket arp_replies_, icmp_errors_, icmp_echoes_;
+};
+
+}  // namespace pinion

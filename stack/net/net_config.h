@@ -1,0 +1,64 @@
+// What Net is told once, at construction. Filled by a host from the configuration file, which has
+// checked it; every limit is a number of things reserved then.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+
+namespace pinion {
+
+class Port;
+
+struct InterfaceAddress {
+  Ipv4 address;
+  uint8_t prefix_length = 24;
+};
+
+struct InterfaceConfig {
+  std::string name;
+  Port* port = nullptr;  // several interfaces may share one, by vlan_id
+  std::vector<InterfaceAddress> addresses{};
+  uint16_t vlan_id = 0;    // 0: untagged
+  uint16_t mtu_bytes = 0;  // 0: the port's
+};
+
+struct RouteConfig {
+  Ipv4 prefix;
+  uint8_t prefix_length = 0;
+  Ipv4 via;  // 0: on-link
+  uint32_t interface = 0;
+};
+
+// A pinned neighbour: nothing on the wire changes it.
+struct NeighbourConfig {
+  Ipv4 address;
+  Mac mac;
+  uint32_t interface = 0;
+};
+
+struct NetConfig {
+  std::vector<InterfaceConfig> interfaces;
+  std::vector<RouteConfig> routes;
+  std::vector<NeighbourConfig> neighbours;
+
+  uint32_t rx_burst = 32;  // frames a port and pass
+  uint32_t tx_burst = 64;
+  uint32_t tx_queue_max = 512;  // frames that wait for a port
+
+  uint32_t neighbours_max = 1024;
+  uint32_t neighbour_queue_max = 8;     // frames that wait for one neighbour
+  uint32_t neighbour_parked_max = 512;  // frames that wait for any neighbour
+  uint32_t arp_retries = 3;             // requests before a neighbour counts as failed
+  Nanos arp_interval = kSecond;         // between two requests (RFC 1122 2.3.2.1: at most 1/s)
+  Nanos neighbour_timeout = 60 * kSecond;
+  uint32_t arp_replies_per_s = 1000;
+  uint32_t icmp_errors_per_s = 100;
+  uint32_t icmp_echoes_per_s = 10'000;
+
+  uint32_t udp_sockets_max = 65536;
+  uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
+  uint64_t secret[2] = {0, 0};  // keys every hash that a peer could aim at
+};
+
+}  // namespace pinion

@@ -1,0 +1,43 @@
+// Port: one NIC queue pair, seen by the core. The only virtual interface of the core; every call is
+// a burst. Implemented by pmd-glue (any DPDK PMD) and by tests/support (in memory).
+// Frames that are not segmented only: a port linearises what it receives, or reports rx_segments.
+#pragma once
+#include "base/types.h"
+#include "port/frame.h"
+
+namespace pinion {
+
+struct PortCapabilities {
+  Mac mac;
+  uint16_t mtu_bytes = 1500;         // largest IP packet
+  uint16_t tx_headroom_bytes = 128;  // in front of every frame from alloc()
+  uint8_t tx_offload = kTxNone;      // bits of TxOffload that the port fills in
+  bool rx_csum = false;              // rx_*_csum is ever anything but unknown
+  // Takes frames with attached bytes, computes the UDP checksum over them, and lets go of them
+  // soon: a completion waits for that.
+  bool tx_attach = false;
+};
+
+class Port {
+ public:
+  virtual ~Port() = default;
+  virtual const PortCapabilities& capabilities() const = 0;
+  // Takes up to out.size() received frames; the caller owns them.
+  virtual size_t rx_burst(std::span<Frame*> out) = 0;
+  // Transmits frames from the front; returns how many it took (it owns those now). The rest stay
+  // the caller's. A port copies or transmits taken frames in order.
+  virtual size_t tx_burst(std::span<Frame*> frames) = 0;
+  // Tokens of frames with attached bytes that tx_burst took and that nothing refers to any more,
+  // each once. Fewer than out.size(): no more of them now.
+  virtual size_t released(std::span<uint64_t> out) {
+    static_cast<void>(out);
+    return 0;
+  }
+  // Empty frames with tx_headroom_bytes of headroom and room for mtu_bytes + 18. Fewer than asked
+  // when the pool is dry.
+  virtual size_t alloc(std::span<Frame*> out) = 0;
+  virtual void free(std::span<Frame*> frames) = 0;
+  virtual bool link_up() const = 0;
+};
+
+}  // namespace pinion

@@ -1,0 +1,29 @@
+// Flow: where a socket's last packet went, and its headers. The next one to the same place leaves
+// with a copy of them: no route, no neighbour and no address is looked up, and only lengths and
+// checksums are written. Net fills it and decides whether it still holds; whoever owns the socket
+// only keeps it.
+#pragma once
+#include "socket/endpoint.h"
+
+namespace pinion {
+
+struct Neighbour;
+
+struct Flow {
+  static constexpr uint32_t kHeadersMax = 48;  // Ethernet, 802.1Q, IPv4, UDP; a multiple of 16
+
+  Endpoint source, destination;  // as they were asked for; destination port 0: nothing is kept
+  uint8_t ttl = 0, tos = 0;
+  uint16_t payload_max = 0;  // bytes that the MTU leaves
+  uint32_t interface = 0;
+  Ipv4 next_hop;
+  Mac mac;                         // of next_hop, as it stands in the headers
+  Neighbour* neighbour = nullptr;  // a place in the table: whose it is now must be looked at
+  uint64_t ip_sum = 0;             // of the IPv4 header, without length and checksum
+  uint64_t pseudo_sum = 0;         // of the pseudo header, without length
+  uint64_t ports_sum = 0;
+  uint32_t headers_length = 0;
+  std::byte headers[kHeadersMax] = {};  // lengths and checksums are 0
+};
+
+}  // namespace pinion

@@ -1,0 +1,204 @@
+#include "socket/udp_demux.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "base/check.h"
+#include "base/rng.h"
+#include "base/siphash.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint32_t kNone = UINT32_MAX;
+
+uint64_t key_of(const Endpoint& e) { return uint64_t{e.port} << 32 | e.address.v; }
+
+bool shareable(uint32_t holders, uint32_t exclusive, bool reuse) {
+  return holders == 0 || (reuse && exclusive == 0);
+}
+
+}  // namespace
+
+UdpDemux::UdpDemux(const UdpDemuxConfig& config) : config_(config) {
+  STACK_CHECK(config.sockets_max > 0);
+  STACK_CHECK(0 < config.ephemeral_first && config.ephemeral_first <= config.ephemeral_last);
+  const size_t buckets = std::bit_ceil(size_t{config.sockets_max});
+  mask_ = static_cast<uint32_t>(buckets - 1);
+  bindings_.resize(config.sockets_max);
+  for (uint32_t i = 0; i < bindings_.size(); ++i)
+    bindings_[i].next = i + 1 < bindings_.size() ? i + 1 : kNone;
+  binding_buckets_.assign(buckets, kNone);
+  connected_buckets_.assign(buckets, nullptr);
+  ports_ = std::make_unique<PortUse[]>(size_t{UINT16_MAX} + 1);  // zeros
+}
+
+int UdpDemux::bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards) {
+  if (sk.bound) return -EINVAL;
+  if (sockets_ >= config_.sockets_max) return -ENOBUFS;
+  if (local.port == 0) {
+    local.port = ephemeral_port(local.address, towards);
+    if (local.port == 0) return -EADDRINUSE;
+  } else if (!available(local, reuse)) {
+    return -EADDRINUSE;
+  }
+  sk.shares_port = reuse;
+  if (const int status = hold(sk, local); status != 0) return status;
+  sk.bound = true;
+  sk.connected = false;
+  ++sockets_;
+  return 0;
+}
+
+int UdpDemux::connect(Socket& sk, Ipv4 local_address, Endpoint remote) {
+  if (!sk.bound || local_address.is_any() || remote.port == 0) return -EINVAL;
+  if (!sk.local.address.is_any() && sk.local.address != local_address) return -EINVAL;
+  const Endpoint local{local_address, sk.local.port};
+  const Socket* other = find_connected(local, remote);
+  if (other == &sk) return 0;
+  if (other) return -EADDRINUSE;
+
+  const Endpoint before = sk.local;
+  const bool was_connected = sk.connected;
+  if (was_connected) unlink_connected(sk);
+  release(sk);
+  if (!available(local, sk.shares_port)) {
+    STACK_CHECK(hold(sk, before) == 0);  // it was this socket's a moment ago
+    return -EADDRINUSE;
+  }
+  STACK_DCHECK(!was_connected || before == local);
+  STACK_CHECK(hold(sk, local) == 0);
+  // From here on the socket is found by its 4-tuple alone.
+  Binding& b = bindings_[find_binding(local)];
+  b.unconnected = sk.demux_next;
+  sk.remote = remote;
+  sk.connected = true;
+  Socket*& bucket = connected_buckets_[bucket_of(local, remote)];
+  sk.demux_next = bucket;
+  bucket = &sk;
+  ++connected_;
+  return 0;
+}
+
+void UdpDemux::unbind(Socket& sk) {
+  if (!sk.bound) return;
+  if (sk.connected) unlink_connected(sk);
+  release(sk);
+  sk.bound = false;
+  sk.local = sk.remote = {};
+  --sockets_;
+}
+
+Socket* UdpDemux::lookup(const Endpoint& dst, const Endpoint& src) const {
+  if (connected_ != 0)
+    if (Socket* sk = find_connected(dst, src)) return sk;
+  if (ports_[dst.port].holders == 0) return nullptr;
+  const uint32_t exact = find_binding(dst);
+  if (exact != kNone && bindings_[exact].unconnected) return bindings_[exact].unconnected;
+  const uint32_t any = find_binding({Ipv4{}, dst.port});
+  return any == kNone ? nullptr : bindings_[any].unconnected;
+}
+
+uint32_t UdpDemux::bucket_of(const Endpoint& local) const {
+  return static_cast<uint32_t>(mix64(key_of(local) ^ config_.secret[0])) & mask_;
+}
+
+uint32_t UdpDemux::bucket_of(const Endpoint& local, const Endpoint& remote) const {
+  const uint64_t first = mix64(key_of(local) ^ config_.secret[0]);
+  return static_cast<uint32_t>(mix64(first + (key_of(remote) ^ config_.secret[1]))) & mask_;
+}
+
+uint32_t UdpDemux::find_binding(const Endpoint& local) const {
+  uint32_t i = binding_buckets_[bucket_of(local)];
+  while (i != kNone && bindings_[i].local != local) i = bindings_[i].next;
+  return i;
+}
+
+Socket* UdpDemux::find_connected(const Endpoint& local, const Endpoint& remote) const {
+  Socket* sk = connected_buckets_[bucket_of(local, remote)];
+  while (sk && !(sk->local == local && sk->remote == remote)) sk = sk->demux_next;
+  return sk;
+}
+
+// The wildcard overlaps every address of its port; an address overlaps itself and the wildcard.
+bool UdpDemux::available(const Endpoint& local, bool reuse) const {
+  const PortUse& port = ports_[local.port];
+  if (port.holders == 0) return true;
+  if (local.address.is_any()) return shareable(port.holders, port.exclusive, reuse);
+  for (const Ipv4 address : {local.address, Ipv4{}}) {
+    const uint32_t i = find_binding({address, local.port});
+    if (i == kNone) continue;
+    if (!shareable(bindings_[i].holders, bindings_[i].exclusive, reuse)) return false;
+  }
+  return true;
+}
+
+// RFC 6056: a random place in the range, then the next free port. The place is a keyed hash of the
+// flow (3.3.3) and of a counter, so that nobody who saw one port can tell the next (3.3.1).
+uint16_t UdpDemux::ephemeral_port(Ipv4 address, const Endpoint& towards) {
+  const uint64_t input[3] = {address.v, key_of(towards), ephemeral_counter_++};
+  const uint64_t hash =
+      siphash({config_.secret[0], config_.secret[1]}, std::as_bytes(std::span{input}));
+  const uint32_t range = uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1;
+  const auto offset = static_cast<uint32_t>(hash % range);
+  for (uint32_t i = 0; i < range; ++i) {
+    const auto port = static_cast<uint16_t>(config_.ephemeral_first + (offset + i) % range);
+    if (available({address, port}, false)) return port;
+  }
+  return 0;
+}
+
+// Counts the socket in at `local` and puts it among its unconnected sockets, the latest first.
+int UdpDemux::hold(Socket& sk, const Endpoint& local) {
+  uint32_t index = find_binding(local);
+  if (index == kNone) {
+    index = free_binding_;
+    if (index == kNone) return -ENOBUFS;
+    Binding& fresh = bindings_[index];
+    free_binding_ = fresh.next;
+    uint32_t& bucket = binding_buckets_[bucket_of(local)];
+    fresh = {.local = local, .next = bucket};
+    bucket = index;
+  }
+  Binding& b = bindings_[index];
+  PortUse& port = ports_[local.port];
+  ++b.holders, ++port.holders;
+  if (!sk.shares_port) ++b.exclusive, ++port.exclusive;
+  sk.local = local;
+  sk.demux_next = b.unconnected;
+  b.unconnected = &sk;
+  return 0;
+}
+
+// The mirror of hold, for a socket that is in no chain of connected ones.
+void UdpDemux::release(Socket& sk) {
+  const uint32_t index = find_binding(sk.local);
+  STACK_CHECK(index != kNone);
+  Binding& b = bindings_[index];
+  PortUse& port = ports_[sk.local.port];
+  Socket** link = &b.unconnected;
+  while (*link && *link != &sk) link = &(*link)->demux_next;
+  if (*link) *link = sk.demux_next;
+  sk.demux_next = nullptr;
+  --b.holders, --port.holders;
+  if (!sk.shares_port) --b.exclusive, --port.exclusive;
+  if (b.holders != 0) return;
+  STACK_DCHECK(b.unconnected == nullptr && b.exclusive == 0);
+  uint32_t* place = &binding_buckets_[bucket_of(b.local)];
+  while (*place != index) place = &bindings_[*place].next;
+  *place = b.next;
+  b.next = free_binding_;
+  free_binding_ = index;
+}
+
+void UdpDemux::unlink_connected(Socket& sk) {
+  Socket** link = &connected_buckets_[bucket_of(sk.local, sk.remote)];
+  while (*link != &sk) link = &(*link)->demux_next;
+  *link = sk.demux_next;
+  sk.demux_next = nullptr;
+  sk.connected = false;
+  --connected_;
+}
+
+}  // namespace pinion

@@ -1,0 +1,36 @@
+// UDP input (RFC 768, RFC 1122 4.1): from a packet for this host to the socket that gets it.
+#include "net/net.h"
+#include "wire/udp.h"
+
+namespace pinion {
+
+Drop Net::udp_input(const Ipv4Input& in, Nanos now) {
+  const Ipv4Header& ip = in.packet.header;
+  UdpDatagram datagram;
+  if (const Drop why = udp_parse(in.packet.payload, datagram); why != Drop::none) return why;
+  // The port is believed when it says "good"; "bad" is looked at again, as for IPv4 (HOSTILE W77).
+  if (in.frame->rx_l4_csum != RxCsum::good &&
+      !udp_checksum_ok(in.packet.payload, datagram, ip.source, ip.destination))
+    return Drop::udp_checksum;
+  if (datagram.destination_port == 0) return Drop::udp_port_zero;
+  if (ip.destination.is_multicast()) return Drop::udp_multicast_not_joined;
+
+  const Endpoint from{ip.source, datagram.source_port};
+  const Endpoint to{ip.destination, datagram.destination_port};
+  Socket* sk = udp_.lookup(to, from);
+  if (!sk) {
+    icmp_error_output(in, kUnreachablePort, now);  // RFC 1122 4.1.3.1
+    return Drop::udp_no_socket;
+  }
+  const Nanos hw_time = in.frame->hw_time;
+  const Arrival arrival{.payload = datagram.payload,
+                        .from = from,
+                        .to = to,
+                        .time = hw_time != 0 ? hw_time : now,
+                        .time_is_hardware = hw_time != 0};
+  const Drop why = socket_deliver(*sk, arrival, now);
+  if (why == Drop::none) ++counters_.udp_received;
+  return why;
+}
+
+}  // namespace pinion

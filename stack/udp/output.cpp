@@ -1,0 +1,152 @@
+// UDP output: one datagram, copied into a frame or attached to it, and put on its path; or, to
+// where the socket's last one went, behind a copy of its headers (socket/flow.h).
+#include <cerrno>
+
+#include "base/check.h"
+#include "net/net.h"
+#include "wire/checksum.h"
+#include "wire/udp.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint32_t kNetworkHeaders = sizeof(Ipv4Hdr) + sizeof(UdpHdr);
+
+void write(std::byte* to, be16 value) { std::memcpy(to, &value, sizeof value); }
+
+// Puts the payload behind the header that is in the frame, and returns the header's checksum. Of a
+// port that computes it: the sum over the pseudo header, not complemented. `header`: the sum of the
+// header, its checksum left out.
+uint16_t put_payload(const UdpSend& send, bool attach, uint64_t pseudo, uint64_t header,
+                     Frame& frame) {
+  const auto length = static_cast<uint32_t>(send.payload.size());
+  if ((frame.tx_offload & kTxUdpCsum) == 0) {
+    const uint64_t sum = copy_and_sum(frame.append(length), send.payload, pseudo);
+    return udp_checksum_field(checksum_join(sum, header));
+  }
+  if (attach) frame.attach(send.payload);
+  else if (length != 0) std::memcpy(frame.append(length), send.payload.data(), length);
+  return checksum_fold(pseudo);
+}
+
+void emit_datagram(const UdpSend& send, Ipv4 source, bool attach, Frame& frame) {
+  UdpDatagram datagram{send.source.port, send.destination.port, 0, send.payload};
+  const auto length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
+  const MutableBytes out{frame.append(sizeof(UdpHdr)), sizeof(UdpHdr)};
+  udp_emit(datagram, out);
+  datagram.checksum =
+      put_payload(send, attach,
+                  pseudo_header_sum(source, send.destination.address, kProtocolUdp, length),
+                  checksum_add(0, out), frame);
+  udp_emit(datagram, out);
+}
+
+}  // namespace
+
+int Net::udp_send(const UdpSend& send, Nanos now) {
+  if (send.flow != nullptr && holds(*send.flow, send))
+    return udp_send_again(send, *send.flow, now);
+  if (send.destination.port == 0) return -EINVAL;
+  Path path;
+  if (const int status = find_path(send.source.address, send.destination.address, path);
+      status != 0)
+    return status;
+  if (path.broadcast && !send.broadcast_ok) return -EACCES;
+  const size_t mtu = path.interface->mtu_bytes;
+  if (mtu < kNetworkHeaders || send.payload.size() > mtu - kNetworkHeaders) return -EMSGSIZE;
+  if (const int status = admit(path, false, now); status != 0) return status;
+  Frame* frame = frame_alloc(*path.interface);
+  if (!frame) return -EAGAIN;
+
+  const auto length = static_cast<uint32_t>(sizeof(UdpHdr) + send.payload.size());
+  STACK_DCHECK(frame->tailroom >= length);
+  const bool offload = (path.interface->tx_offload & kTxUdpCsum) != 0;
+  // What may have to wait for its neighbour is copied: a session's end waits for no neighbour.
+  const bool attach = (send.may_attach >> path.interface->port & 1) != 0 && path.ready && offload;
+  if (offload) frame->tx_offload |= kTxUdpCsum;
+  emit_datagram(send, path.source, attach, *frame);
+  frame->token = send.token;
+  // Never fragmented on the way, so its identification may be any (RFC 6864 4.1).
+  const Ipv4Header header{.tos = send.tos,
+                          .total_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + length),
+                          .dont_fragment = true,
+                          .ttl = send.ttl,
+                          .protocol = kProtocolUdp,
+                          .source = path.source,
+                          .destination = send.destination.address};
+  const int status = ipv4_output(path, frame, header, now);
+  if (status != 0) return status;
+  ++counters_.udp_sent;
+  if (send.flow != nullptr && path.ready && !path.broadcast) keep(*send.flow, send, path, *frame);
+  return 0;
+}
+
+// Is what was kept of the last datagram true for this one? Routes and addresses do not change.
+bool Net::holds(const Flow& flow, const UdpSend& send) const {
+  if (send.destination.port == 0 || send.destination != flow.destination) return false;
+  if (send.source != flow.source || send.ttl != flow.ttl || send.tos != flow.tos) return false;
+  const Neighbour& n = *flow.neighbour;
+  const PortState& p = ports_[interfaces_[flow.interface].port];
+  return n.address == flow.next_hop && n.interface == flow.interface && n.usable() && p.link_up &&
+         n.mac == flow.mac;
+}
+
+// Of a frame that waits for its port, headers and all.
+void Net::keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const {
+  flow.source = send.source, flow.destination = send.destination;
+  flow.ttl = send.ttl, flow.tos = send.tos;
+  flow.payload_max = static_cast<uint16_t>(path.interface->mtu_bytes - kNetworkHeaders);
+  flow.interface = path.interface->index;
+  flow.next_hop = path.next_hop, flow.mac = path.neighbour->mac;
+  flow.neighbour = path.neighbour;
+  flow.headers_length = frame.l2_length + kNetworkHeaders;
+  STACK_DCHECK(flow.headers_length <= Flow::kHeadersMax);
+  std::memcpy(flow.headers, frame.data, flow.headers_length);
+  Ipv4Hdr ip;
+  UdpHdr udp;
+  std::memcpy(&ip, flow.headers + frame.l2_length, sizeof ip);
+  std::memcpy(&udp, flow.headers + frame.l2_length + sizeof ip, sizeof udp);
+  ip.total_length = ip.checksum = udp.length = udp.checksum = be16{};
+  std::memcpy(flow.headers + frame.l2_length, &ip, sizeof ip);
+  std::memcpy(flow.headers + frame.l2_length + sizeof ip, &udp, sizeof udp);
+  flow.ip_sum = checksum_add(0, std::as_bytes(std::span{&ip, 1}));
+  flow.ports_sum = checksum_add(0, std::as_bytes(std::span{&udp, 1}));
+  flow.pseudo_sum = pseudo_header_sum(path.source, send.destination.address, kProtocolUdp, 0);
+}
+
+// udp_send where the flow holds: the checks that are left, and the same bytes.
+int Net::udp_send_again(const UdpSend& send, const Flow& flow, Nanos now) {
+  Interface& interface = interfaces_[flow.interface];
+  if (send.payload.size() > flow.payload_max) return -EMSGSIZE;
+  if (ports_[interface.port].queued >= tx_queue_max_) return -EAGAIN;
+  Frame* frame = frame_alloc(interface);
+  if (frame == nullptr) return -EAGAIN;
+  frame->token = send.token;
+  frame->l2_length = static_cast<uint8_t>(flow.headers_length - kNetworkHeaders);
+  frame->l3_length = sizeof(Ipv4Hdr);
+  frame->tx_offload = interface.tx_offload & (kTxIpv4Csum | kTxUdpCsum);
+
+  const auto udp_length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
+  const auto ip_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + udp_length);
+  std::byte* udp = frame->push(flow.headers_length) + flow.headers_length - sizeof(UdpHdr);
+  std::memcpy(frame->data, flow.headers, Flow::kHeadersMax);  // what is too much is written over
+  const uint64_t pseudo = checksum_add(flow.pseudo_sum, udp_length);
+  const bool attach = (send.may_attach >> interface.port & 1) != 0;
+  const uint16_t udp_checksum =
+      put_payload(send, attach, pseudo, checksum_add(flow.ports_sum, udp_length), *frame);
+  write(udp + offsetof(UdpHdr, length), be16::of(udp_length));
+  write(udp + offsetof(UdpHdr, checksum), be16::of(udp_checksum));
+  std::byte* ip = udp - sizeof(Ipv4Hdr);
+  write(ip + offsetof(Ipv4Hdr, total_length), be16::of(ip_length));
+  if ((frame->tx_offload & kTxIpv4Csum) == 0) {
+    const uint16_t checksum = checksum_finish(checksum_add(flow.ip_sum, ip_length));
+    write(ip + offsetof(Ipv4Hdr, checksum), be16::of(checksum));
+  }
+  pad(*frame);
+  flow.neighbour->last_used = now;
+  enqueue(interface, frame);
+  ++counters_.udp_sent;
+  return 0;
+}
+
+}  // namespace pinion

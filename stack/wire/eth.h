@@ -1,0 +1,29 @@
+// Ethernet II header (RFC 894; IEEE 802.3 clause 3.1.1).
+#pragma once
+#include "base/drop.h"
+#include "base/types.h"
+
+namespace pinion {
+
+inline constexpr uint16_t kEthTypeIpv4 = 0x0800;
+inline constexpr uint16_t kEthTypeArp = 0x0806;
+inline constexpr uint16_t kEthTypeVlan = 0x8100;
+inline constexpr uint32_t kEthFrameMin = 60;  // without the frame check sequence
+
+struct EthHdr {
+  Mac dst, src;
+  be16 type;
+};
+static_assert(sizeof(EthHdr) == 14 && alignof(EthHdr) == 1);
+
+struct EthPacket {
+  Mac dst, src;
+  uint16_t type = 0;
+  Bytes payload;
+};
+
+Drop eth_parse(Bytes frame, EthPacket& out);
+// Writes the header to the front of out; the payload is the caller's.
+void eth_emit(const EthPacket& packet, MutableBytes out);
+
+}  // namespace pinion

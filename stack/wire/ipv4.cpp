@@ -1,0 +1,111 @@
+#include "wire/ipv4.h"
+
+#include "base/check.h"
+#include "wire/checksum.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint16_t kReserved = 0x8000, kDontFragment = 0x4000, kMoreFragments = 0x2000;
+constexpr uint16_t kOffsetMask = 0x1fff;
+constexpr size_t kDatagramMax = 65535;
+
+enum Option : uint8_t {
+  kEnd = 0,
+  kNop = 1,
+  kRecordRoute = 7,
+  kTimestamp = 68,
+  kLooseSourceRoute = 131,
+  kStrictSourceRoute = 137
+};
+
+// Options of type, length, pointer: the pointer counts from 1, and one past the end means full.
+bool pointer_ok(Bytes option, size_t first) {
+  if (option.size() < 3) return false;
+  const size_t pointer = static_cast<size_t>(option[2]);
+  return pointer >= first && pointer <= option.size() + 1;
+}
+
+void to_host_order(const Ipv4Hdr& h, Ipv4Header& out) {
+  const uint16_t flags = h.flags_fragment.get();
+  out = {.tos = h.tos,
+         .total_length = h.total_length.get(),
+         .id = h.id.get(),
+         .reserved_flag = (flags & kReserved) != 0,
+         .dont_fragment = (flags & kDontFragment) != 0,
+         .more_fragments = (flags & kMoreFragments) != 0,
+         .fragment_offset = static_cast<uint16_t>(flags & kOffsetMask),
+         .ttl = h.ttl,
+         .protocol = h.protocol,
+         .source = {h.source.get()},
+         .destination = {h.destination.get()}};
+}
+
+}  // namespace
+
+Drop ipv4_parse(Bytes packet, Ipv4Packet& out, bool checksum_known_good) {
+  if (packet.size() < sizeof(Ipv4Hdr)) return Drop::ipv4_short;
+  Ipv4Hdr h;
+  std::memcpy(&h, packet.data(), sizeof h);
+  if (h.version_ihl >> 4 != 4) return Drop::ipv4_version;
+  const size_t header_length = size_t{h.version_ihl & 0x0fu} * 4;
+  if (header_length < sizeof h || header_length > packet.size()) return Drop::ipv4_header_length;
+  const size_t total_length = h.total_length.get();
+  if (total_length < header_length || total_length > packet.size()) return Drop::ipv4_total_length;
+  if (!checksum_known_good && checksum(packet.first(header_length)) != 0)
+    return Drop::ipv4_checksum;  // RFC 1122 3.2.1.2
+  out.options = packet.subspan(sizeof h, header_length - sizeof h);
+  if (const Drop why = ipv4_check_options(out.options); why != Drop::none) return why;
+  to_host_order(h, out.header);
+  out.payload = packet.subspan(header_length, total_length - header_length);
+  return Drop::none;
+}
+
+Drop ipv4_check_options(Bytes options) {
+  while (!options.empty()) {
+    const auto kind = static_cast<uint8_t>(options[0]);
+    if (kind == kEnd) break;
+    if (kind == kNop) {
+      options = options.subspan(1);
+      continue;
+    }
+    if (options.size() < 2) return Drop::ipv4_options;
+    const auto length = static_cast<size_t>(options[1]);
+    if (length < 2 || length > options.size()) return Drop::ipv4_options;
+    if (kind == kRecordRoute && !pointer_ok(options.first(length), 4)) return Drop::ipv4_options;
+    if (kind == kTimestamp && !pointer_ok(options.first(length), 5)) return Drop::ipv4_options;
+    if (kind == kLooseSourceRoute || kind == kStrictSourceRoute) return Drop::ipv4_options;
+    options = options.subspan(length);
+  }
+  return Drop::none;
+}
+
+bool ipv4_fragment_possible(const Ipv4Packet& packet) {
+  const Ipv4Header& h = packet.header;
+  if (h.reserved_flag || h.dont_fragment || packet.payload.empty()) return false;
+  if (h.more_fragments && packet.payload.size() % 8 != 0) return false;
+  return size_t{h.fragment_offset} * 8 + packet.payload.size() <= kDatagramMax - sizeof(Ipv4Hdr);
+}
+
+void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum) {
+  STACK_DCHECK(out.size() >= sizeof(Ipv4Hdr));
+  STACK_DCHECK(header.total_length >= sizeof(Ipv4Hdr));
+  STACK_DCHECK(header.fragment_offset <= kOffsetMask);
+  const int flags = (header.reserved_flag ? kReserved : 0) |
+                    (header.dont_fragment ? kDontFragment : 0) |
+                    (header.more_fragments ? kMoreFragments : 0) | header.fragment_offset;
+  Ipv4Hdr h{.version_ihl = 4 << 4 | sizeof(Ipv4Hdr) / 4,
+            .tos = header.tos,
+            .total_length = be16::of(header.total_length),
+            .id = be16::of(header.id),
+            .flags_fragment = be16::of(static_cast<uint16_t>(flags)),
+            .ttl = header.ttl,
+            .protocol = header.protocol,
+            .checksum = {},
+            .source = be32::of(header.source.v),
+            .destination = be32::of(header.destination.v)};
+  if (with_checksum) h.checksum = be16::of(checksum(std::as_bytes(std::span{&h, 1})));
+  std::memcpy(out.data(), &h, sizeof h);
+}
+
+}  // namespace pinion

@@ -1,0 +1,172 @@
+// The bare loops, and the devices that they run on.
+#include "bench/raw_ethdev.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <utility>
+
+#include "bench/bed.h"
+#include "bench/rows.h"
+#include "bench/windows.h"
+#include "pmd-glue/eal.h"
+#include "wire/eth.h"
+#include "wire/ipv4.h"
+#include "wire/udp.h"
+
+namespace pinion::bench {
+
+namespace {
+
+constexpr uint16_t kBurst = 32;  // testpmd's own
+constexpr unsigned kPoolFrames = 4095, kPoolCache = 256;
+constexpr int kEalMegabytes = 64, kHugepageMegabytes = 2;
+constexpr double kLostAfterNs = 1e9;
+
+Unavailable unavailable(const char* what, const std::string& why) {
+  return Unavailable(std::string(what) + ": " + why);
+}
+
+struct Headers {
+  EthHdr eth;
+  Ipv4Hdr ip;
+  UdpHdr udp;
+};
+
+void swap_addresses(Headers& h) {
+  std::swap(h.eth.dst, h.eth.src);
+  std::swap(h.ip.destination, h.ip.source);
+  std::swap(h.udp.destination_port, h.udp.source_port);
+}
+
+size_t send_or_free(uint16_t port, rte_mbuf** mbufs, uint16_t count) {
+  const uint16_t sent = rte_eth_tx_burst(port, 0, mbufs, count);
+  if (sent < count) rte_pktmbuf_free_bulk(mbufs + sent, static_cast<unsigned>(count - sent));
+  return sent;
+}
+
+}  // namespace
+
+void start_eal() {
+  static const std::string error = [] {
+    std::string why;
+    const bool pages = hugepages_free() * kHugepageMegabytes >= kEalMegabytes;
+    auto eal =
+        Eal::start({.hugepages_mb = pages ? kEalMegabytes : 0, .log_level = "critical"}, why);
+    (void)eal.release();  // ends with the process: rows' ports may outlive any other owner
+    return why;
+  }();
+  if (!error.empty()) throw unavailable("DPDK", error);
+}
+
+void await_link(EthdevPort& port) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::seconds(10);
+  while (!port.refresh_link()) {
+    if (Clock::now() > deadline) throw unavailable("no link", port.describe());
+  }
+}
+
+PortPair open_net_ring() {
+  start_eal();
+  static unsigned pairs = 0;
+  std::string error;
+  auto [near, far] =
+      EthdevPort::open_ring_pair({.device = "bench" + std::to_string(pairs++)}, error);
+  if (!near || !far) throw unavailable("net_ring", error);
+  return {std::move(near), std::move(far)};
+}
+
+PortPair open_memif() {
+  start_eal();
+  static unsigned pairs = 0;
+  const std::string socket =
+      "pinion-bench-" + std::to_string(getpid()) + "-" + std::to_string(pairs);
+  const auto open = [&](const char* role) {
+    const std::string device = "net_memif" + std::to_string(pairs++) + ",role=" + role +
+                               ",rsize=10,socket-abstract=yes,socket=" + socket;
+    std::string error;
+    auto port = EthdevPort::open({.device = device}, error);
+    if (!port) throw unavailable("net_memif", error);
+    return port;
+  };
+  PortPair ports;
+  ports.far = open("server");
+  ports.near = open("client");
+  await_link(*ports.far);
+  await_link(*ports.near);
+  return ports;
+}
+
+size_t reflect_burst(uint16_t port) {
+  rte_mbuf* mbufs[kBurst];
+  const uint16_t count = rte_eth_rx_burst(port, 0, mbufs, kBurst);
+  for (uint16_t i = 0; i < count; ++i) swap_addresses(*rte_pktmbuf_mtod(mbufs[i], Headers*));
+  if (count != 0) send_or_free(port, mbufs, count);
+  return count;
+}
+
+void reflect(uint16_t port, const std::atomic<bool>& stop) {
+  const int registered = eal_register_thread();
+  while (!stop.load(std::memory_order_relaxed)) reflect_burst(port);
+  if (registered == 0) eal_unregister_thread();
+}
+
+void forward(uint16_t port, size_t frames) {
+  rte_mbuf* mbufs[kBurst];
+  for (size_t sent = 0; sent < frames;) {
+    const uint16_t count = rte_eth_rx_burst(port, 0, mbufs, kBurst);
+    if (count != 0) sent += send_or_free(port, mbufs, count);
+  }
+}
+
+RawClient::RawClient(uint16_t port, Bytes frame) : port_(port), frame_(frame.begin(), frame.end()) {
+  static unsigned pools = 0;
+  const std::string name = "bench_pool" + std::to_string(pools++);
+  pool_.reset(rte_pktmbuf_pool_create(name.c_str(), kPoolFrames, kPoolCache, 0,
+                                      RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY));
+  if (!pool_) throw unavailable("DPDK", "no memory for a pool of frames");
+}
+
+void RawClient::round_trip() {
+  const uint64_t start = tsc();
+  const auto lost_after = static_cast<uint64_t>(kLostAfterNs * ticks_per_ns());
+  send(1);
+  rte_mbuf* answer;
+  while (rte_eth_rx_burst(port_, 0, &answer, 1) == 0) {
+    if (tsc() - start > lost_after) must(-ETIMEDOUT, "raw frame");
+  }
+  const bool ours = is_reflection(answer);
+  rte_pktmbuf_free(answer);
+  if (!ours) must(-EPROTO, "raw frame");
+}
+
+// A client knows its answer, or the bytes might still be on their way: addresses and ports.
+bool RawClient::is_reflection(const rte_mbuf* answer) const {
+  if (rte_pktmbuf_data_len(answer) != frame_.size()) return false;
+  const auto* sent = reinterpret_cast<const Headers*>(frame_.data());
+  const auto* got = rte_pktmbuf_mtod(answer, const Headers*);
+  return got->eth.dst == sent->eth.src && got->ip.destination.get() == sent->ip.source.get() &&
+         got->udp.destination_port.get() == sent->udp.source_port.get();
+}
+
+void RawClient::send(size_t count) {
+  while (count > 0) count -= send_burst(count);
+}
+
+size_t RawClient::send_burst(size_t wanted) {
+  rte_mbuf* mbufs[kBurst];
+  const auto count = static_cast<uint16_t>(std::min<size_t>(wanted, kBurst));
+  if (rte_pktmbuf_alloc_bulk(pool_.get(), mbufs, count) != 0) return 0;
+  for (uint16_t i = 0; i < count; ++i) {
+    char* room = rte_pktmbuf_append(mbufs[i], static_cast<uint16_t>(frame_.size()));
+    std::copy(frame_.begin(), frame_.end(), reinterpret_cast<std::byte*>(room));
+  }
+  return send_or_free(port_, mbufs, count);
+}
+
+}  // namespace pinion::bench

@@ -1,0 +1,164 @@
+// The daemon as a process, and pinionctl beside it: how it ends, what it leaves, what it says about
+// a configuration. Needs neither root nor a network: its port is DPDK's net_null.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "e2e/sockets.h"
+#include "e2e/world.h"
+
+namespace pinion::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Daemon : public ::testing::Test {
+ protected:
+  void start() {
+    daemon_ = std::make_unique<Program>(std::vector<std::string>{PINION_DAEMON, configuration()});
+    ASSERT_TRUE(daemon_->says(" ready, ")) << daemon_->output();
+  }
+  std::string configuration() const {
+    return scratch_.write("piniond.yaml",
+                          "version: 1\n"
+                          "host: {hugepages_mb: " +
+                              std::to_string(hugepages_mb()) +
+                              ", lock_memory: false, control_socket: {path: " + socket_path() +
+                              ", mode: \"0600\"}}\n"
+                              "cores: [{name: core0, cpu: " +
+                              std::to_string(first_cpu()) +
+                              ", idle: {sleep_after_us: 200}}]\n"
+                              "nics: [{name: nothing, device: {vdev: net_null0}, core: core0, "
+                              "addresses: [10.77.0.2/24]}]\n"
+                              "sessions: [{uid: " +
+                              std::to_string(geteuid()) + "}]\n");
+  }
+  static int first_cpu() {
+    cpu_set_t set;
+    sched_getaffinity(0, sizeof set, &set);
+    int cpu = 0;
+    while (!CPU_ISSET(static_cast<size_t>(cpu), &set)) ++cpu;
+    return cpu;
+  }
+  std::string socket_path() const { return scratch_.path("control.sock"); }
+  Outcome ctl(const std::string& what) const {
+    return run({PINION_CTL, "--socket", socket_path(), what});
+  }
+
+  Scratch scratch_;
+  std::unique_ptr<Program> daemon_;
+};
+
+// Where DPDK and shared memory leave files.
+std::set<std::string> leavings() {
+  std::set<std::string> found;
+  for (const char* folder : {"/dev/shm", "/var/run/dpdk", "/dev/hugepages", "/tmp/dpdk"}) {
+    std::error_code gone;
+    for (fs::recursive_directory_iterator it(folder, gone), end; !gone && it != end;
+         it.increment(gone))
+      found.insert(it->path());
+  }
+  return found;
+}
+
+TEST_F(Daemon, EndsOnSigterm) {
+  start();
+  EXPECT_TRUE(fs::exists(socket_path()));
+  EXPECT_EQ(daemon_->end(SIGTERM), 0) << daemon_->output();
+  EXPECT_FALSE(fs::exists(socket_path()));
+  EXPECT_FALSE(fs::exists(socket_path() + ".status"));
+}
+
+TEST_F(Daemon, EndsOnSigtermWithAnApplicationAttached) {
+  start();
+  AppSocket app(socket_path());
+  EXPECT_EQ(daemon_->end(SIGTERM), 0) << daemon_->output();
+}
+
+TEST_F(Daemon, SigkillLeavesNothingBehind) {
+  const std::set<std::string> before = leavings();
+  start();
+  const pid_t pid = daemon_->pid();
+  EXPECT_EQ(daemon_->end(SIGKILL), 128 + SIGKILL);
+  for (const std::string& file : leavings())
+    EXPECT_TRUE(before.contains(file)) << file << " was left by process " << pid;
+  // Only the names of its sockets are there, and are no hindrance.
+  const Outcome gone = ctl("status");
+  EXPECT_EQ(gone.status, 2) << gone.output;
+  EXPECT_NE(gone.output.find("GONE"), std::string::npos) << gone.output;
+  start();
+  AppSocket app(socket_path());
+  EXPECT_EQ(ctl("status").status, 0);
+  EXPECT_EQ(daemon_->end(SIGTERM), 0);
+}
+
+TEST_F(Daemon, ASecondOneIsRefused) {
+  start();
+  const Outcome second = run({PINION_DAEMON, configuration()});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_NE(second.output.find(socket_path()), std::string::npos) << second.output;
+  EXPECT_EQ(ctl("status").status, 0) << "the first one goes on";
+  EXPECT_EQ(daemon_->end(SIGTERM), 0);
+}
+
+TEST_F(Daemon, ChecksTheExamples) {
+  // Their users and groups exist on the machines that they are for.
+  for (const auto& example : fs::directory_iterator(PINION_EXAMPLES)) {
+    std::ifstream in(example.path());
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    for (const auto& [name, here] : {std::pair("user: trader", "user: root"),
+                                     {"group: trading", "group: root"},
+                                     {"group: tools", "group: daemon"}})
+      if (const size_t at = text.find(name); at != std::string::npos)
+        text.replace(at, std::string(name).size(), here);
+    const Outcome checked =
+        run({PINION_DAEMON, "--check", scratch_.write(example.path().filename(), text)});
+    EXPECT_EQ(checked.status, 0) << example.path() << ": " << checked.output;
+    EXPECT_NE(checked.output.find(": good"), std::string::npos) << checked.output;
+  }
+}
+
+TEST_F(Daemon, SaysWhereAConfigurationIsWrong) {
+  const std::string file =
+      scratch_.write("broken.yaml",
+                     "version: 1\n"
+                     "cores: [{name: core0, cpu: 010}]\n"
+                     "nics: [{name: a, device: {vdev: net_null0}, core: core7,\n"
+                     "        addresses: [10.0.0.1/24], colour: red}]\n");
+  const Outcome checked = run({PINION_DAEMON, "--check", file});
+  EXPECT_EQ(checked.status, 1);
+  for (const char* place : {":2:28: ", ":3:51: ", ":4:35: "})  // all of them, at once
+    EXPECT_NE(checked.output.find(file + place), std::string::npos) << place << checked.output;
+}
+
+TEST_F(Daemon, CtlShowsWhatIsGoingOn) {
+  start();
+  AppSocket app(socket_path());
+  ASSERT_TRUE(within(kPatienceMs, [&] {
+    return ctl("status").output.find("sessions                                1") !=
+           std::string::npos;
+  })) << ctl("status").output;
+  const Outcome status = ctl("status");
+  EXPECT_EQ(status.status, 0);
+  for (const char* part : {"running", "core0 on CPU", "net_null0", "nothing.link"})
+    EXPECT_NE(status.output.find(part), std::string::npos) << part << "\n" << status.output;
+  const Outcome counters = ctl("counters"), drops = ctl("drops");
+  EXPECT_NE(counters.output.find("nothing.rx_frames"), std::string::npos) << counters.output;
+  EXPECT_EQ(counters.status, 0);
+  EXPECT_EQ(drops.status, 0);
+  EXPECT_EQ(daemon_->end(SIGTERM), 0);
+}
+
+TEST_F(Daemon, CtlSaysThatNoDaemonRuns) {
+  const Outcome status = ctl("status");
+  EXPECT_EQ(status.status, 1);
+  EXPECT_NE(status.output.find("Is piniond running"), std::string::npos) << status.output;
+  EXPECT_NE(status.output.find(socket_path()), std::string::npos) << status.output;
+}
+
+}  // namespace
+}  // namespace pinion::e2e

@@ -1,0 +1,67 @@
+// ARP and ICMP echo against Linux: each side finds the other, and ping of iputils is answered.
+#include <fstream>
+#include <sstream>
+
+#include "e2e/sockets.h"
+#include "e2e/world.h"
+
+namespace pinion::e2e {
+namespace {
+
+using Neighbours = World;
+
+// The line of Linux's table that is about Pinion; empty while there is none.
+std::string linux_neighbour() {
+  std::ifstream table("/proc/thread-self/net/arp");
+  for (std::string line; std::getline(table, line);)
+    if (line.starts_with(std::string(kPinionIp) + " ")) return line;
+  return "";
+}
+
+std::string text_of(const MacAddress& mac) {
+  char text[18];
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+                mac[4], mac[5]);
+  return text;
+}
+
+TEST_F(Neighbours, LinuxAsksFirst) {
+  ASSERT_EQ(linux_neighbour(), "");
+  AppSocket app(socket_path(), {.port = 7000});
+  KernelSocket kernel;
+  EXPECT_EQ(kernel.send_to("first", kPinionIp, 7000), 0);
+  const auto got = app.receive();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->bytes, "first");
+  EXPECT_NE(linux_neighbour().find(text_of(pinion_mac())), std::string::npos) << linux_neighbour();
+}
+
+// The datagram waits for the answer to Pinion's own request, and is not lost.
+TEST_F(Neighbours, PinionAsksFirst) {
+  AppSocket app(socket_path());
+  KernelSocket kernel(kKernelIp2);
+  EXPECT_EQ(app.send("first", kKernelIp2, kernel.port()), 0);
+  const auto got = kernel.receive();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->bytes, "first");
+  EXPECT_EQ(got->ip, kPinionIp);
+  EXPECT_EQ(got->port, app.port());
+}
+
+TEST_F(Neighbours, NobodyAnswers) {
+  AppSocket app(socket_path());
+  EXPECT_EQ(app.send("into the void", "10.77.0.77", 9), -EHOSTUNREACH);
+}
+
+TEST_F(Neighbours, PingOfEverySizeOfOneFrame) {
+  for (const char* size : {"0", "1", "15", "56", "1000", "1471", "1472"}) {
+    const Outcome ping =
+        run({"ping", "-n", "-c", "5", "-i", "0.01", "-W", "2", "-M", "do", "-s", size, kPinionIp});
+    EXPECT_EQ(ping.status, 0) << ping.output;
+    EXPECT_NE(ping.output.find(" 0% packet loss"), std::string::npos) << ping.output;
+    EXPECT_EQ(ping.output.find("wrong data"), std::string::npos) << ping.output;
+  }
+}
+
+}  // namespace
+}  // namespace pinion::e2e

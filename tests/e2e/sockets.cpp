@@ -1,0 +1,183 @@
+// See sockets.h.
+#include "e2e/sockets.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "e2e/world.h"
+
+namespace pinion::e2e {
+
+namespace {
+
+constexpr uint32_t kSendBytes = 4096;  // at the start of the application's memory
+
+sockaddr_in endpoint(const std::string& ip, uint16_t port) {
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_port = htons(port);
+  EXPECT_EQ(inet_pton(AF_INET, ip.c_str(), &a.sin_addr), 1) << ip;
+  return a;
+}
+
+rio_address rio_endpoint(const std::string& ip, uint16_t port) {
+  rio_address a{};
+  EXPECT_EQ(rio_parse_address(ip.c_str(), port, &a), 0) << ip;
+  return a;
+}
+
+std::string text_of(const void* address) {
+  char text[INET_ADDRSTRLEN];
+  return inet_ntop(AF_INET, address, text, sizeof text);
+}
+
+}  // namespace
+
+std::string pattern(size_t length) {
+  std::string bytes(length, '\0');
+  for (size_t i = 0; i < length; ++i) bytes[i] = static_cast<char>(i * 7 + length * 13 + i / 251);
+  return bytes;
+}
+
+KernelSocket::KernelSocket(const std::string& ip)
+    : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  const sockaddr_in local = endpoint(ip, 0);
+  EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&local), sizeof local), 0)
+      << std::strerror(errno);
+}
+KernelSocket::~KernelSocket() { close(fd_); }
+
+void KernelSocket::connect(const std::string& ip, uint16_t port) {
+  const sockaddr_in peer = endpoint(ip, port);
+  EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&peer), sizeof peer), 0);
+}
+
+int KernelSocket::send(const std::string& bytes) {
+  return ::send(fd_, bytes.data(), bytes.size(), 0) < 0 ? -errno : 0;
+}
+
+int KernelSocket::send_to(const std::string& bytes, const std::string& ip, uint16_t port) {
+  const sockaddr_in peer = endpoint(ip, port);
+  const auto* to = reinterpret_cast<const sockaddr*>(&peer);
+  return sendto(fd_, bytes.data(), bytes.size(), 0, to, sizeof peer) < 0 ? -errno : 0;
+}
+
+std::optional<Datagram> KernelSocket::receive() {
+  pollfd p{fd_, POLLIN, 0};
+  char bytes[65536];
+  sockaddr_in from{};
+  socklen_t length = sizeof from;
+  if (poll(&p, 1, kPatienceMs) <= 0) return std::nullopt;
+  const ssize_t n =
+      recvfrom(fd_, bytes, sizeof bytes, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &length);
+  if (n < 0) return std::nullopt;
+  const auto size = static_cast<size_t>(n);
+  return Datagram{std::string(bytes, size), text_of(&from.sin_addr), ntohs(from.sin_port), 0, size};
+}
+
+int KernelSocket::receive_error() {
+  pollfd p{fd_, POLLIN, 0};
+  char byte;
+  if (poll(&p, 1, kPatienceMs) <= 0) return 0;
+  return recv(fd_, &byte, sizeof byte, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+uint16_t KernelSocket::port() const {
+  sockaddr_in local{};
+  socklen_t length = sizeof local;
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&local), &length);
+  return ntohs(local.sin_port);
+}
+
+AppSocket::AppSocket(const std::string& control_socket, const AppOptions& options)
+    : options_(options) {
+  EXPECT_EQ(session_.open(control_socket.c_str()), 0) << rio_last_error();
+  void* memory = nullptr;
+  const size_t bytes = kSendBytes + size_t{options_.receives} * options_.slice;
+  EXPECT_EQ(session_.map_memory(bytes, &memory), 0) << rio_last_error();
+  EXPECT_EQ(session_.register_buffer(memory, bytes, &buffer_), 0) << rio_last_error();
+  memory_ = static_cast<char*>(memory);
+  EXPECT_EQ(cq_.create(session_, 2 * options_.receives), 0) << rio_last_error();
+  EXPECT_EQ(socket_.create(session_), 0) << rio_last_error();
+  EXPECT_EQ(socket_.bind(rio_endpoint("0.0.0.0", options_.port)), 0) << rio_last_error();
+  EXPECT_EQ(socket_.create_queue(options_.receives, options_.receives, cq_, cq_), 0)
+      << rio_last_error();
+  for (uint32_t i = 0; i < options_.receives; ++i) post_receive(i);
+}
+
+void AppSocket::connect(const std::string& ip, uint16_t port) {
+  EXPECT_EQ(socket_.connect(rio_endpoint(ip, port)), 0) << rio_last_error();
+}
+
+void AppSocket::post_receive(uint32_t index) {
+  const rio_slice slice{buffer_, kSendBytes + index * options_.slice, options_.slice};
+  EXPECT_EQ(socket_.receive(&slice, 0, index), 0);
+}
+
+void AppSocket::take_completions() {
+  rio_result results[16];
+  const int n = cq_.dequeue(results, 16);
+  EXPECT_GE(n, 0) << std::strerror(-n);
+  for (int i = 0; i < n; ++i) {
+    const rio_result& r = results[i];
+    if (r.opcode == RIO_OP_SEND) {
+      sent_.push_back(r.status);
+      continue;
+    }
+    const auto index = static_cast<uint32_t>(r.request_context);
+    const char* at = memory_ + kSendBytes + index * options_.slice;
+    const uint32_t length = r.bytes < options_.slice ? r.bytes : options_.slice;
+    received_.push_back(
+        {std::string(at, length), text_of(r.peer.bytes), r.peer.port, r.status, r.bytes});
+    post_receive(index);
+  }
+}
+
+int AppSocket::send(const std::string& bytes, const std::string& ip, uint16_t port) {
+  std::memcpy(memory_, bytes.data(), bytes.size());
+  const rio_slice slice{buffer_, 0, static_cast<uint32_t>(bytes.size())};
+  const rio_address to = ip.empty() ? rio_address{} : rio_endpoint(ip, port);
+  const int posted = ip.empty() ? socket_.send(&slice) : socket_.send_to(&slice, to);
+  if (posted != 0) return posted;
+  const int64_t end = now_ms() + kPatienceMs;
+  while (sent_.empty() && now_ms() < end) take_completions();
+  if (sent_.empty()) return -ETIMEDOUT;
+  const int status = sent_.front();
+  sent_.pop_front();
+  return status;
+}
+
+std::optional<Datagram> AppSocket::receive() {
+  const int64_t end = now_ms() + kPatienceMs;
+  while (received_.empty() && now_ms() < end) take_completions();
+  if (received_.empty()) return std::nullopt;
+  Datagram first = std::move(received_.front());
+  received_.pop_front();
+  return first;
+}
+
+int64_t AppSocket::option(uint32_t which) {
+  int64_t value = 0;
+  EXPECT_EQ(socket_.get_option(which, &value), 0) << rio_last_error();
+  return value;
+}
+
+int64_t AppSocket::wait_for_error() {
+  int64_t error = 0;
+  within(kPatienceMs, [&] { return (error = option(RIO_SO_ERROR)) != 0; });
+  return error;
+}
+
+uint16_t AppSocket::port() {
+  rio_address local{};
+  EXPECT_EQ(socket_.local_address(&local), 0) << rio_last_error();
+  return local.port;
+}
+
+}  // namespace pinion::e2e

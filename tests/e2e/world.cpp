@@ -1,0 +1,227 @@
+// See world.h.
+#include "e2e/world.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <vector>
+
+namespace pinion::e2e {
+
+namespace {
+
+int current_namespace() { return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC); }
+
+// The CPUs are shared with the test: the last one that this process may use.
+int last_cpu() {
+  cpu_set_t set;
+  sched_getaffinity(0, sizeof set, &set);
+  int last = 0;
+  for (int i = 0; i < CPU_SETSIZE; ++i)
+    if (CPU_ISSET(i, &set)) last = i;
+  return last;
+}
+
+// RFC 1071.
+uint16_t checksum(const std::string& bytes) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < bytes.size(); ++i)
+    sum += static_cast<uint32_t>(static_cast<unsigned char>(bytes[i])) << (i % 2 == 0 ? 8 : 0);
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~sum);
+}
+
+std::string big_endian(unsigned value) {
+  return {static_cast<char>(value >> 8 & 0xff), static_cast<char>(value & 0xff)};
+}
+
+std::string address(const std::string& text) {
+  in_addr a{};
+  EXPECT_EQ(inet_pton(AF_INET, text.c_str(), &a), 1) << text;
+  return {reinterpret_cast<const char*>(&a), sizeof a};
+}
+
+}  // namespace
+
+int hugepages_mb() {
+  uint64_t pages = 0;
+  std::ifstream("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") >> pages;
+  return pages >= 64 && geteuid() == 0 ? 64 : 0;
+}
+
+Scratch::Scratch() {
+  char name[] = "/tmp/pinion-e2e-XXXXXX";
+  EXPECT_NE(mkdtemp(name), nullptr);
+  dir_ = name;
+}
+Scratch::~Scratch() { std::filesystem::remove_all(dir_); }
+
+std::string Scratch::write(const std::string& name, const std::string& text) const {
+  std::ofstream(path(name)) << text;
+  return path(name);
+}
+
+namespace {
+
+// What the cases of a suite share.
+struct Shared {
+  std::string why_not;  // there is no world
+  int pinion_ns = -1, kernel_ns = -1;
+  MacAddress mac{};
+  Scratch scratch;
+  std::unique_ptr<Program> daemon;
+};
+std::unique_ptr<Shared> shared;
+
+// Empty, or why it cannot be had. This process ends up in the kernel's namespace.
+std::string make_network() {
+  if (geteuid() != 0) return "needs root, to make network namespaces";
+  if (unshare(CLONE_NEWNET) != 0) return "needs the right to make network namespaces";
+  shared->pinion_ns = current_namespace();
+  if (unshare(CLONE_NEWNET) != 0) return "needs a second network namespace";
+  shared->kernel_ns = current_namespace();
+  const std::string there =
+      "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(shared->pinion_ns);
+  const std::string commands[] = {
+      "link add kernel0 type veth peer name pinion0 netns " + there,
+      "link set kernel0 addrgenmode none up",
+      std::string("addr add ") + kKernelIp + "/24 dev kernel0",
+      std::string("addr add ") + kKernelIp2 + "/24 dev kernel0",
+      "link set lo up",
+      // Out again where it came in: what Linux forwards there is seen by nobody.
+      std::string("route add ") + kBehindIp + "/32 via 10.77.0.9 dev kernel0",
+  };
+  for (const std::string& command : commands) {
+    const Outcome made = run({"sh", "-c", "exec ip " + command});
+    if (made.status != 0) return "ip " + command + ": " + made.output;
+  }
+  for (const auto& [ns, device] :
+       {std::pair(shared->kernel_ns, "kernel0"), {shared->pinion_ns, "pinion0"}}) {
+    // On a veth Linux leaves checksums to the last one who looks; here they are on the wire.
+    Program off({"ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "off"},
+                ns);
+    if (off.end(0) != 0) return "ethtool -K: " + off.output();
+  }
+  Program up({"ip", "link", "set", "pinion0", "addrgenmode", "none", "up"}, shared->pinion_ns);
+  if (up.end(0) != 0) return "ip link set: " + up.output();
+  std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
+  return "";
+}
+
+// Beside other programs: the daemon sleeps when it has nothing to do.
+std::string configuration() {
+  return "version: 1\n"
+         "instance: e2e\n"
+         "host:\n"
+         "  hugepages_mb: " +
+         std::to_string(hugepages_mb()) +
+         "\n"
+         "  lock_memory: false\n"
+         "  control_socket: {path: " +
+         shared->scratch.path("control.sock") +
+         ", mode: \"0600\"}\n"
+         "cores: [{name: core0, cpu: " +
+         std::to_string(last_cpu()) +
+         ", idle: {sleep_after_us: 200}}]\n"
+         "nics: [{name: veth, device: {vdev: \"net_af_packet0,iface=pinion0\"}, core: core0, "
+         "addresses: [" +
+         kPinionIp +
+         "/24]}]\n"
+         "routes: [{prefix: 0.0.0.0/0, via: " +
+         kKernelIp +
+         ", nic: veth}]\n"
+         "sessions: [{user: root, bind: [\"*:1-65535\"]}]\n";
+}
+
+class In {
+ public:
+  explicit In(int ns) { EXPECT_EQ(setns(ns, CLONE_NEWNET), 0); }
+  ~In() { EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0); }
+  In(const In&) = delete;
+  In& operator=(const In&) = delete;
+};
+
+}  // namespace
+
+void World::SetUpTestSuite() {
+  shared = std::make_unique<Shared>();
+  shared->why_not = make_network();
+  if (!shared->why_not.empty()) return;
+  shared->daemon = std::make_unique<Program>(
+      std::vector<std::string>{PINION_DAEMON,
+                               shared->scratch.write("piniond.yaml", configuration())},
+      shared->pinion_ns);
+  ASSERT_TRUE(shared->daemon->says(" ready, ")) << shared->daemon->output();
+  const In pinion_side(shared->pinion_ns);
+  ifreq request{};
+  std::strcpy(request.ifr_name, "pinion0");
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(ioctl(fd, SIOCGIFHWADDR, &request), 0);
+  close(fd);
+  std::memcpy(shared->mac.data(), request.ifr_hwaddr.sa_data, shared->mac.size());
+}
+
+void World::TearDownTestSuite() {
+  if (shared->daemon) {
+    EXPECT_EQ(shared->daemon->end(SIGTERM), 0) << shared->daemon->output();
+  }
+  for (const int fd : {shared->pinion_ns, shared->kernel_ns})
+    if (fd >= 0) close(fd);
+  shared.reset();
+}
+
+void World::SetUp() {
+  if (!shared->why_not.empty()) GTEST_SKIP() << shared->why_not;
+}
+
+const Scratch& World::scratch() { return shared->scratch; }
+std::string World::socket_path() { return shared->scratch.path("control.sock"); }
+MacAddress World::pinion_mac() { return shared->mac; }
+
+uint64_t World::drops(const std::string& reason) {
+  const std::string shown = run({PINION_CTL, "--socket", socket_path(), "drops"}).output;
+  const size_t at = ("\n" + shown).find("\n" + reason + " ");
+  return at == std::string::npos ? 0 : std::stoull(shown.substr(at + reason.size()));
+}
+
+void World::send_raw(const std::string& frame, bool from_pinion) {
+  const In side(from_pinion ? shared->pinion_ns : shared->kernel_ns);
+  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_ifindex = static_cast<int>(if_nametoindex(from_pinion ? "pinion0" : "kernel0"));
+  to.sll_halen = ETH_ALEN;
+  EXPECT_EQ(sendto(fd, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to),
+            static_cast<ssize_t>(frame.size()));
+  close(fd);
+}
+
+std::string udp_frame(const MacAddress& to, const MacAddress& from, const std::string& source,
+                      const std::string& destination, uint16_t port, const std::string& text) {
+  const auto length = static_cast<unsigned>(text.size());
+  const std::string addresses = address(source) + address(destination);
+  const std::string udp = big_endian(port) + big_endian(port) + big_endian(8 + length);
+  const std::string pseudo = addresses + big_endian(17) + big_endian(8 + length);
+  const unsigned udp_sum = checksum(pseudo + udp + big_endian(0) + text);
+  const std::string start = "\x45" + std::string(1, '\0') + big_endian(28 + length) +
+                            big_endian(1) + big_endian(0x4000) + "\x40\x11";
+  const unsigned ip_sum = checksum(start + big_endian(0) + addresses);
+  return std::string(to.begin(), to.end()) + std::string(from.begin(), from.end()) +
+         big_endian(ETH_P_IP) + start + big_endian(ip_sum) + addresses + udp + big_endian(udp_sum) +
+         text;
+}
+
+}  // namespace pinion::e2e

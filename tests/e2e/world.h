@@ -1,0 +1,61 @@
+// The world of an end-to-end test: two network namespaces joined by a veth pair, piniond on one end
+// of it, this process (hence the kernel's sockets that it opens) at the other. The namespaces have
+// no name and end with their processes.
+//
+//   this process, kernel0 10.77.0.1 --- veth --- pinion0, piniond 10.77.0.2
+#pragma once
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+#include "e2e/process.h"
+
+namespace pinion::e2e {
+
+inline constexpr const char* kKernelIp = "10.77.0.1";
+inline constexpr const char* kKernelIp2 = "10.77.0.3";  // the same station
+inline constexpr const char* kPinionIp = "10.77.0.2";
+inline constexpr const char* kBehindIp = "10.78.0.1";  // through the kernel as a router
+
+using MacAddress = std::array<unsigned char, 6>;
+
+// A folder of this test, gone with it.
+class Scratch {
+ public:
+  Scratch();
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  std::string path(const std::string& name) const { return dir_ + "/" + name; }
+  std::string write(const std::string& name, const std::string& text) const;
+
+ private:
+  std::string dir_;
+};
+
+// What a daemon of these tests may take: 64, or 0 where there are not enough of them, or not for
+// us.
+int hugepages_mb();
+
+// One daemon for all cases of a suite: starting it costs more than any of them.
+class World : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite();
+  static void TearDownTestSuite();  // piniond must end with status 0
+  void SetUp() override;            // skips where namespaces cannot be had
+
+  static std::string socket_path();
+  static MacAddress pinion_mac();
+  static const Scratch& scratch();
+  // Frames that piniond dropped for this reason.
+  static uint64_t drops(const std::string& reason);
+  // Sends a frame out of kernel0, or (as if it were Pinion's) out of pinion0.
+  static void send_raw(const std::string& frame, bool from_pinion = false);
+};
+
+// Ethernet, IPv4 and UDP around the text, with right checksums; break what the test is about.
+std::string udp_frame(const MacAddress& to, const MacAddress& from, const std::string& source,
+                      const std::string& destination, uint16_t port, const std::string& text);
+
+}  // namespace pinion::e2e

@@ -1,0 +1,106 @@
+// An application decides how long a signal to it takes: each copy of its notification descriptor,
+// in each epoll that watches it, is one more waiter that the sender walks past. The core pays for
+// two such signals and for no more.
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <rio/rio.hpp>
+#include <vector>
+
+#include "isolation/daemon.h"
+
+namespace pinion::testing {
+namespace {
+
+constexpr size_t kDescriptorsMax = 400;  // half copies, half epolls: 40,000 waiters
+
+struct Crowd {
+  rio::Session session;
+  rio::CompletionQueue cq;
+  rio::Socket socket;
+  std::vector<int> held;
+
+  ~Crowd() {
+    for (const int fd : held) close(fd);
+  }
+  int attach(const std::string& path) {
+    if (session.open(path.c_str()) != 0) return 11;
+    if (cq.create(session, 64, 0, RIO_NOTIFY_FD) != 0) return 12;
+    if (socket.create(session) != 0) return 13;
+    return socket.create_queue(0, 32, cq, cq) == 0 ? 0 : 14;
+  }
+  // As many waiters as the limits of this machine allow.
+  void crowd() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    const size_t each = std::min<size_t>(limit.rlim_cur - 64, kDescriptorsMax) / 2;
+    std::vector<int> copies;
+    for (size_t i = 0; i < each; ++i) copies.push_back(dup(cq.notify_fd()));
+    for (size_t i = 0; i < each; ++i) {
+      const int epoll = epoll_create1(EPOLL_CLOEXEC);
+      held.push_back(epoll);
+      for (const int copy : copies) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.fd = copy;
+        epoll_ctl(epoll, EPOLL_CTL_ADD, copy, &event);
+      }
+    }
+    held.insert(held.end(), copies.begin(), copies.end());
+  }
+  // Asks for a signal and takes it.
+  int round() {
+    rio_result result;
+    char bytes[16];
+    if (rio_nop(socket.queue(), 0, 0) != 0) return 21;
+    if (cq.notify() != 0) return 22;
+    pollfd p{cq.notify_fd(), POLLIN, 0};
+    if (poll(&p, 1, 30'000) != 1) return 23;
+    if (recv(cq.notify_fd(), bytes, sizeof bytes, MSG_DONTWAIT) < 1) return 24;
+    while (cq.dequeue(&result, 1) == 0) sched_yield();
+    return 0;
+  }
+};
+
+TEST(SlowSignal, TheCoreSendsTwoAndNoMore) {
+  Daemon daemon;
+  Process neighbour([&] {
+    rio::Session session;
+    rio::CompletionQueue cq;
+    rio::Socket socket;
+    if (session.open(daemon.socket_path().c_str()) != 0 || cq.create(session, 64) != 0) return 1;
+    if (socket.create(session) != 0 || socket.create_queue(0, 8, cq, cq) != 0) return 2;
+    Process::ready();
+    rio_result result;
+    for (uint64_t i = 0; i < 20'000; ++i) {
+      if (rio_nop(socket.queue(), 0, i) != 0) return 3;
+      while (cq.dequeue(&result, 1) == 0) sched_yield();
+      if (result.request_context != i) return 4;
+    }
+    return 0;
+  });
+  ASSERT_TRUE(neighbour.wait_ready());
+  const Signaller& signaller = daemon.core().signaller();
+  for (int attack = 0; attack < 2; ++attack) {  // a new session does not begin with a clean sheet
+    Process app([&] {
+      Crowd a;
+      if (const int status = a.attach(daemon.socket_path()); status != 0) return status;
+      a.crowd();
+      for (int i = 0; i < 5; ++i)
+        if (const int status = a.round(); status != 0) return status;
+      return 0;
+    });
+    EXPECT_EQ(app.wait(), 0);
+    EXPECT_EQ(signaller.slow(), 2u);
+    EXPECT_EQ(signaller.handed_over(), attack == 0 ? 3u : 8u);
+  }
+  EXPECT_EQ(neighbour.wait(), 0);
+}
+
+}  // namespace
+}  // namespace pinion::testing

@@ -1,0 +1,170 @@
+// The neighbour cache's states on a virtual clock: questions, answers, lies, silence, a full table.
+#include "net/neighbour.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace pinion {
+namespace {
+
+using State = NeighbourState;
+using What = NeighbourEvent::What;
+
+constexpr Mac kPeer{{2, 0, 0, 0, 0, 1}}, kLiar{{2, 0, 0, 0, 0, 0x66}};
+constexpr Ipv4 kAddress = ipv4(10, 0, 0, 2);
+
+struct NeighbourTest : ::testing::Test {
+  NeighbourTable table{NeighbourLimits{.neighbours_max = 8, .queue_max = 2, .parked_max = 8}};
+  Nanos now = 0;
+
+  // Everything that is due now.
+  std::vector<What> due() {
+    std::vector<What> out;
+    for (NeighbourEvent e; table.next_due(now, e);) {
+      if (e.what == What::failed) table.unpark(*e.neighbour);
+      if (e.what != What::nothing) out.push_back(e.what);
+    }
+    return out;
+  }
+  Neighbour& reachable(Ipv4 address = kAddress) {
+    Neighbour* n = table.ask(0, address, now);
+    EXPECT_EQ(table.on_reply(0, address, kPeer, now), Learned::accepted);
+    return *n;
+  }
+};
+
+TEST_F(NeighbourTest, AskedThreeTimesASecondApartThenFailedThenForgotten) {
+  Neighbour* n = table.ask(0, kAddress, now);
+  Frame frame;
+  table.park(*n, &frame);
+  EXPECT_EQ(table.next_deadline(), kSecond);
+  now = kSecond - 1;
+  EXPECT_EQ(due(), std::vector<What>{});
+  now = kSecond;
+  EXPECT_EQ(due(), std::vector{What::request_broadcast});
+  now = 2 * kSecond;
+  EXPECT_EQ(due(), std::vector{What::request_broadcast});
+  now = 3 * kSecond;
+  EXPECT_EQ(due(), std::vector{What::failed});
+  EXPECT_EQ(n->state, State::failed);
+  EXPECT_EQ(table.parked(), 0u);
+  now = 4 * kSecond;
+  EXPECT_EQ(due(), std::vector<What>{});
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(table.next_deadline(), kNever);
+}
+
+TEST_F(NeighbourTest, ReplyResolvesAndParkedFramesComeOutInOrder) {
+  Neighbour* n = table.ask(0, kAddress, now);
+  Frame first, second;
+  table.park(*n, &first);
+  table.park(*n, &second);
+  EXPECT_FALSE(table.may_park(n, false)) << "queue_max";
+  EXPECT_EQ(table.on_reply(1, kAddress, kPeer, now), Learned::ignored) << "another interface";
+  EXPECT_EQ(table.on_reply(0, kAddress, kPeer, now), Learned::accepted);
+  EXPECT_EQ(n->mac, kPeer);
+  Frame* out = table.unpark(*n);
+  EXPECT_EQ(out, &first);
+  EXPECT_EQ(out->next, &second);
+  EXPECT_EQ(second.next, nullptr);
+}
+
+TEST_F(NeighbourTest, UnsolicitedReplyCreatesAndChangesNothing) {
+  EXPECT_EQ(table.on_reply(0, kAddress, kLiar, now), Learned::ignored);
+  EXPECT_EQ(table.size(), 0u);
+  Neighbour& n = reachable();
+  EXPECT_EQ(table.on_reply(0, kAddress, kLiar, now), Learned::suspicious);
+  EXPECT_EQ(table.on_reply(0, kAddress, kPeer, now), Learned::ignored);
+  EXPECT_EQ(n.mac, kPeer);
+}
+
+TEST_F(NeighbourTest, DoubtAsksTheKnownStationFirstAndOnceASecond) {
+  Neighbour& n = reachable();
+  now = 10 * kSecond;
+  EXPECT_EQ(table.on_request(0, kAddress, kLiar, true, now), Learned::suspicious);
+  EXPECT_TRUE(table.start_probe(n, now));
+  EXPECT_TRUE(n.usable());
+  EXPECT_EQ(table.on_reply(0, kAddress, kLiar, now), Learned::ignored);
+  EXPECT_EQ(table.on_reply(0, kAddress, kPeer, now), Learned::accepted);
+  EXPECT_FALSE(table.start_probe(n, now)) << "asked within the second";
+  EXPECT_EQ(n.mac, kPeer);
+}
+
+TEST_F(NeighbourTest, AddressMovesWhenTheKnownStationIsSilent) {
+  Neighbour& n = reachable();
+  now = 10 * kSecond;
+  EXPECT_TRUE(table.start_probe(n, now));
+  now += kSecond;
+  EXPECT_EQ(due(), std::vector{What::request_broadcast});
+  EXPECT_EQ(table.on_reply(0, kAddress, kLiar, now), Learned::accepted);
+  EXPECT_EQ(n.mac, kLiar);
+}
+
+TEST_F(NeighbourTest, UsedNeighbourIsPolledUnusedOneForgotten) {
+  Neighbour& used = reachable();
+  reachable(ipv4(10, 0, 0, 3));
+  now = 59 * kSecond;
+  used.last_used = now;
+  EXPECT_EQ(due(), std::vector<What>{});
+  now = 60 * kSecond;
+  EXPECT_EQ(due(), std::vector{What::request_unicast});
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_EQ(used.state, State::probe);
+  EXPECT_EQ(table.on_reply(0, kAddress, kPeer, now), Learned::accepted);
+  now = 120 * kSecond;
+  EXPECT_EQ(due(), std::vector<What>{});
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST_F(NeighbourTest, PinnedNeverChangesAndNeverExpires) {
+  table.pin(0, kAddress, kPeer);
+  EXPECT_EQ(table.on_reply(0, kAddress, kLiar, now), Learned::pinned_conflict);
+  EXPECT_EQ(table.on_request(0, kAddress, kLiar, true, now), Learned::pinned_conflict);
+  EXPECT_EQ(table.on_request(0, kAddress, kPeer, true, now), Learned::ignored);
+  Neighbour* n = table.find(0, kAddress);
+  EXPECT_FALSE(table.start_probe(*n, now));
+  now = 1000 * kSecond;
+  EXPECT_EQ(due(), std::vector<What>{});
+  EXPECT_EQ(n->mac, kPeer);
+  EXPECT_TRUE(n->usable());
+}
+
+TEST_F(NeighbourTest, RequestToUsTeachesRequestToOthersDoesNot) {
+  EXPECT_EQ(table.on_request(0, kAddress, kPeer, false, now), Learned::ignored);
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(table.on_request(0, kAddress, kPeer, true, now), Learned::accepted);
+  EXPECT_EQ(table.find(0, kAddress)->state, State::reachable);
+}
+
+TEST_F(NeighbourTest, QuestionsTakeHalfOfTheTableAtMost) {
+  for (uint8_t i = 1; i <= 4; ++i) EXPECT_TRUE(table.ask(0, ipv4(10, 0, 0, i), now));
+  EXPECT_FALSE(table.ask(0, ipv4(10, 0, 0, 5), now));
+  EXPECT_EQ(table.on_reply(0, ipv4(10, 0, 0, 1), kPeer, now), Learned::accepted);
+  EXPECT_TRUE(table.ask(0, ipv4(10, 0, 0, 5), now));
+}
+
+TEST_F(NeighbourTest, FullTableGivesUpTheLeastUsedAndAnnouncersPushOutNobody) {
+  for (uint8_t i = 1; i <= 8; ++i) {
+    now += kSecond;
+    reachable(ipv4(10, 0, 0, i));
+  }
+  EXPECT_EQ(table.on_request(0, ipv4(10, 0, 0, 99), kPeer, true, now), Learned::ignored);
+  EXPECT_EQ(table.size(), 8u);
+  EXPECT_TRUE(table.ask(0, ipv4(10, 0, 0, 100), now));
+  EXPECT_EQ(table.find(0, ipv4(10, 0, 0, 1)), nullptr) << "the least recently used";
+  EXPECT_EQ(table.size(), 8u);
+}
+
+TEST_F(NeighbourTest, AnswersOfOursParkInAQuarterOfTheRoom) {
+  Frame frames[8];
+  Neighbour* a = table.ask(0, ipv4(10, 0, 0, 1), now);
+  Neighbour* b = table.ask(0, ipv4(10, 0, 0, 2), now);
+  table.park(*a, &frames[0]);
+  table.park(*a, &frames[1]);
+  EXPECT_FALSE(table.may_park(b, true));
+  EXPECT_TRUE(table.may_park(b, false));
+}
+
+}  // namespace
+}  // namespace pinion
