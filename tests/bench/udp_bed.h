@@ -46,6 +46,7 @@ class UdpBed {
   void create();
   rio_slice slice(uint64_t slot, uint32_t length) const;
   void post_receive(uint64_t slot);
+  size_t echo_next(const rio_result& r);
 
   UdpBedOptions options_;
   Mac mac_;
