@@ -80,6 +80,31 @@ struct Udp {
   uint32_t receive_backlog_max = 4096;
 };
 
+enum class Congestion : uint8_t { newreno, cubic };
+
+// Defaults of what a socket may set, and limits of a core.
+struct Tcp {
+  uint32_t connections_max = 4096;
+  uint32_t initial_rto_ms = 1000;
+  uint32_t min_rto_ms = 5;
+  uint32_t max_rto_ms = 60000;
+  uint32_t delayed_ack_us = 0;  // 0: at once
+  bool nagle = false;
+  Congestion congestion = Congestion::cubic;
+  uint32_t msl_s = 60;
+  uint32_t fin_wait_2_s = 60;
+  uint32_t receive_buffer_bytes = 262144;
+  uint32_t keepalive_s = 0;  // 0: off
+  uint32_t keepalive_interval_s = 75;
+  uint32_t keepalive_count = 9;
+  uint32_t user_timeout_s = 900;
+  uint32_t connect_timeout_s = 180;
+  uint32_t syn_queue_max = 512;
+  bool syn_cookies = true;
+  uint32_t listen_backlog_max = 4096;
+  uint16_t min_mss_bytes = 64;
+};
+
 enum class Who : uint8_t { user, uid, group };
 
 // Who may attach, and how much of a core each may have.
@@ -119,6 +144,7 @@ struct Config {
   std::vector<Nic> nics;
   std::vector<Route> routes;
   std::vector<Neighbour> neighbours;
+  Tcp tcp;
   Udp udp;
   std::vector<Session> sessions;
   Limits limits;

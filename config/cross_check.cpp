@@ -279,6 +279,24 @@ void check_sessions(Draft& draft, const Lookups& lookups, Errors& errors) {
   }
 }
 
+// One of the two was given, or both are defaults, which fit.
+void check_order(Place lower, Place upper, uint32_t low, uint32_t high, const char* lower_name,
+                 const char* upper_name, Errors& errors) {
+  if (low <= high || (!lower.known() && !upper.known())) return;
+  errors.add(lower.known() ? lower : upper,
+             "'" + std::string(lower_name) + "' " + std::to_string(low) + " is over '" +
+                 upper_name + "' " + std::to_string(high) + "; expected at most as much");
+}
+
+void check_tcp(const Draft& draft, Errors& errors) {
+  const Tcp& tcp = draft.config.tcp;
+  const TcpPlaces& at = draft.tcp;
+  check_order(at.min_rto, at.initial_rto, tcp.min_rto_ms, tcp.initial_rto_ms, "min_rto_ms",
+              "initial_rto_ms", errors);
+  check_order(at.initial_rto, at.max_rto, tcp.initial_rto_ms, tcp.max_rto_ms, "initial_rto_ms",
+              "max_rto_ms", errors);
+}
+
 }  // namespace
 
 void cross_check(Draft& draft, const Lookups& lookups, Errors& errors) {
@@ -292,6 +310,7 @@ void cross_check(Draft& draft, const Lookups& lookups, Errors& errors) {
   check_addresses(draft, errors);
   check_routes(draft, errors);
   check_neighbours(draft, errors);
+  check_tcp(draft, errors);
   check_sessions(draft, lookups, errors);
 }
 

@@ -25,6 +25,9 @@ struct NeighbourPlaces {
   Place address, nic;
   bool nic_given = false;  // perhaps badly
 };
+struct TcpPlaces {
+  Place initial_rto, min_rto, max_rto;
+};
 struct SessionPlaces {
   Place who;
   std::vector<Place> bind;  // one for each of Session::bind
@@ -38,6 +41,7 @@ struct Draft {
   std::vector<NicPlaces> nics;
   std::vector<RoutePlaces> routes;
   std::vector<NeighbourPlaces> neighbours;
+  TcpPlaces tcp;
   std::vector<SessionPlaces> sessions;
 };
 

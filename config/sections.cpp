@@ -234,6 +234,37 @@ void read_udp(const Node& node, Draft& draft, Errors& errors) {
   section.finish();
 }
 
+void read_tcp_times(Section& section, Tcp& tcp, TcpPlaces& places) {
+  places.initial_rto = place_of(section.number("initial_rto_ms", {100, 60000}, tcp.initial_rto_ms));
+  places.min_rto = place_of(section.number("min_rto_ms", {1, 60000}, tcp.min_rto_ms));
+  places.max_rto = place_of(section.number("max_rto_ms", {1, 3600000}, tcp.max_rto_ms));
+  // RFC 9293 section 3.8.6.3: below half a second.
+  section.number("delayed_ack_us", {0, 499999}, tcp.delayed_ack_us);
+  section.number("msl_s", {1, 240}, tcp.msl_s);
+  section.number("fin_wait_2_s", {1, 86400}, tcp.fin_wait_2_s);
+  section.number("keepalive_s", {0, 86400}, tcp.keepalive_s);
+  section.number("keepalive_interval_s", {1, 86400}, tcp.keepalive_interval_s);
+  section.number("keepalive_count", {1, 255}, tcp.keepalive_count);
+  section.number("user_timeout_s", {1, 86400}, tcp.user_timeout_s);
+  section.number("connect_timeout_s", {1, 86400}, tcp.connect_timeout_s);
+}
+
+void read_tcp(const Node& node, Draft& draft, Errors& errors) {
+  constexpr std::array<std::string_view, 2> kCongestions = {"newreno", "cubic"};
+  Tcp& tcp = draft.config.tcp;
+  Section section(node, "'tcp'", errors);
+  section.number("connections_max", {1, 65536}, tcp.connections_max);
+  read_tcp_times(section, tcp, draft.tcp);
+  section.boolean("nagle", tcp.nagle);
+  section.keyword("congestion", kCongestions, tcp.congestion);
+  section.number("receive_buffer_bytes", {1024, 1u << 30}, tcp.receive_buffer_bytes);
+  section.number("syn_queue_max", {1, 65536}, tcp.syn_queue_max);
+  section.boolean("syn_cookies", tcp.syn_cookies);
+  section.number("listen_backlog_max", {1, 65536}, tcp.listen_backlog_max);
+  section.number("min_mss_bytes", {64, 1460}, tcp.min_mss_bytes);
+  section.finish();
+}
+
 Place read_who(Section& section, Session& session) {
   const Node* user = section.find("user");
   const Node* uid = section.find("uid");
@@ -332,11 +363,12 @@ void read_sections(const Node& root_node, Draft& draft, Errors& errors) {
   read_list(root, "nics", kNicsMax, Need::required, read_nic, draft);
   read_list(root, "routes", kRoutesMax, Need::optional, read_route, draft);
   read_list(root, "neighbours", kNeighboursMax, Need::optional, read_neighbour, draft);
+  read_mapping(root, "tcp", read_tcp, draft);
   read_mapping(root, "udp", read_udp, draft);
   read_list(root, "sessions", kSessionsMax, Need::optional, read_session, draft);
   read_mapping(root, "limits", read_limits, draft);
   read_mapping(root, "log", read_log, draft);
-  for (const std::string_view later : {"tcp", "igmp", "ipv4", "capture", "metrics"}) {
+  for (const std::string_view later : {"igmp", "ipv4", "capture", "metrics"}) {
     root.unsupported(later, kLater);
   }
   root.finish();

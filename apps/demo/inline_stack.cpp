@@ -22,8 +22,13 @@ std::unique_ptr<TscClock> make_clock() {
   std::exit(1);
 }
 
-EmbeddedConfig host_config(bool hugepages) {
+Clock clock_of(TscClock& tsc) {
+  return {&tsc, [](void* self) { return static_cast<TscClock*>(self)->now(); }, nullptr};
+}
+
+EmbeddedConfig host_config(TscClock& clock, bool hugepages) {
   EmbeddedConfig c;
+  c.clock = clock_of(clock);
   c.sessions.sessions_max = 1;
   c.sessions.features = RIO_FEATURE_EMBEDDED;
   c.sessions.region.hugepages = hugepages;
@@ -46,7 +51,7 @@ KernelConfig kernel_config(Port* port, Ipv4 address, const Hooks& hooks) {
 InlineStack::InlineStack(std::unique_ptr<EthdevPort> port, Ipv4 address, bool hugepages)
     : clock_(make_clock()),
       port_(std::move(port)),
-      host_(host_config(hugepages)),
+      host_(host_config(*clock_, hugepages)),
       kernel_(kernel_config(port_.get(), address, host_.hooks())) {
   host_.attach_kernel(kernel_);
   rio_abi_clock words{};

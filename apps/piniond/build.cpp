@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 
@@ -45,6 +46,32 @@ void size_pools(const Promised& all, ServerConfig& server) {
   server.request_queues_max = static_cast<uint32_t>(all.queues);
   server.requests_max = static_cast<uint32_t>(all.sessions * kRequestsEach);
   server.backlog_chunks = static_cast<uint32_t>(all.sessions * kChunksEach);
+}
+
+// Each socket that the policies promise may be bound, or listen.
+TcpConfig tcp_config(const config::Tcp& from, uint64_t sockets) {
+  TcpConfig t;
+  t.connections_max = from.connections_max;
+  t.bound_max = std::max(static_cast<uint32_t>(sockets), 1u);
+  t.initial_rto = from.initial_rto_ms * kMilli;
+  t.min_rto = from.min_rto_ms * kMilli;
+  t.max_rto = from.max_rto_ms * kMilli;
+  t.delayed_ack = from.delayed_ack_us * kMicro;
+  t.nagle = from.nagle;
+  t.congestion = from.congestion == config::Congestion::cubic ? CongestionControl::cubic
+                                                              : CongestionControl::newreno;
+  t.msl = from.msl_s * kSecond;
+  t.fin_wait_2 = from.fin_wait_2_s * kSecond;
+  t.receive_bytes = from.receive_buffer_bytes;
+  t.keepalive_idle = from.keepalive_s * kSecond;
+  t.keepalive_interval = from.keepalive_interval_s * kSecond;
+  t.keepalive_count = from.keepalive_count;
+  t.user_timeout = from.user_timeout_s * kSecond;
+  t.connect_timeout = from.connect_timeout_s * kSecond;
+  t.syn_queue_max = from.syn_queue_max;
+  t.syn_cookies = from.syn_cookies;
+  t.mss_min = from.min_mss_bytes;
+  return t;
 }
 
 SessionPolicy policy_of(const config::Session& s) {
@@ -115,15 +142,17 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
     k.net.interfaces.push_back(iface);
   }
   for (const config::Route& r : config.routes)
-    k.net.routes.push_back({r.prefix.network(), r.prefix.length, r.via,
-                            static_cast<uint32_t>(r.nic_index)});
+    k.net.routes.push_back(
+        {r.prefix.network(), r.prefix.length, r.via, static_cast<uint32_t>(r.nic_index)});
   for (const config::Neighbour& n : config.neighbours)
     k.net.neighbours.push_back({n.address, n.mac, static_cast<uint32_t>(n.nic_index)});
   k.net.rx_burst = config.limits.rx_burst;
   random_bytes(k.net.secret, sizeof k.net.secret);
+  k.net.tcp = tcp_config(config.tcp, promised(config).sockets);
   size_pools(promised(config), k.server);
   k.server.epoch = run_epoch();
   k.server.udp_backlog_max = config.udp.receive_backlog_max;
+  k.server.listen_backlog_max = config.tcp.listen_backlog_max;
   k.server.work_units_max = config.limits.work_units_max;
   k.server.hot_queues_max = config.limits.hot_queues_max;
   k.server.copy_bytes = config.limits.copy_bytes;

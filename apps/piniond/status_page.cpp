@@ -88,34 +88,37 @@ void StatusPage::add(uint32_t section, std::string_view name, std::string_view t
   copy_text(e.text, sizeof e.text, text);
 }
 
-void StatusPage::update(const Kernel& kernel, const CoreThread& core,
-                        const AttachServer::Status& attach) {
-  rio_word_store(&page_->seqlock, page_->seqlock + 1);
-  next_ = fixed_;
-  const auto usage = kernel.server().usage();
-  add(RIO_STATUS_GAUGE, "sessions", "attached applications", usage.sessions);
-  add(RIO_STATUS_GAUGE, "sockets", "", usage.sockets);
-  add(RIO_STATUS_GAUGE, "request_queues", "", usage.request_queues);
-  add(RIO_STATUS_GAUGE, "hot_queues", "request queues that the core polls", usage.hot_queues);
-  add(RIO_STATUS_GAUGE, "requests", "accepted and not completed", usage.requests);
-  add(RIO_STATUS_GAUGE, "waiting_chunks", "pieces of received data without a receive",
-      usage.chunks);
-  add(RIO_STATUS_COUNTER, "passes", "of the core", core.passes());
-  add(RIO_STATUS_COUNTER, "sleeps", "of the core", core.sleeps());
-  add(RIO_STATUS_COUNTER, "slow_signals", "of the core, over 100 us: see signals_handed_over",
-      core.signaller().slow());
-  add(RIO_STATUS_COUNTER, "signals_handed_over", "to the control thread, of users with slow ones",
-      core.signaller().handed_over());
-  add(RIO_STATUS_COUNTER, "attached", "sessions since the start", attach.attached.load());
-  add(RIO_STATUS_COUNTER, "refused", "attempts to attach", attach.refused.load());
-  add(RIO_STATUS_COUNTER, "broken", "sessions ended for breaking the rules",
-      attach.broken.load());
-  add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
-      attach.barriers_failed.load());
-  const Counters& c = kernel.counters();
+void StatusPage::add_tcp_gauges(const Tcp& tcp) {
+  add(RIO_STATUS_GAUGE, "tcp_connections", "with those that open, close or wait (TIME-WAIT)",
+      tcp.tcbs_used());
+  add(RIO_STATUS_GAUGE, "tcp_half_open", "begun by peers, not finished", tcp.half_open());
+  add(RIO_STATUS_GAUGE, "tcp_time_wait", "closed, until no old segment can be about",
+      tcp.time_waiting());
+  add(RIO_STATUS_GAUGE, "tcp_listeners", "", tcp.listeners());
+  add(RIO_STATUS_GAUGE, "tcp_segments", "sent and not acknowledged", tcp.segments_used());
+}
+
+void StatusPage::add_counters(const Counters& c) {
   for (const auto& [name, text, value] : {
            Line{"udp_received", "datagrams that a socket took", c.udp_received},
            {"udp_sent", "datagrams accepted for transmission", c.udp_sent},
+           {"tcp_received", "segments that were of use", c.tcp_received},
+           {"tcp_sent", "segments", c.tcp_sent},
+           {"tcp_retransmitted", "segments", c.tcp_retransmitted},
+           {"tcp_opened", "connections, by connect", c.tcp_opened},
+           {"tcp_accepted", "connections, by a listener", c.tcp_accepted},
+           {"tcp_resets_sent", "", c.tcp_resets_sent},
+           {"tcp_resets_received", "", c.tcp_resets_received},
+           {"tcp_timeouts", "connections that ended by time", c.tcp_timeouts},
+           {"tcp_cookies_sent", "SYNs answered without state", c.tcp_cookies_sent},
+           {"tcp_cookies_accepted", "", c.tcp_cookies_accepted},
+           {"tcp_challenge_acks", "to segments that may be forged", c.tcp_challenge_acks},
+           {"tcp_window_probes", "", c.tcp_window_probes},
+           {"tcp_keepalives", "", c.tcp_keepalives},
+           {"tcp_output_blocked", "no frame, or a full port", c.tcp_output_blocked},
+           {"tcp_time_wait_evicted", "ended early for a new connection", c.tcp_time_wait_evicted},
+           {"tcp_orphans_evicted", "closed, and reset for a new connection", c.tcp_orphans_evicted},
+           {"tcp_path_mtu_lowered", "", c.tcp_path_mtu_lowered},
            {"arp_requests_sent", "", c.arp_requests_sent},
            {"arp_replies_sent", "", c.arp_replies_sent},
            {"icmp_echo_replies", "pings answered", c.icmp_echo_replies},
@@ -124,6 +127,34 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
            {"icmp_errors_suppressed", "forbidden, or over the limit", c.icmp_errors_suppressed},
        })
     add(RIO_STATUS_COUNTER, name, text, glance(value));
+}
+
+void StatusPage::update(const Kernel& kernel, const CoreThread& core,
+                        const AttachServer::Status& attach) {
+  rio_word_store(&page_->seqlock, page_->seqlock + 1);
+  next_ = fixed_;
+  const auto usage = kernel.server().usage();
+  add(RIO_STATUS_GAUGE, "sessions", "attached applications", usage.sessions);
+  add(RIO_STATUS_GAUGE, "sockets", "", usage.sockets);
+  add(RIO_STATUS_GAUGE, "streams", "of these: TCP", usage.streams);
+  add(RIO_STATUS_GAUGE, "request_queues", "", usage.request_queues);
+  add(RIO_STATUS_GAUGE, "hot_queues", "request queues that the core polls", usage.hot_queues);
+  add(RIO_STATUS_GAUGE, "requests", "accepted and not completed", usage.requests);
+  add(RIO_STATUS_GAUGE, "waiting_chunks", "pieces of received data without a receive",
+      usage.chunks);
+  add_tcp_gauges(kernel.net().tcp());
+  add(RIO_STATUS_COUNTER, "passes", "of the core", core.passes());
+  add(RIO_STATUS_COUNTER, "sleeps", "of the core", core.sleeps());
+  add(RIO_STATUS_COUNTER, "slow_signals", "of the core, over 100 us: see signals_handed_over",
+      core.signaller().slow());
+  add(RIO_STATUS_COUNTER, "signals_handed_over", "to the control thread, of users with slow ones",
+      core.signaller().handed_over());
+  add(RIO_STATUS_COUNTER, "attached", "sessions since the start", attach.attached.load());
+  add(RIO_STATUS_COUNTER, "refused", "attempts to attach", attach.refused.load());
+  add(RIO_STATUS_COUNTER, "broken", "sessions ended for breaking the rules", attach.broken.load());
+  add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
+      attach.barriers_failed.load());
+  add_counters(kernel.counters());
   for (size_t i = 0; i < kernel.net().interface_count(); ++i) {
     const InterfaceStatus s = kernel.net().interface_status(i);
     const std::string name = s.name;

@@ -26,6 +26,8 @@ class StatusPage {
   void update(const Kernel& kernel, const CoreThread& core, const AttachServer::Status& attach);
 
  private:
+  void add_tcp_gauges(const Tcp& tcp);
+  void add_counters(const Counters& c);
   void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);
 
   std::string path_;

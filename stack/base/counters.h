@@ -15,7 +15,17 @@ struct Counters {
   uint64_t icmp_echo_replies = 0;
   uint64_t icmp_errors_received = 0;  // that belonged to a socket
 
-  uint64_t udp_sent = 0;  // datagrams accepted for transmission
+  uint64_t udp_sent = 0;      // datagrams accepted for transmission
+  uint64_t tcp_received = 0;  // segments that were of use
+  uint64_t tcp_sent = 0, tcp_retransmitted = 0;
+  uint64_t tcp_opened = 0, tcp_accepted = 0;  // connections, by connect and by a listener
+  uint64_t tcp_resets_sent = 0, tcp_resets_received = 0;
+  uint64_t tcp_timeouts = 0;  // connections that ended by time
+  uint64_t tcp_cookies_sent = 0, tcp_cookies_accepted = 0;
+  uint64_t tcp_challenge_acks = 0, tcp_window_probes = 0, tcp_keepalives = 0;
+  uint64_t tcp_time_wait_evicted = 0, tcp_orphans_evicted = 0;  // for a new connection
+  uint64_t tcp_output_blocked = 0, tcp_path_mtu_lowered = 0;
+
   uint64_t arp_requests_sent = 0, arp_replies_sent = 0;
   uint64_t icmp_errors_sent = 0;
   uint64_t icmp_errors_suppressed = 0;  // forbidden, limited, or no frame to send them in

@@ -10,6 +10,7 @@ class Fifo {
  public:
   bool empty() const { return head_ == nullptr; }
   T* front() const { return head_; }
+  T* back() const { return head_ == nullptr ? nullptr : tail_; }
   void push(T* item) {
     item->next = nullptr;
     if (head_ == nullptr) head_ = item;
@@ -49,8 +50,10 @@ class List {
  public:
   bool empty() const { return head_ == nullptr; }
   T* front() const { return head_; }
+  T* back() const { return tail_; }
   size_t size() const { return size_; }
   static T* next(const T* item) { return (item->*kLink).next; }
+  static T* previous(const T* item) { return (item->*kLink).previous; }
   static bool contains(const T* item) { return (item->*kLink).linked; }
   void push_back(T* item) {
     Link<T>& link = item->*kLink;
@@ -58,6 +61,14 @@ class List {
     if (tail_ != nullptr) (tail_->*kLink).next = item;
     else head_ = item;
     tail_ = item, ++size_;
+  }
+  // `at` is on the list.
+  void insert_after(T* at, T* item) {
+    T* next = (at->*kLink).next;
+    if (next == nullptr) return push_back(item);
+    item->*kLink = {at, next, true};
+    (at->*kLink).next = (next->*kLink).previous = item;
+    ++size_;
   }
   void remove(T* item) {
     Link<T>& link = item->*kLink;

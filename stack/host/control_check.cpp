@@ -48,8 +48,12 @@ constexpr uint32_t kFields[] = {
     kHandle,                                                  // GETPEERNAME
     kHandle | kA | kB | kC | kD | kF | kRing | kContext,      // RQ_CREATE
     kHandle | kA | kB | kC | kRing,                           // RQ_RESIZE
+    kHandle | kA,                                             // LISTEN
+    kHandle,                                                  // ACCEPT
+    kHandle,                                                  // SHUTDOWN
+    kHandle,                                                  // CONNECT_STATUS
 };
-static_assert(std::size(kFields) == RIO_CTL_RQ_RESIZE + 1);
+static_assert(std::size(kFields) == RIO_CTL_CONNECT_STATUS + 1);
 
 uint32_t fields_used(const rio_control& m) {
   static const rio_address kNoAddress{};

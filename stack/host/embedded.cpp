@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -77,9 +78,14 @@ int EmbeddedHost::call(Caller& caller, rio_control* message, int fds[2]) {
 }
 
 void EmbeddedHost::to_core(KernelMessage& m) {
-  if (!config_.threaded) return kernel_->control(m, now_);
+  if (!config_.threaded) return kernel_->control(m, time_of_call());
   waiting_.store(&m);
   waiting_.wait(&m);  // until poll() has answered in place
+}
+
+Nanos EmbeddedHost::time_of_call() {
+  if (config_.clock.now != nullptr) now_ = std::max(now_, config_.clock.now(config_.clock.self));
+  return now_;
 }
 
 void EmbeddedHost::close_caller(Caller* caller) {

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 
+#include "host/clock.h"
 #include "host/sessions.h"
 
 namespace pinion {
@@ -24,6 +25,9 @@ struct EmbeddedConfig {
   // False, "inline": one thread calls rio_* and poll(); control calls go straight to the Kernel.
   // True: another thread polls all the time, and control calls wait for it.
   bool threaded = false;
+  // Inline: the time of a control call. Without, it is that of the last poll(), and what a call of
+  // long after begins (a connection) may time out at once.
+  Clock clock;
   SessionPolicy policy;
   SessionsConfig sessions;
 };
@@ -56,6 +60,7 @@ class EmbeddedHost {
   int call(Caller& caller, rio_control* message, int fds[2]);
   void close_caller(Caller* caller);
   void to_core(KernelMessage& m);
+  Nanos time_of_call();
   void end(HostSession& session);
   void finish_endings();
 
@@ -64,7 +69,7 @@ class EmbeddedHost {
   std::mutex mutex_;  // of everything below but the atomics
   Sessions sessions_;
   std::list<Caller> callers_;
-  std::atomic<uint32_t> ending_{0};              // sessions that drain
+  std::atomic<uint32_t> ending_{0};               // sessions that drain
   std::atomic<KernelMessage*> waiting_{nullptr};  // threaded: for the next poll()
   // The polling thread's own.
   std::optional<uint32_t> barrier_;  // made, to be answered

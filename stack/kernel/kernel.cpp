@@ -12,7 +12,7 @@ constexpr Nanos kBeat = kMilli;  // of the heartbeat in every session header
 Kernel::Kernel(const KernelConfig& config)
     : record_(config.hooks.record),
       net_(config.net, counters_, &server_),
-      server_(config.server, net_, config.hooks) {}
+      server_(config.server, config.net.tcp, net_, config.hooks) {}
 
 void Kernel::poll(Nanos now) {
   now = record_(Door::poll, now);

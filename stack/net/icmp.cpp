@@ -6,6 +6,7 @@
 
 #include "net/net.h"
 #include "wire/checksum.h"
+#include "wire/tcp.h"
 
 namespace pinion {
 namespace {
@@ -76,12 +77,35 @@ Drop Net::icmp_echo(const Ipv4Input& in, const IcmpMessage& message, Nanos now) 
 Drop Net::icmp_error_input(const IcmpMessage& message, Nanos now) {
   IcmpQuote quote;
   if (const Drop why = icmp_quote_parse(message.body, quote); why != Drop::none) return why;
-  if (quote.protocol != kProtocolUdp || !is_local(quote.source)) return Drop::icmp_quote;
+  if (!is_local(quote.source)) return Drop::icmp_quote;
+  if (quote.protocol == kProtocolTcp) return tcp_error_input(message, quote, now);
+  if (quote.protocol != kProtocolUdp) return Drop::icmp_quote;
   Socket* sk =
       udp_.lookup({quote.source, quote.source_port}, {quote.destination, quote.destination_port});
   if (!sk) return Drop::icmp_quote;
   ++counters_.icmp_errors_received;
   socket_error(*sk, error_of(message.type, message.code), now);
+  return Drop::none;
+}
+
+// RFC 9293 3.9.2.2. Hard: protocol and port unreachable, and what an administrator forbids
+// (RFC 1812 5.2.7.1).
+Drop Net::tcp_error_input(const IcmpMessage& message, const IcmpQuote& quote, Nanos now) {
+  const bool unreachable = message.type == kIcmpUnreachable;
+  const uint8_t code = message.code;
+  const TcpIcmpError error{
+      .error = error_of(message.type, code),
+      .hard = unreachable && (code == kUnreachableProtocol || code == kUnreachablePort ||
+                              code == 9 || code == 10 || code == 13),
+      .fragmentation_needed = unreachable && code == kUnreachableFragmentationNeeded,
+      .dont_fragment = quote.dont_fragment,
+      .mtu = static_cast<uint16_t>(message.rest),
+      .total_length = quote.total_length,
+      .seq = {quote.sequence}};
+  const FourTuple flow{{quote.source, quote.source_port},
+                       {quote.destination, quote.destination_port}};
+  if (!tcp_.icmp_error(error, flow, now)) return Drop::icmp_quote;
+  ++counters_.icmp_errors_received;
   return Drop::none;
 }
 

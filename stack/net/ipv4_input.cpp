@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "net/net.h"
+#include "wire/tcp.h"
 
 namespace pinion {
 
@@ -20,6 +21,7 @@ Drop Net::ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool
   switch (in.packet.header.protocol) {
     case kProtocolIcmp: return icmp_input(in, now);
     case kProtocolUdp: return udp_input(in, now);
+    case kProtocolTcp: return tcp_input(in, now);
   }
   icmp_error_output(in, kUnreachableProtocol, now);
   return Drop::ipv4_protocol;
@@ -36,6 +38,22 @@ Drop Net::ipv4_check_addresses(Ipv4Input& in, bool link_group) const {
   in.group = destination.is_multicast() || destination.is_limited_broadcast() ||
              is_subnet_broadcast(*in.interface, destination);
   return in.group ? Drop::none : Drop::ipv4_destination;
+}
+
+// From a packet for this host to a segment that is whole: the rest is Tcp's.
+Drop Net::tcp_input(const Ipv4Input& in, Nanos now) {
+  if (in.group) return Drop::tcp_group;  // RFC 9293 MUST-57
+  TcpSegment seg;
+  if (const Drop why = tcp_parse(in.packet.payload, seg); why != Drop::none) return why;
+  const Ipv4Header& ip = in.packet.header;
+  if (in.frame->rx_l4_csum != RxCsum::good &&
+      !tcp_checksum_ok(in.packet.payload, ip.source, ip.destination))
+    return Drop::tcp_checksum;
+  if (seg.source_port == 0 || seg.destination_port == 0) return Drop::tcp_port_zero;
+  const FourTuple flow{{ip.destination, seg.destination_port}, {ip.source, seg.source_port}};
+  const Drop why = tcp_.input(seg, flow, now);
+  if (why == Drop::none) ++counters_.tcp_received;
+  return why;
 }
 
 bool Net::may_be_source(const Interface& interface, Ipv4 source) const {

@@ -26,6 +26,12 @@ UdpDemuxConfig demux_config(const NetConfig& c) {
           .secret = {c.secret[0], c.secret[1]}};
 }
 
+TcpSurroundings tcp_surroundings(const NetConfig& c) {
+  return {.ephemeral_first = c.ephemeral_first,
+          .ephemeral_last = c.ephemeral_last,
+          .secret = {c.secret[0], c.secret[1]}};
+}
+
 }  // namespace
 
 Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
@@ -36,6 +42,7 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       upcall_context_(upcall_context),
       neighbours_(neighbour_limits(config)),
       udp_(demux_config(config)),
+      tcp_(config.tcp, tcp_surroundings(config), *this, counters),
       arp_replies_(config.arp_replies_per_s),
       icmp_errors_(config.icmp_errors_per_s),
       icmp_echoes_(config.icmp_echoes_per_s) {
@@ -103,6 +110,7 @@ size_t Net::rx(Nanos now) {
 }
 
 void Net::tx(Nanos now) {
+  tcp_.flush(now);
   for (PortState& p : ports_) {
     tx_port(p, now);
     if (p.attached != 0) collect_released(p, now);
@@ -124,9 +132,12 @@ void Net::expire(Nanos now) {
       case NeighbourEvent::What::nothing: break;
     }
   }
+  tcp_.expire(now);  // behind: a SYN finds out that its neighbour has failed
 }
 
-Nanos Net::next_deadline() const { return neighbours_.next_deadline(); }
+Nanos Net::next_deadline() const {
+  return std::min(neighbours_.next_deadline(), tcp_.next_deadline());
+}
 
 bool Net::idle() const {
   return std::all_of(ports_.begin(), ports_.end(),

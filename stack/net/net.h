@@ -12,6 +12,7 @@
 #include "net/token_bucket.h"
 #include "port/port.h"
 #include "socket/udp_demux.h"
+#include "tcp/tcp.h"
 #include "wire/arp.h"
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
@@ -32,6 +33,17 @@ struct UdpSend {
   uint64_t may_attach = 0;  // bit i: the i-th port that NetConfig names reaches the payload
 };
 
+// One segment to send.
+struct TcpSend {
+  Endpoint source{}, destination{};
+  uint8_t ttl = 64;
+  uint8_t tos = 0;
+  Bytes header{};        // TCP's, with options; its checksum is 0
+  Socket* sk = nullptr;  // the payload: `length` bytes from `offset` on, by stream_read
+  uint32_t offset = 0, length = 0;
+  Flow* flow = nullptr;  // of the connection
+};
+
 struct InterfaceStatus {
   const char* name = "";
   Mac mac;
@@ -50,9 +62,10 @@ class Net {
 
   // One receive burst a port; every frame is freed before it returns. Returns how many came.
   size_t rx(Nanos now);
-  // One transmit burst a port, then socket_sent for what the port took. The rest stays, in order.
+  // What TCP has to say at the end of a pass, then one transmit burst a port, then socket_sent for
+  // what the port took. The rest stays, in order.
   void tx(Nanos now);
-  // Neighbour timers, a bounded number of them.
+  // Timers of neighbours and connections, a bounded number of them.
   void expire(Nanos now);
   Nanos next_deadline() const;
   // Nothing waits for a port.
@@ -68,7 +81,14 @@ class Net {
   // this or all neighbours; -ENETDOWN: no link; -EINVAL: destination address or port 0.
   int udp_send(const UdpSend& send, Nanos now);
 
+  // Errors as udp_send's; nothing is told afterwards.
+  int tcp_send(const TcpSend& send, Nanos now);
+  // The MTU towards dst from that source; 0: there is no path.
+  uint16_t path_mtu(Ipv4 source, Ipv4 dst);
+
   UdpDemux& udp() { return udp_; }
+  Tcp& tcp() { return tcp_; }
+  const Tcp& tcp() const { return tcp_; }
   // The source address for dst, 0 if there is no route.
   Ipv4 source_for(Ipv4 dst) const;
   bool is_local(Ipv4 address) const;      // an address of any interface
@@ -170,16 +190,25 @@ class Net {
   Drop icmp_input(const Ipv4Input& in, Nanos now);
   Drop icmp_echo(const Ipv4Input& in, const IcmpMessage& message, Nanos now);
   Drop icmp_error_input(const IcmpMessage& message, Nanos now);
+  Drop tcp_error_input(const IcmpMessage& message, const IcmpQuote& quote, Nanos now);
   void icmp_error_output(const Ipv4Input& in, uint8_t code, Nanos now);
   static Ipv4Header own_header(const Path& path, Ipv4 destination, size_t payload_bytes);
 
   // udp/output.cpp
   int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
   bool holds(const Flow& flow, const UdpSend& send) const;
+  bool flow_holds(const Flow& flow) const;
   void keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const;
 
   // udp/input.cpp
   Drop udp_input(const Ipv4Input& in, Nanos now);
+
+  // tcp/emit.cpp
+  int tcp_send_again(const TcpSend& send, Nanos now);
+  void keep_path(Flow& flow, const TcpSend& send, const Path& path, Ipv4Header header) const;
+
+  // ipv4_input.cpp
+  Drop tcp_input(const Ipv4Input& in, Nanos now);
 
   uint32_t rx_burst_, tx_burst_, tx_queue_max_;
   Counters& counters_;
@@ -190,6 +219,7 @@ class Net {
   RouteTable routes_;
   NeighbourTable neighbours_;
   UdpDemux udp_;
+  Tcp tcp_;
   TokenBucket arp_replies_, icmp_errors_, icmp_echoes_;
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "tcp/tcp_config.h"
 
 namespace pinion {
 
@@ -58,6 +59,7 @@ struct NetConfig {
 
   uint32_t udp_sockets_max = 65536;
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
+  TcpConfig tcp;
   uint64_t secret[2] = {0, 0};  // keys every hash that a peer could aim at
 };
 

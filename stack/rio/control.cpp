@@ -5,21 +5,12 @@
 #include <cerrno>
 
 #include "net/net.h"
+#include "rio/control_message.h"
 #include "rio/server.h"
 
 namespace pinion {
 
 namespace {
-
-constexpr uint32_t kHandleMask = RIO_BUFFER_INDEX_MASK;
-uint32_t handle_of(uint32_t index, uint32_t generation) {
-  return index | generation << RIO_BUFFER_INDEX_BITS;
-}
-
-int refuse(KernelMessage& m, int status, const char* why) {
-  std::strncpy(m.app.why, why, sizeof m.app.why - 1);
-  return status;
-}
 
 // The first line of both queue headers.
 struct RingConstants {
@@ -56,12 +47,6 @@ int open_ring(const Session& s, const rio_control& app, const Recorder& record,
   return 0;
 }
 
-Endpoint endpoint_of(const rio_address& a) {
-  return {{uint32_t{a.bytes[0]} << 24 | uint32_t{a.bytes[1]} << 16 | uint32_t{a.bytes[2]} << 8 |
-           a.bytes[3]},
-          a.port};
-}
-
 bool may_bind(const SessionQuota& quota, const Endpoint& local) {
   if (quota.bind_anything || local.port == 0) return true;
   for (uint32_t i = 0; i < quota.grants; ++i) {
@@ -70,15 +55,6 @@ bool may_bind(const SessionQuota& quota, const Endpoint& local) {
     if (port && (g.any_address || g.address == local.address)) return true;
   }
   return false;
-}
-
-rio_address address_of(const Endpoint& e) {
-  rio_address a{};
-  a.family = RIO_FAMILY_IPV4;
-  a.port = e.port;
-  const be32 wire = be32::of(e.address.v);
-  std::memcpy(a.bytes, wire.b, sizeof wire.b);
-  return a;
 }
 
 }  // namespace
@@ -99,13 +75,17 @@ int Server::application(Session& s, KernelMessage& m, Nanos now) {
     case RIO_CTL_SOCKET: return create_socket(s, m);
     case RIO_CTL_SOCKET_CLOSE: return close_socket(s, app.handle, now);
     case RIO_CTL_BIND: return bind(s, m);
-    case RIO_CTL_CONNECT: return connect(s, m);
-    case RIO_CTL_SETSOCKOPT: return set_option(s, m);
+    case RIO_CTL_CONNECT: return connect(s, m, now);
+    case RIO_CTL_SETSOCKOPT: return set_option(s, m, now);
     case RIO_CTL_GETSOCKOPT: return get_option(s, m);
     case RIO_CTL_GETSOCKNAME: return get_name(s, m, false);
     case RIO_CTL_GETPEERNAME: return get_name(s, m, true);
     case RIO_CTL_RQ_CREATE: return create_rq(s, m);
     case RIO_CTL_RQ_RESIZE: return resize_rq(s, m, now);
+    case RIO_CTL_LISTEN:
+    case RIO_CTL_ACCEPT:
+    case RIO_CTL_SHUTDOWN:
+    case RIO_CTL_CONNECT_STATUS: return stream_call(s, m, now);
     default:
       return refuse(m, -EOPNOTSUPP, "unknown control opcode: librio is newer than the daemon");
   }
@@ -197,25 +177,38 @@ int Server::close_cq(Session& s, KernelMessage& m) {
 int Server::create_socket(Session& s, KernelMessage& m) {
   const rio_control& app = m.app;
   if (app.a != RIO_FAMILY_IPV4) return refuse(m, -EAFNOSUPPORT, "only IPv4 in this version");
-  if (app.b != RIO_TYPE_DATAGRAM) return refuse(m, -EPROTONOSUPPORT, "only UDP in this version");
+  if (app.b != RIO_TYPE_DATAGRAM && app.b != RIO_TYPE_STREAM)
+    return refuse(m, -EPROTONOSUPPORT, "neither RIO_TYPE_DATAGRAM nor RIO_TYPE_STREAM");
   if (app.c != config_.core) return refuse(m, -ENXIO, "no such core");
   if (s.sockets_used >= s.quota.sockets_max)
     return refuse(m, -ENOSPC, "the session's sockets_max is reached");
-  SocketQueue* sq = sockets_.take();
+  const bool stream = app.b == RIO_TYPE_STREAM;
+  SocketQueue* sq = new_socket(s, stream ? SocketType::stream : SocketType::datagram);
   if (sq == nullptr) return refuse(m, -ENOSPC, "all sockets of this core are in use");
+  m.app.handle = handle_of(sq->socket.index, sq->generation);
+  m.app.c = config_.core;
+  return 0;
+}
+
+SocketQueue* Server::new_socket(Session& s, SocketType type) {
+  SocketQueue* sq = sockets_.take();
+  if (sq == nullptr) return nullptr;
   const uint32_t generation = sq->generation;
   *sq = {};
   sq->generation = generation;
   sq->server = this, sq->session = &s;
-  sq->waiting_max = config_.udp_backlog_max;
+  const bool stream = type == SocketType::stream;
+  sq->waiting_max = stream ? tcp_config_.receive_bytes : config_.udp_backlog_max;
   sq->state = SocketQueue::State::open;
+  sq->socket.type = type;
+  streams_ += stream;
+  sq->socket.stream.nodelay = !tcp_config_.nagle;
+  sq->socket.stream.receive_bytes = tcp_config_.receive_bytes;
   sq->socket.index = sockets_.index(sq);
   sq->socket.queue = sq;
   ++s.sockets_used;
   s.sockets.push_back(sq);
-  m.app.handle = handle_of(sq->socket.index, generation);
-  m.app.c = config_.core;
-  return 0;
+  return sq;
 }
 
 int Server::bind(Session& s, KernelMessage& m) {
@@ -229,14 +222,15 @@ int Server::bind(Session& s, KernelMessage& m) {
   if (!may_bind(s.quota, local))
     return refuse(m, -EPERM, "the configuration grants this user no such address and port");
   Socket& sk = sq->socket;
-  const int status = net_.udp().bind(sk, local, sk.reuse_address);
+  const int status = sk.type == SocketType::stream ? net_.tcp().bind(sk, local, sk.reuse_address)
+                                                   : net_.udp().bind(sk, local, sk.reuse_address);
   if (status == -EADDRINUSE) return refuse(m, status, "address and port are in use");
   if (status != 0) return refuse(m, status, "the socket is bound already");
   m.app.address = address_of(sk.local);
   return 0;
 }
 
-int Server::connect(Session& s, KernelMessage& m) {
+int Server::connect(Session& s, KernelMessage& m, Nanos now) {
   const rio_address& a = m.app.address;
   SocketQueue* sq = find_socket(s, m.app.handle);
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
@@ -245,6 +239,7 @@ int Server::connect(Session& s, KernelMessage& m) {
   if (remote.port == 0 || remote.address.is_any())
     return refuse(m, -EINVAL, "a peer has an address and a port");
   Socket& sk = sq->socket;
+  if (sk.type == SocketType::stream) return connect_stream(*sq, m, remote, now);
   if (net_.is_broadcast(remote.address) && !sk.broadcast)
     return refuse(m, -EACCES, "broadcast: set RIO_SO_BROADCAST first");
   const Ipv4 source =
@@ -260,11 +255,12 @@ int Server::connect(Session& s, KernelMessage& m) {
   return 0;
 }
 
-int Server::set_option(Session& s, KernelMessage& m) {
+int Server::set_option(Session& s, KernelMessage& m, Nanos now) {
   SocketQueue* sq = find_socket(s, m.app.handle);
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
   const uint64_t value = m.app.size;
   Socket& sk = sq->socket;
+  if (sk.type == SocketType::stream) return set_stream_option(*sq, m, now);
   switch (m.app.a) {
     case RIO_SO_BROADCAST:
     case RIO_SO_REUSEADDR:
@@ -292,6 +288,7 @@ int Server::get_option(Session& s, KernelMessage& m) {
   SocketQueue* sq = find_socket(s, m.app.handle);
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
   Socket& sk = sq->socket;
+  if (sk.type == SocketType::stream) return get_stream_option(*sq, m);
   switch (m.app.a) {
     case RIO_SO_BROADCAST: m.app.size = sk.broadcast; return 0;
     case RIO_SO_REUSEADDR: m.app.size = sk.reuse_address; return 0;
@@ -320,6 +317,8 @@ int Server::create_rq(Session& s, KernelMessage& m) {
   SocketQueue* sq = find_socket(s, app.handle);
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
   if (sq->queue != nullptr) return refuse(m, -EALREADY, "the socket has its request queue");
+  if (sq->stream.life == Stream::Life::listening)
+    return refuse(m, -EINVAL, "a listening socket has no requests: its connections have");
   CompletionQueue* rcq = find_cq(s, app.c);
   CompletionQueue* scq = find_cq(s, app.d);
   if (rcq == nullptr || scq == nullptr) return refuse(m, -EBADF, "no such completion queue");
@@ -347,6 +346,8 @@ int Server::create_rq(Session& s, KernelMessage& m) {
   rq->buffer_id = app.handle2;
   rq->index = index;
   rq->pinned = (app.f & RIO_RQ_HOT) != 0;
+  rq->stream = sq->socket.type == SocketType::stream;
+  rq->copied = rq->stream && (app.f & RIO_RQ_COPIED) != 0;
   rq->live = true;
   s.queues[index] = rq, sq->queue = rq, ++s.queues_used;
   s.buffers.use(rq->buffer_id);
@@ -397,8 +398,10 @@ int Server::resize_rq(Session& s, KernelMessage& m, Nanos now) {
   if (app.c - rq->position > rq->mask + 1)
     return refuse(m, -EINVAL, "P is not a position of this request queue");
   uint32_t units = s.quota.requests_per_pass;
-  for (; units > 0 && rq->position != app.c && rq->ready(record_) && room(*rq); --units)
-    accept(*rq, rq->pop(record_), now);
+  for (; units > 0 && rq->position != app.c && rq->ready(record_) && room(*rq); --units) {
+    if (rq->stream) accept_stream(*rq, rq->pop(record_), now);
+    else accept(*rq, rq->pop(record_), now);
+  }
   if (s.state != Session::State::live) return -EBADMSG;
   poll_if_hot(*rq);
   again(*rq);

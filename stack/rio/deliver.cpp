@@ -33,12 +33,7 @@ Drop Server::keep(SocketQueue& sq, const Arrival& arrival) {
   const size_t size = arrival.payload.size();
   const auto pieces =
       static_cast<uint32_t>(std::max<size_t>(1, (size + Chunk::kBytes - 1) / Chunk::kBytes));
-  const uint32_t waiting = s.waiting_chunks + pieces;
-  const uint32_t needed = shares_unused_ - share_unused(s) + pieces;
-  const uint32_t free = chunks_.capacity() - chunks_.used();
-  if (free < needed) free_dead_chunks(needed - free);
-  if (waiting * sizeof(Chunk) > s.quota.waiting_bytes_max ||
-      chunks_.capacity() - chunks_.used() < needed) {
+  if (!may_wait(s, pieces)) {
     ++sq.socket.dropped;
     return Drop::udp_memory_full;
   }
@@ -62,8 +57,18 @@ Drop Server::keep(SocketQueue& sq, const Arrival& arrival) {
   sq.waiting.push(first);
   ++sq.waiting_count;
   sq.waiting_chunks += pieces;
-  set_waiting(s, waiting);
+  set_waiting(s, s.waiting_chunks + pieces);
   return Drop::none;
+}
+
+// Has the session that many more chunks to its name? Then they are in the pool.
+bool Server::may_wait(const Session& s, uint32_t pieces) {
+  const uint64_t chunks = uint64_t{s.waiting_chunks} + pieces;
+  if (chunks * sizeof(Chunk) > s.quota.waiting_bytes_max) return false;
+  const uint32_t needed = shares_unused_ - share_unused(s) + pieces;
+  const uint32_t free = chunks_.capacity() - chunks_.used();
+  if (free < needed) free_dead_chunks(needed - free);
+  return chunks_.capacity() - chunks_.used() >= needed;
 }
 
 void Server::set_waiting(Session& s, uint32_t chunks) {
@@ -83,7 +88,7 @@ void Server::give_chunks(Chunk* first) {
 // The socket closes: what waits leaves its account now and goes back to the pool bit by bit.
 void Server::forget_waiting(SocketQueue& sq) {
   set_waiting(*sq.session, sq.session->waiting_chunks - sq.waiting_chunks);
-  sq.waiting_chunks = 0, sq.waiting_count = 0;
+  sq.waiting_chunks = 0, sq.waiting_count = 0, sq.stream.front_taken = 0;
   dead_chunks_.append(sq.waiting);
 }
 

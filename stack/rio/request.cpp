@@ -28,8 +28,7 @@ int check_peer(const rio_abi_request& slot) {
 }
 
 uint32_t completion_flags(uint8_t opcode, uint16_t request_flags, int32_t status) {
-  return opcode | (request_flags & RIO_DONT_NOTIFY ? RIO_CF_DONT_NOTIFY : 0u) |
-         (opcode == RIO_OP_SEND && status != 0 ? RIO_CF_UNSENT : 0u);
+  return outcome_flags(opcode, request_flags, opcode == RIO_OP_SEND && status != 0);
 }
 
 }  // namespace
@@ -86,6 +85,7 @@ void Server::append(RequestQueue& rq, const rio_abi_request& slot, std::byte* ba
   r->length = base == nullptr ? 0 : slot.length;
   r->buffer_id = base == nullptr ? RIO_INVALID_BUFFER : slot.buffer_id;
   r->status = status;
+  r->position = 0;
   r->flags = slot.flags;
   r->opcode = slot.opcode;
   r->family = static_cast<uint8_t>(slot.family);

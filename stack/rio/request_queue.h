@@ -26,12 +26,19 @@ struct Request {
   uint32_t buffer_id = RIO_INVALID_BUFFER;  // used, if valid
   int32_t status = 0;
   uint32_t peer_address = 0;  // IPv4, host order
+  uint64_t position = 0;  // in flight on a stream: of its first byte; of a receive: bytes it has
   uint16_t peer_port = 0;
   uint16_t flags = 0;
   uint8_t opcode = 0;
   uint8_t family = RIO_FAMILY_NONE;
   State state = State::queued;
 };
+
+// The flags of a request's completion; `unsent`: RIO_CF_UNSENT.
+constexpr uint32_t outcome_flags(uint8_t opcode, uint16_t request_flags, bool unsent) {
+  return opcode | (request_flags & RIO_DONT_NOTIFY ? RIO_CF_DONT_NOTIFY : 0u) |
+         (unsent ? RIO_CF_UNSENT : 0u);
+}
 
 struct RequestQueue {
   // Touched on every visit.
@@ -46,6 +53,8 @@ struct RequestQueue {
   bool closing = false;  // its socket was closed
   bool behind = false;   // a visit left something: completions, or sends to start
   bool drained = false;  // closing: nothing is left to complete, nothing more is taken
+  bool stream = false;   // its socket's type
+  bool copied = false;   // RIO_RQ_COPIED, of a stream
   uint32_t index = 0;    // in the session; also its doorbell number
 
   uint32_t receive_count = 0, receives_max = 0;

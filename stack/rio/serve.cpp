@@ -45,6 +45,7 @@ uint32_t Server::serve(Nanos now) {
   if (!sessions_first) serve_sessions(now);
   sessions_first_ = cut && !sessions_first;
   if (!dead_chunks_.empty()) free_dead_chunks(kDeadChunksPerPass);
+  if (!dying_.empty()) abort_pending(now);
   if (now >= next_cold_look_) look_at_cold(now);
   if (barrier_wanted_ && now >= next_barrier_) ask_barrier(now);
   return work_ - vain_;
@@ -248,7 +249,8 @@ Server::Left Server::visit(RequestQueue& rq, bool rang, Nanos now) {
     if (more || blocked) break;
     charge(s);
     ++taken;
-    accept(rq, rq.pop(record_), now);
+    if (rq.stream) accept_stream(rq, rq.pop(record_), now);
+    else accept(rq, rq.pop(record_), now);
   }
   if (s.state != Session::State::live) return Left::nothing;
   if (taken != 0) {
@@ -257,7 +259,8 @@ Server::Left Server::visit(RequestQueue& rq, bool rang, Nanos now) {
     poll_if_hot(rq);
   }
   if (!more && !blocked && commits != rq.commits) rq.commits = commits, hold(rq, false, now);
-  if (!rq.behind && (!rq.hold || rq.closing)) output(rq, taken, now);
+  if (rq.stream) stream_turn(rq, taken, now);
+  else if (!rq.behind && (!rq.hold || rq.closing)) output(rq, taken, now);
   const bool idle = work_ == work;
   if (idle) spend_in_vain(s);
   if (blocked && rq.heat == RequestQueue::Heat::cold && !s.blocked.contains(&rq))
@@ -271,6 +274,10 @@ Server::Left Server::visit(RequestQueue& rq, bool rang, Nanos now) {
 // What an earlier visit had to leave.
 void Server::catch_up(RequestQueue& rq, Nanos now) {
   rq.behind = false;
+  if (rq.stream) {
+    advance_stream_receives(rq, now);
+    return drain_stream_sends(rq);
+  }
   advance_receives(rq);
   drain_sends(rq);
   if (!rq.behind && (!rq.hold || rq.closing)) output(rq, 0, now);
@@ -287,7 +294,7 @@ void Server::look_at_cold(Nanos now) {
 // Closed queues wait for the application to dequeue, which it tells nobody: looked at now and then
 // (next_cold_look_ is never long before the last pass), so that they do not keep the core awake.
 Nanos Server::next_deadline() const {
-  if (!dead_chunks_.empty()) return 0;
+  if (!dead_chunks_.empty() || !dying_.empty()) return 0;
   Nanos next = kNever;
   for (Session* s = live_.front(); s != nullptr; s = live_.next(s)) {
     if (!s->again.empty() || !s->signals.empty()) return 0;

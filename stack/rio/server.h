@@ -5,6 +5,7 @@
 //   serve.cpp     which queues are looked at, and the work of a pass
 //   request.cpp   one request: accept, start, complete
 //   deliver.cpp   received data, outcomes of sends and errors coming up from the network
+//   stream.h      and stream*.cpp: requests of TCP connections, and what comes up from them
 //   control.cpp   cold calls of applications; session_control.cpp: life and death of sessions
 //   sleep.cpp     hot to cold and asleep, without a lost wake-up
 #pragma once
@@ -15,6 +16,8 @@
 #include "base/pool.h"
 #include "kernel/message.h"
 #include "rio/session.h"
+#include "socket/stream.h"
+#include "tcp/tcp_config.h"
 
 namespace pinion {
 
@@ -32,6 +35,7 @@ struct ServerConfig {
   uint32_t requests_max = 131072;   // accepted and not completed, of all sessions
   uint32_t backlog_chunks = 8192;   // of Chunk::kBytes, of all sessions
   uint32_t udp_backlog_max = 4096;  // datagrams a socket
+  uint32_t listen_backlog_max = 4096;  // connections that wait for rio_accept, a listener
   uint32_t hot_queues_max = 64;
   uint32_t work_units_max = 4096;  // a pass; an eighth of them is kept for signals
   Nanos defer_max = 50 * kMicro;
@@ -44,7 +48,7 @@ struct ServerConfig {
 
 class Server {
  public:
-  Server(const ServerConfig& config, Net& net, const Hooks& hooks);
+  Server(const ServerConfig& config, const TcpConfig& tcp, Net& net, const Hooks& hooks);
 
   // One pass over the applications. Returns work units done.
   uint32_t serve(Nanos now);
@@ -67,10 +71,23 @@ class Server {
   Drop deliver(SocketQueue& sq, const Arrival& arrival, Nanos now);
   void sent(uint64_t token, int status, Nanos now);
   void error(SocketQueue& sq, int error, Nanos now);
+  // Of TCP; see socket/stream.h.
+  uint64_t stream_read(SocketQueue& sq, uint32_t offset, MutableBytes out, uint64_t sum);
+  void stream_acked(SocketQueue& sq, uint32_t bytes);
+  uint32_t stream_room(const SocketQueue& sq) const;
+  uint32_t stream_deliver(SocketQueue& sq, Bytes data, Nanos now);
+  StreamChunk* stream_take(SocketQueue& sq);
+  void stream_give(SocketQueue& sq, StreamChunk* chunk);
+  void stream_connected(SocketQueue& sq);
+  SocketQueue* stream_accepted(SocketQueue& listener);
+  void stream_end(SocketQueue& sq, Nanos now);
+  void stream_failed(SocketQueue& sq, int error, Nanos now);
+  void stream_released(SocketQueue& sq);
 
   // For status and tests: what is in use.
   struct Usage {
     uint32_t sessions, sockets, request_queues, requests, chunks, hot_queues;
+    uint32_t streams;  // of the sockets
   };
   Usage usage() const;
 
@@ -154,10 +171,52 @@ class Server {
   void give_chunks(Chunk* first);
   void forget_waiting(SocketQueue& sq);
   void free_dead_chunks(uint32_t at_least);
+  bool may_wait(const Session& s, uint32_t pieces);
   uint32_t share_unused(const Session& s) const {
     return s.waiting_chunks < chunk_share_ ? chunk_share_ - s.waiting_chunks : 0;
   }
   void set_waiting(Session& s, uint32_t chunks);
+
+  // stream.cpp
+  int check_stream(const RequestQueue& rq, const rio_abi_request& slot,
+                   BufferTable::Located& data) const;
+  void accept_stream(RequestQueue& rq, const rio_abi_request& slot, Nanos now);
+  void stream_turn(RequestQueue& rq, uint32_t paid, Nanos now);
+  void end_sending(SocketQueue& sq, Nanos now);
+  void close_stream(SocketQueue& sq, Nanos now);
+  void abort_stream(SocketQueue& sq, int error, Nanos now);
+  void abort_pending(Nanos now);
+
+  // stream_send.cpp
+  void stream_output(RequestQueue& rq, uint32_t paid, Nanos now);
+  uint32_t append_stream(RequestQueue& rq, Request& r);
+  static int may_send(const Stream& st);
+  bool copy_send(SocketQueue& sq, const Request& r);
+  Bytes registered_piece(SocketQueue& sq, uint64_t at, size_t most);
+  static Bytes copied_piece(Stream& st, uint64_t at, size_t most);
+  Request& request_at(SocketQueue& sq, uint64_t at);
+  void drain_stream_sends(RequestQueue& rq);
+  void finish_stream_send(RequestQueue& rq, int status, uint32_t bytes, bool unsent);
+  void free_copied(SocketQueue& sq);
+  void forget_copied(SocketQueue& sq);
+
+  // stream_receive.cpp
+  void advance_stream_receives(RequestQueue& rq, Nanos now);
+  uint32_t fill_receives(RequestQueue& rq, Bytes data, Nanos now);
+  void fill_from_waiting(SocketQueue& sq, Request& r);
+  void finish_stream_receive(RequestQueue& rq, int status, Nanos now);
+  uint32_t keep_stream(SocketQueue& sq, Bytes data);
+  uint32_t chunk_room(const Session& s) const;
+
+  // stream_control.cpp
+  int stream_call(Session& s, KernelMessage& m, Nanos now);
+  int connect_stream(SocketQueue& sq, KernelMessage& m, Endpoint remote, Nanos now);
+  int listen(SocketQueue& sq, KernelMessage& m, Nanos now);
+  int accept_connection(SocketQueue& listener, KernelMessage& m);
+  int shutdown(SocketQueue& sq, KernelMessage& m, Nanos now);
+  int set_stream_option(SocketQueue& sq, KernelMessage& m, Nanos now);
+  int set_stream_number(SocketQueue& sq, KernelMessage& m);
+  int get_stream_option(SocketQueue& sq, KernelMessage& m);
 
   // control.cpp
   int application(Session& s, KernelMessage& m, Nanos now);
@@ -165,9 +224,10 @@ class Server {
   int resize_cq(Session& s, KernelMessage& m);
   int close_cq(Session& s, KernelMessage& m);
   int create_socket(Session& s, KernelMessage& m);
+  SocketQueue* new_socket(Session& s, SocketType type);
   int bind(Session& s, KernelMessage& m);
-  int connect(Session& s, KernelMessage& m);
-  int set_option(Session& s, KernelMessage& m);
+  int connect(Session& s, KernelMessage& m, Nanos now);
+  int set_option(Session& s, KernelMessage& m, Nanos now);
   int get_option(Session& s, KernelMessage& m);
   int get_name(Session& s, KernelMessage& m, bool peer);
   int create_rq(Session& s, KernelMessage& m);
@@ -178,7 +238,7 @@ class Server {
 
   // session_control.cpp
   int open_session(KernelMessage& m, Nanos now);
-  int end_session(uint32_t id);
+  int end_session(uint32_t id, Nanos now);
   void break_session(Session& s, int why);
   int close_socket(Session& s, uint32_t handle, Nanos now);
   void close_queue(RequestQueue& rq, Nanos now);
@@ -190,6 +250,7 @@ class Server {
   Session* live_session(uint32_t id);
 
   ServerConfig config_;
+  TcpConfig tcp_config_;  // the defaults of what streams may set
   Net& net_;
   Hooks hooks_;
   const Recorder record_;
@@ -227,6 +288,7 @@ class Server {
 
   std::vector<std::unique_ptr<Session>> sessions_;
   Pool<SocketQueue> sockets_;
+  uint32_t streams_ = 0;
   Pool<RequestQueue> queues_;
   Pool<Request> requests_;
   uint32_t requests_reserved_ = 0;
@@ -235,6 +297,7 @@ class Server {
   uint32_t chunk_share_ = config_.backlog_chunks / (2 * config_.sessions_max);
   uint32_t shares_unused_ = chunk_share_ * config_.sessions_max;
   Fifo<Chunk> dead_chunks_;  // of closed sockets: given back a few a pass
+  List<SocketQueue, &SocketQueue::dying> dying_;  // closed listeners with connections to abort
 };
 
 }  // namespace pinion

@@ -10,19 +10,22 @@
 #include "rio/buffer_table.h"
 #include "rio/completion_queue.h"
 #include "rio/request_queue.h"
+#include "rio/stream.h"
 #include "socket/socket.h"
 
 namespace pinion {
 
 class Server;
 
-// A piece of received data that waits for a receive, charged to its session.
+// A piece of data that waits, charged to its session: received without a receive, or sent by
+// RIO_RQ_COPIED and not acknowledged.
 struct Chunk {
   static constexpr uint32_t kBytes = 1984;
-  Chunk* next = nullptr;  // next datagram of the socket
+  Chunk* next = nullptr;  // next datagram of the socket; of a stream, its next piece
   Chunk* more = nullptr;  // next piece of this datagram
-  uint32_t length = 0;    // of the whole datagram, in its first piece
+  uint32_t length = 0;    // of the whole datagram, in its first piece; of a stream, used bytes
   uint32_t pieces = 0;
+  uint64_t position = 0;  // in the send stream
   Endpoint from;
   Nanos time = 0;
   bool time_is_hardware = false;
@@ -36,11 +39,15 @@ struct SocketQueue {
   Session* session = nullptr;
   RequestQueue* queue = nullptr;  // null until it is registered
   Fifo<Chunk> waiting;
+  // Datagrams that wait, at most; of a stream, bytes (RIO_SO_RECEIVE_BUFFER).
   uint32_t waiting_count = 0, waiting_max = 0;
   uint32_t waiting_chunks = 0;
   uint32_t generation = 0;
-  enum class State : uint8_t { free, open, closing } state = State::free;
-  Link<SocketQueue> of_session;
+  // pending: a connection that rio_accept has not given out yet.
+  enum class State : uint8_t { free, open, closing, pending } state = State::free;
+  Link<SocketQueue> of_session, dying;
+  SocketQueue* next = nullptr;  // in its listener's queue
+  Stream stream;
 };
 
 struct Session {

@@ -14,8 +14,9 @@ constexpr uint32_t kUnitsPerEndCall = 1024;  // sockets and requests
 constexpr uint32_t kReapedPerTurn = 2;
 }  // namespace
 
-Server::Server(const ServerConfig& config, Net& net, const Hooks& hooks)
+Server::Server(const ServerConfig& config, const TcpConfig& tcp, Net& net, const Hooks& hooks)
     : config_(config),
+      tcp_config_(tcp),
       net_(net),
       hooks_(hooks),
       record_(hooks.record),
@@ -36,7 +37,7 @@ Server::Server(const ServerConfig& config, Net& net, const Hooks& hooks)
 void Server::control(KernelMessage& m, Nanos now) {
   switch (m.op) {
     case KernelMessage::Op::session_open: m.status = open_session(m, now); return;
-    case KernelMessage::Op::session_end: m.status = end_session(m.session); return;
+    case KernelMessage::Op::session_end: m.status = end_session(m.session, now); return;
     case KernelMessage::Op::barrier_done:
       barrier_done(m.value);
       m.status = 0;
@@ -105,7 +106,7 @@ void Server::break_session(Session& s, int why) {
 }
 
 // -EINPROGRESS until everything is back. Once 0, the core has no pointer into the session's memory.
-int Server::end_session(uint32_t id) {
+int Server::end_session(uint32_t id, Nanos now) {
   if (id >= sessions_.size()) return -EINVAL;
   Session& s = *sessions_[id];
   if (s.state == Session::State::free) return 0;
@@ -113,6 +114,8 @@ int Server::end_session(uint32_t id) {
   s.state = Session::State::ending;
   uint32_t units = kUnitsPerEndCall;
   while (SocketQueue* sq = s.sockets.front()) {
+    // Before its requests go: TCP would read them again.
+    if (sq->socket.type == SocketType::stream) abort_stream(*sq, -ECONNABORTED, now);
     if (sq->queue != nullptr && !abandon_queue(*sq->queue, units)) return -EINPROGRESS;
     if (units-- == 0) return -EINPROGRESS;
     free_socket(*sq);
@@ -131,6 +134,7 @@ int Server::end_session(uint32_t id) {
 int Server::close_socket(Session& s, uint32_t handle, Nanos now) {
   SocketQueue* sq = find_socket(s, handle);
   if (sq == nullptr) return -EBADF;
+  if (sq->socket.type == SocketType::stream) return close_stream(*sq, now), 0;
   sq->state = SocketQueue::State::closing;
   forget_waiting(*sq);
   if (sq->queue == nullptr) free_socket(*sq);
@@ -158,9 +162,10 @@ void Server::reap_closed(Session& s) {
     if (!rq->drained) {
       if (rq->ready(record_)) again(*rq);
       if (rq->ready(record_) || rq->receive_count != 0 || rq->send_count != 0) continue;
+      if (rq->stream && !sq.stream.released) continue;
       rq->drained = true;
       unpoll(*rq);
-      if (sq.socket.bound) net_.udp().unbind(sq.socket);
+      if (!rq->stream && sq.socket.bound) net_.udp().unbind(sq.socket);
       rq->receive_cq_end = rcq.posted, rq->send_cq_end = scq.posted;
     }
     if (!rcq.read_consumed(record_) || !scq.read_consumed(record_))
@@ -182,7 +187,9 @@ bool Server::abandon_queue(RequestQueue& rq, uint32_t& units) {
     for (; list->front() != nullptr; --units) {
       if (units == 0) return false;
       Request* r = list->pop();
-      if (r->state == Request::State::in_flight) r->queue = nullptr, ++requests_reserved_;
+      // TCP was aborted and reads nothing more.
+      if (r->state == Request::State::in_flight && !rq.stream)
+        r->queue = nullptr, ++requests_reserved_;
       else requests_.give(r);
     }
   }
@@ -208,7 +215,8 @@ void Server::free_queue(RequestQueue& rq) {
 
 void Server::free_socket(SocketQueue& sq) {
   forget_waiting(sq);
-  if (sq.socket.bound) net_.udp().unbind(sq.socket);
+  if (sq.socket.type == SocketType::stream) forget_copied(sq), dying_.remove(&sq), --streams_;
+  else if (sq.socket.bound) net_.udp().unbind(sq.socket);
   Session& s = *sq.session;
   s.sockets.remove(&sq);
   --s.sockets_used;
@@ -235,7 +243,8 @@ Server::Usage Server::usage() const {
           queues_.used(),
           requests_.used(),
           chunks_.used(),
-          hot_count_};
+          hot_count_,
+          streams_};
 }
 
 }  // namespace pinion

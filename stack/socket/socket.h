@@ -9,13 +9,31 @@
 namespace pinion {
 
 struct SocketQueue;  // rio's side of a socket, opaque here
+struct Tcb;          // tcp's, of a connection
+struct Listener;     // tcp's, of a listening socket
 
 enum class SocketType : uint8_t { datagram, stream };
+
+// What an application may set of a stream. tcp copies them when a connection begins, and looks at
+// them again in Tcp::options_changed.
+struct StreamOptions {
+  bool nodelay = true;           // false: Nagle's algorithm (RFC 9293 3.7.4)
+  uint8_t congestion = 0;        // a CongestionControl; 0: the configuration's
+  uint16_t maxseg = 0;           // no segment carries more; 0: no such limit
+  uint32_t keepalive_count = 0;  // 0 in this and what follows: the configuration's
+  Nanos keepalive_idle = 0;      // kNever: off, whatever the configuration says
+  Nanos keepalive_interval = 0;
+  Nanos user_timeout = 0;
+  Nanos connect_timeout = 0;
+  Nanos delayed_ack = -1;  // 0: at once; below 0: the configuration's
+  Nanos fin_wait_2 = 0;
+  uint32_t receive_bytes = 0;  // sizes the window scale; stream_room is what counts
+};
 
 struct Socket {
   uint32_t index = 0;
   SocketType type = SocketType::datagram;
-  bool bound = false;  // UdpDemux writes bound, connected, local and remote
+  bool bound = false;  // the demux (or Tcp) writes bound, connected, local and remote
   bool connected = false;
   bool broadcast = false;  // may send to broadcast addresses
   bool reuse_address = false;
@@ -23,11 +41,15 @@ struct Socket {
   uint8_t ttl = 64;
   uint8_t tos = 0;
   Endpoint local, remote;
+  Endpoint bound_to;  // TcpDemux: what was bound; local may have become a connection's
   SocketQueue* queue = nullptr;
   Socket* demux_next = nullptr;  // the demux's chain: bound, or connected sockets
   int pending_error = 0;
-  Flow flow;  // of the last datagram
+  Flow flow;             // of the last datagram
   uint64_t dropped = 0;  // datagrams that found the backlog full
+  StreamOptions stream;
+  Tcb* tcb = nullptr;            // from connect or stream_accepted to the end of the connection
+  Listener* listener = nullptr;  // from listen to close
 };
 
 // One received datagram. The payload is the frame's: whoever wants it copies it.

@@ -85,6 +85,10 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
 bool Net::holds(const Flow& flow, const UdpSend& send) const {
   if (send.destination.port == 0 || send.destination != flow.destination) return false;
   if (send.source != flow.source || send.ttl != flow.ttl || send.tos != flow.tos) return false;
+  return flow_holds(flow);
+}
+
+bool Net::flow_holds(const Flow& flow) const {
   const Neighbour& n = *flow.neighbour;
   const PortState& p = ports_[interfaces_[flow.interface].port];
   return n.address == flow.next_hop && n.interface == flow.interface && n.usable() && p.link_up &&

@@ -6,7 +6,7 @@
 
 namespace pinion {
 namespace {
-constexpr uint16_t kFragmentOffsetMask = 0x1fff;
+constexpr uint16_t kFragmentOffsetMask = 0x1fff, kDontFragment = 0x4000;
 }
 
 Drop icmp_parse(Bytes packet, IcmpMessage& out) {
@@ -41,13 +41,17 @@ Drop icmp_quote_parse(Bytes body, IcmpQuote& out) {
   if (body.size() < header_length + 8) return Drop::icmp_quote;
   struct {
     be16 source, destination;
+    be32 sequence;
   } ports;
   std::memcpy(&ports, body.data() + header_length, sizeof ports);
   out = {h.protocol,
          {h.source.get()},
          {h.destination.get()},
          ports.source.get(),
-         ports.destination.get()};
+         ports.destination.get(),
+         (h.flags_fragment.get() & kDontFragment) != 0,
+         h.total_length.get(),
+         ports.sequence.get()};
   return Drop::none;
 }
 

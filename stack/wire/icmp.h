@@ -39,6 +39,9 @@ struct IcmpQuote {
   uint8_t protocol = 0;
   Ipv4 source, destination;
   uint16_t source_port = 0, destination_port = 0;
+  bool dont_fragment = false;
+  uint16_t total_length = 0;
+  uint32_t sequence = 0;  // what stands behind the ports: of TCP, SEG.SEQ
 };
 
 Drop icmp_parse(Bytes packet, IcmpMessage& out);

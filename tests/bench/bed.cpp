@@ -22,10 +22,20 @@ std::unique_ptr<TscClock> make_clock() {
   std::exit(2);
 }
 
-EmbeddedConfig host_config(const BedOptions& options, bool hugepages) {
+uint32_t sockets_max(const BedOptions& options) {
+  return options.sockets_max != 0 ? options.sockets_max : options.queues_max;
+}
+
+Clock clock_of(TscClock& tsc) {
+  return {&tsc, [](void* self) { return static_cast<TscClock*>(self)->now(); }, nullptr};
+}
+
+EmbeddedConfig host_config(TscClock& clock, const BedOptions& options, bool hugepages) {
   EmbeddedConfig c;
+  c.clock = clock_of(clock);
   c.threaded = options.threaded;
-  c.policy.quota.queues_max = c.policy.quota.sockets_max = options.queues_max;
+  c.policy.quota.queues_max = options.queues_max;
+  c.policy.quota.sockets_max = sockets_max(options);
   c.policy.quota.cqs_max = kCqsMax;
   c.sessions.sessions_max = 1;
   c.sessions.features = RIO_FEATURE_EMBEDDED;
@@ -39,6 +49,7 @@ KernelConfig kernel_config(const BedOptions& options, const Hooks& hooks) {
   c.server.features = RIO_FEATURE_EMBEDDED;
   c.server.core_silent_ms = 0;
   c.server.sessions_max = 1;
+  c.server.sockets_max = sockets_max(options);
   c.hooks = hooks;
   return c;
 }
@@ -61,7 +72,7 @@ Bed::Bed(const BedOptions& options)
     : threaded_(options.threaded),
       note_(hugepages_free() >= kHugepagesWanted ? "" : "rings on 4 KiB pages"),
       clock_(make_clock()),
-      host_(host_config(options, note_.empty())),
+      host_(host_config(*clock_, options, note_.empty())),
       kernel_(kernel_config(options, host_.hooks())) {
   host_.attach_kernel(kernel_);
   rio_abi_clock words{};
@@ -91,9 +102,9 @@ rio_cq* Bed::create_cq(uint32_t entries, uint32_t notification) {
   return cq;
 }
 
-rio_socket_t Bed::create_socket() {
+rio_socket_t Bed::create_socket(uint32_t type) {
   rio_socket_t socket;
-  must(rio_socket(session_, RIO_FAMILY_IPV4, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
+  must(rio_socket(session_, RIO_FAMILY_IPV4, type, 0, &socket), "socket");
   return socket;
 }
 

@@ -19,6 +19,7 @@ struct BedOptions {
   // True: serve() runs on the other processor. False: the client calls poll() between its calls.
   bool threaded = true;
   uint32_t queues_max = 64;  // request queues
+  uint32_t sockets_max = 0;  // 0: as many
   NetConfig net = {};
 };
 
@@ -38,7 +39,7 @@ class Bed {
 
   // Cold calls. They end the process when they fail: nothing here can be missing on a machine.
   rio_cq* create_cq(uint32_t entries, uint32_t notification = RIO_NOTIFY_NONE);
-  rio_socket_t create_socket();
+  rio_socket_t create_socket(uint32_t type = RIO_TYPE_DATAGRAM);
   rio_rq* create_rq(rio_socket_t socket, uint32_t receives, uint32_t sends, rio_cq* cq);
   // Registered memory from rio_map_memory.
   struct Memory {

@@ -26,6 +26,8 @@ Registry all_rows() {
   add_silence_rows(rows);
   add_udp_rows(rows);
   add_veth_rows(rows);
+  add_tcp_rows(rows);
+  add_tcp_kernel_rows(rows);
   return rows;
 }
 

@@ -110,6 +110,18 @@ size_t reflect_burst(uint16_t port) {
   return count;
 }
 
+size_t answer_burst(uint16_t port, bool (*answer)(std::byte* frame)) {
+  rte_mbuf* mbufs[kBurst];
+  const uint16_t count = rte_eth_rx_burst(port, 0, mbufs, kBurst);
+  uint16_t answers = 0;
+  for (uint16_t i = 0; i < count; ++i) {
+    if (answer(rte_pktmbuf_mtod(mbufs[i], std::byte*))) mbufs[answers++] = mbufs[i];
+    else rte_pktmbuf_free(mbufs[i]);
+  }
+  if (answers != 0) send_or_free(port, mbufs, answers);
+  return count;
+}
+
 void reflect(uint16_t port, const std::atomic<bool>& stop) {
   const int registered = eal_register_thread();
   while (!stop.load(std::memory_order_relaxed)) reflect_burst(port);

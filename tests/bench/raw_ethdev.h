@@ -27,6 +27,8 @@ void await_link(EthdevPort& port);
 // swapped. One burst; returns how many frames came. What the device does not take is lost.
 size_t reflect_burst(uint16_t port);
 void reflect(uint16_t port, const std::atomic<bool>& stop);
+// One burst with another answer, made in place; false: the frame is dropped.
+size_t answer_burst(uint16_t port, bool (*answer)(std::byte* frame));
 
 // Sends `frames` frames back as they are, in bursts, as testpmd does (--forward-mode=io).
 void forward(uint16_t port, size_t frames);

@@ -35,5 +35,7 @@ void add_nop_rows(Registry& rows);
 void add_silence_rows(Registry& rows);
 void add_udp_rows(Registry& rows);
 void add_veth_rows(Registry& rows);
+void add_tcp_rows(Registry& rows);
+void add_tcp_kernel_rows(Registry& rows);
 
 }  // namespace pinion::bench

@@ -24,7 +24,7 @@ constexpr Ipv4 kVlanIp = ipv4(10, 7, 0, 1), kPinnedIp = ipv4(10, 0, 0, 9);
 constexpr Mac kPinnedMac{{2, 0, 0, 0, 0, 9}};
 constexpr uint16_t kVlan = 7, kMtu = 1500;
 constexpr uint32_t kReceiveBytes = 1600, kReceives = 4, kSends = 8;
-constexpr uint32_t kErrorsPerSecond = 5;
+constexpr uint32_t kErrorsPerSecond = 5, kResetsPerSecond = 10;
 constexpr size_t kFrameMax = 1600, kBurstMax = 16, kFrameMin = 60, kPoisonRun = 4;
 constexpr size_t kErrorHeaders = 28;  // what an ICMP error has beside its quote: IPv4 and ICMP
 constexpr size_t kTagBytes = 4;
@@ -43,6 +43,8 @@ KernelConfig small_config(MemoryPort& port) {
   c.net.tx_queue_max = 16, c.net.udp_sockets_max = 8;
   c.net.arp_replies_per_s = 50, c.net.icmp_echoes_per_s = 20;
   c.net.icmp_errors_per_s = kErrorsPerSecond;
+  c.net.tcp.connections_max = c.net.tcp.bound_max = c.net.tcp.listeners_max = 2;
+  c.net.tcp.segments_max = 8, c.net.tcp.resets_per_s = kResetsPerSecond;
   c.server.sessions_max = 1, c.server.sockets_max = c.server.request_queues_max = 4;
   c.server.requests_max = 64, c.server.backlog_chunks = 6, c.server.udp_backlog_max = 4;
   c.server.session_queues_max = 4, c.server.session_cqs_max = 2;
@@ -75,7 +77,8 @@ bool must_be_dropped(const Packet& frame) {
   const std::string fault = decode(frame).fault;
   return fault == "IPv4 lengths" || fault == "IPv4 version" || fault == "IPv4 checksum" ||
          fault == "UDP checksum" || fault == "ICMP checksum" || fault == "UDP cut short" ||
-         fault == "ICMP cut short" || fault == "ARP cut short";
+         fault == "ICMP cut short" || fault == "ARP cut short" || fault == "TCP checksum" ||
+         fault == "TCP cut short" || fault == "TCP data offset";
 }
 
 bool is_arp_reply(const Packet& frame) {
@@ -119,7 +122,8 @@ class Run {
   // Frames of which something was made, but for ARP replies: nothing counts those.
   uint64_t taken() const {
     const Counters& c = counters();
-    return c.udp_received + c.icmp_echo_replies + c.icmp_errors_received + c.arp_replies_sent;
+    return c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received +
+           c.arp_replies_sent;
   }
 
   bool pad_;
@@ -289,10 +293,11 @@ void Run::judge_sent(const Packet& frame) {
   STACK_CHECK(d.fault.empty());
   STACK_CHECK(std::search_n(frame.begin(), frame.end(), kPoisonRun, MemoryPort::kPoison) ==
               frame.end());
+  const auto seconds = static_cast<uint64_t>(now_ / kSecond);
+  STACK_CHECK(counters().tcp_resets_sent <= kResetsPerSecond * (1 + seconds));
   if (!d.icmp) return;
   if (d.icmp->type == 0) STACK_CHECK(answers(d, frame.size(), kTagBytes));
   else STACK_CHECK(d.icmp->type == 3 && answers(d, frame.size(), kErrorHeaders + kTagBytes));
-  const auto seconds = static_cast<uint64_t>(now_ / kSecond);
   STACK_CHECK(counters().icmp_errors_sent <= kErrorsPerSecond * (1 + seconds));
 }
 

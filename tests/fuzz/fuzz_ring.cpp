@@ -3,6 +3,7 @@
 // nearly make sense, and makes control calls. Beside it works an honest bystander. What must hold:
 // the core lives; each request that it took completes exactly once and in order, or the session is
 // broken and for a reason; the bystander is served as if it were alone; all of it ends and returns.
+// With kStreams as its first byte the attacker's socket is a stream's, with an honest peer.
 #include <algorithm>
 #include <cerrno>
 #include <deque>
@@ -25,6 +26,8 @@ using namespace pinion::testing;
 constexpr Ipv4 kPinnedIp = ipv4(10, 0, 0, 9);
 constexpr Mac kPinnedMac{{2, 0, 0, 0, 0, 9}};
 constexpr RawApp::Memory kMemory{.region = 32u << 10, .data = 16u << 10};
+constexpr uint8_t kStreams = 0xff;
+constexpr uint32_t kPeerIss = 0xffffff00;  // it wraps early
 constexpr uint32_t kQuota = 4;             // sends, and receives
 constexpr uint32_t kRequestsPerPass = 6;   // fewer than a ring holds
 constexpr uint32_t kBusyPasses = 64;       // of the silence at the end, a microsecond apart
@@ -38,6 +41,9 @@ KernelConfig small_config(MemoryPort& port) {
   c.net.neighbours = {{.address = kPinnedIp, .mac = kPinnedMac}};
   c.net.neighbours_max = 8, c.net.neighbour_queue_max = 2, c.net.neighbour_parked_max = 4;
   c.net.udp_sockets_max = 8;
+  c.net.tcp.connections_max = c.net.tcp.bound_max = c.net.tcp.listeners_max = 4;
+  c.net.tcp.segments_max = 32, c.net.tcp.ooo_chunks_max = 2, c.net.tcp.receive_bytes = 4096;
+  c.net.tcp.connect_timeout = c.net.tcp.user_timeout = kSilence / 3;
   c.server.sessions_max = 2, c.server.sockets_max = c.server.request_queues_max = 6;
   c.server.requests_max = 64, c.server.backlog_chunks = 4, c.server.udp_backlog_max = 4;
   c.server.hot_queues_max = 1;  // each makes the other cold
@@ -59,10 +65,10 @@ struct Party {
   uint32_t socket;
   RawRq rq;
 
-  Party(Kernel& kernel, uint32_t id, Nanos now, uint32_t start)
+  Party(Kernel& kernel, uint32_t id, Nanos now, uint32_t start, bool stream = false)
       : app(kernel, id, now, small_quota(), kMemory),
         cq(app.create_cq(2 * kQuota, start, 100 + static_cast<int>(id))),
-        socket(app.socket()),
+        socket(stream ? app.stream_socket() : app.socket()),
         rq(app.create_rq(socket, cq, cq, {.receives = kQuota, .sends = kQuota, .start = start})) {
     STACK_CHECK(app.bind(socket, {kOurIp, static_cast<uint16_t>(5000 + id)}).status == 0);
   }
@@ -81,7 +87,7 @@ struct Model {
 
 class Run {
  public:
-  Run();
+  explicit Run(bool streams);
   void run(Ops ops);
 
  private:
@@ -91,6 +97,7 @@ class Run {
   void post_raw(Ops& ops);
   void submit(const rio_abi_request& slot);
   void arrive(uint8_t length);
+  void answer(const Decoded& sent);
   void control(Ops& ops);
   void consume(uint8_t behind);
   void other(uint8_t what);
@@ -120,9 +127,12 @@ class Run {
   Nanos now_ = kSecond;
   Kernel kernel_{config()};
   Party bystander_{kernel_, 0, now_, 0};
-  std::unique_ptr<Party> attacker_ = std::make_unique<Party>(kernel_, 1, now_, 0xfffffff8u);
+  std::unique_ptr<Party> attacker_;
   Model model_;
 
+  bool streams_;
+  uint32_t made_ = 1;  // the last socket of its own making
+  TcpFields peer_;     // what the peer of the attacker's connection sends next
   uint64_t contexts_ = 1000;
   uint64_t beat_ = 0;
   bool beating_ = false;
@@ -145,7 +155,10 @@ KernelConfig Run::config() {
   return c;
 }
 
-Run::Run() {
+Run::Run(bool streams)
+    : attacker_(std::make_unique<Party>(kernel_, 1, now_, 0xfffffff8u, streams)),
+      streams_(streams) {
+  if (streams) attacker_->app.connect(attacker_->socket, {kPinnedIp, 9});
   model_.popped = attacker_->rq.position;
   model_.posted = model_.consumed = attacker_->cq.position;
   // The bystander waits for data that nobody sends; no byte of its buffer may ever change.
@@ -226,19 +239,26 @@ void Run::submit(const rio_abi_request& slot) {
   if (!model_.on || rq.position - model_.popped <= rq.mask) attacker_->app.post(rq, slot);
 }
 
-// A datagram for the attacker.
+// A datagram for the attacker, or more of its stream; its end, if there is no more.
 void Run::arrive(uint8_t length) {
-  port_.receive(frame_of(UdpSegment{.udp = {.dst = 5001}, .data = std::string(length * 5u, 'd')}));
+  const std::string data(length * 5u, 'd');
+  if (streams_) {
+    peer_.flags = kAck | (data.empty() ? kFin : 0);
+    port_.receive(frame_of(testing::TcpSegment{
+        .eth = {.src = kPinnedMac}, .ip = {.src = kPinnedIp}, .tcp = peer_, .data = data}));
+    return pass();
+  }
+  port_.receive(frame_of(UdpSegment{.udp = {.dst = 5001}, .data = data}));
   pass();
 }
 
 void Run::control(Ops& ops) {
   Party& a = *attacker_;
   const uint32_t handles[] = {a.cq.handle,         a.socket, a.rq.id, a.app.ring_buffer(),
-                              a.app.data_buffer(), 0,        1,       RIO_INVALID_BUFFER};
+                              a.app.data_buffer(), 0,        made_,   RIO_INVALID_BUFFER};
   const auto handle = [&] { return handles[ops.u8() % std::size(handles)]; };
   rio_control m{};
-  m.magic = RIO_CONTROL_MAGIC, m.opcode = ops.u8() % (RIO_CTL_RQ_RESIZE + 2);
+  m.magic = RIO_CONTROL_MAGIC, m.opcode = ops.u8() % (RIO_CTL_CONNECT_STATUS + 2);
   m.handle = handle(), m.handle2 = handle();
   m.offset = ops.u16(), m.size = ops.u16();
   m.a = ops.u8(), m.b = ops.u8(), m.c = handle(), m.d = handle(), m.f = ops.u8();
@@ -249,6 +269,7 @@ void Run::control(Ops& ops) {
   look_at_consumed();
   observe(UINT32_MAX, [&] {
     const rio_control reply = a.app.call(m);
+    if (reply.status == 0 && m.opcode == RIO_CTL_SOCKET) made_ = reply.handle;
     const bool more_memory = m.opcode == RIO_CTL_RQ_CREATE || m.opcode == RIO_CTL_RQ_RESIZE ||
                              m.opcode == RIO_CTL_CQ_RESIZE || m.opcode == RIO_CTL_BUFFER_REGISTER;
     if (reply.status == 0 && more_memory) model_.on = false;
@@ -287,8 +308,28 @@ void Run::pass() {
   bystander_posts();
   look_at_consumed();
   observe(kRequestsPerPass, [&] { kernel_.poll(now_ += kMicro); });
-  for (const Packet& frame : port_.take_sent()) STACK_CHECK(decode(frame).fault.empty());
+  for (const Packet& frame : port_.take_sent()) {
+    const Decoded sent = decode(frame);
+    STACK_CHECK(sent.fault.empty());
+    if (sent.tcp && (sent.tcp->flags & kRst) == 0) answer(sent);
+  }
   bystander_dequeues();
+}
+
+// The peer takes whatever comes in order.
+void Run::answer(const Decoded& sent) {
+  const TcpFields& tcp = *sent.tcp;
+  const bool syn = (tcp.flags & kSyn) != 0;
+  const auto length =
+      static_cast<uint32_t>(sent.data.size()) + ((tcp.flags & (kSyn | kFin)) != 0 ? 1 : 0);
+  if (syn) peer_ = {.src = tcp.dst, .dst = tcp.src, .seq = kPeerIss, .ack = tcp.seq};
+  else peer_.seq = tcp.ack;  // what it said to have received
+  if (tcp.src != peer_.dst || tcp.seq != peer_.ack || length == 0) return;
+  peer_.ack += length;
+  peer_.flags = kAck | (syn ? kSyn : 0);
+  port_.receive(frame_of(testing::TcpSegment{
+      .eth = {.src = kPinnedMac}, .ip = {.src = kPinnedIp, .dst = kOurIp}, .tcp = peer_}));
+  peer_.flags = kAck;
 }
 
 // Lets the core act, and accounts for what it took and completed meanwhile.
@@ -428,6 +469,9 @@ void Run::end() {
 }  // namespace pinion::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  pinion::fuzz::Run().run(pinion::fuzz::Ops(std::as_bytes(std::span{data, size})));
+  pinion::fuzz::Ops ops(std::as_bytes(std::span{data, size}));
+  const bool streams = size != 0 && data[0] == pinion::fuzz::kStreams;
+  if (streams) ops.u8();
+  pinion::fuzz::Run(streams).run(ops);
   return 0;
 }

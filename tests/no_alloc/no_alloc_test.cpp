@@ -2,11 +2,9 @@
 // allocation aborts the process. The control shows that an allocation there would be noticed.
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <vector>
 
-#include "no_alloc/guard.h"
-#include "support/memory_port.h"
+#include "no_alloc/outside_port.h"
 #include "support/raw_app.h"
 #include "support/segments.h"
 
@@ -15,19 +13,6 @@ namespace {
 
 constexpr uint32_t kSockets = 3, kQuota = 16;
 constexpr Ipv4 kSilentIp = ipv4(10, 0, 0, 77);
-
-// A MemoryPort that may allocate while the kernel may not: it is not part of it.
-class OutsidePort final : public Port {
- public:
-  MemoryPort port{kOurMac};
-
-  const PortCapabilities& capabilities() const override { return port.capabilities(); }
-  size_t rx_burst(std::span<Frame*> out) override { return Allowed(), port.rx_burst(out); }
-  size_t tx_burst(std::span<Frame*> frames) override { return Allowed(), port.tx_burst(frames); }
-  size_t alloc(std::span<Frame*> out) override { return Allowed(), port.alloc(out); }
-  void free(std::span<Frame*> frames) override { Allowed(), port.free(frames); }
-  bool link_up() const override { return port.link_up(); }
-};
 
 class Busy : public ::testing::Test {
  protected:
@@ -90,7 +75,7 @@ class Busy : public ::testing::Test {
     return c;
   }
 
-  OutsidePort port_;
+  OutsidePort port_{kOurMac};
   Nanos now_ = kSecond;
   uint32_t signals_ = 0, barriers_ = 0, coolings_ = 0;
   size_t completions_ = 0;

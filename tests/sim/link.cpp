@@ -7,12 +7,14 @@ namespace {
 constexpr uint32_t kReorderedBy = 8;            // delays that a reordered frame may stay behind
 constexpr double kBurstGoesOn = 0.8;            // five frames on average
 constexpr size_t kContentAt = 14 + 20 + 8 + 8;  // behind the number of a datagram
+constexpr size_t kHeadersMax = 14 + 20 + 60;  // of a segment
 }  // namespace
 
 std::vector<Link::Copy> Link::carry(const Packet& frame, Nanos now) {
   std::vector<Copy> copies;
   in_burst_ = rng_.chance(in_burst_ ? kBurstGoesOn : faults_.burst);
   if (!in_burst_ && !rng_.chance(faults_.loss)) copies.push_back(copy(frame, now));
+  if (copies.empty() && frame.size() > kHeadersMax) ++lost_;
   if (!copies.empty() && rng_.chance(faults_.duplicate)) copies.push_back(copy(frame, now));
   return copies;
 }

@@ -27,6 +27,7 @@ class Link {
   };
   // What arrives of a frame that was sent now: nothing, it, or it twice.
   std::vector<Copy> carry(const Packet& frame, Nanos now);
+  uint64_t lost() const { return lost_; }  // frames with more than headers
   // From now on nothing goes wrong.
   void heal() { faults_ = {.delay = faults_.delay, .jitter = 0}, in_burst_ = false; }
 
@@ -37,6 +38,7 @@ class Link {
   LinkFaults faults_;
   Rng rng_;
   bool in_burst_ = false;
+  uint64_t lost_ = 0;
 };
 
 }  // namespace pinion::sim

@@ -9,7 +9,7 @@
 namespace pinion::testing {
 namespace {
 constexpr uint32_t kLinkHeaderMax = 18;  // Ethernet with one tag
-constexpr size_t kIpv4ChecksumAt = 10, kUdpChecksumAt = 6;
+constexpr size_t kIpv4ChecksumAt = 10, kUdpChecksumAt = 6, kTcpChecksumAt = 16;
 
 void put_checksum(Bytes over, std::byte* at) {
   const uint16_t sum = internet_checksum(over);
@@ -20,6 +20,10 @@ void put_checksum(Bytes over, std::byte* at) {
 void complete_checksums(MemoryPort::Sent& sent) {
   const MutableBytes ip = MutableBytes{sent.bytes}.subspan(sent.l2_length);
   const MutableBytes udp = ip.subspan(sent.l3_length);
+  if (sent.tx_offload & kTxTcpCsum) {
+    const size_t total = std::to_integer<size_t>(ip[2]) << 8 | std::to_integer<size_t>(ip[3]);
+    put_checksum(udp.first(total - sent.l3_length), &udp[kTcpChecksumAt]);
+  }
   if (sent.tx_offload & kTxIpv4Csum) {
     ip[kIpv4ChecksumAt] = ip[kIpv4ChecksumAt + 1] = std::byte{0};
     put_checksum(ip.first(sent.l3_length), &ip[kIpv4ChecksumAt]);
@@ -77,7 +81,7 @@ void MemoryPort::transmit(Frame* f) {
 
 void MemoryPort::attach_payloads() {
   capabilities_.tx_attach = true;
-  capabilities_.tx_offload = kTxIpv4Csum | kTxUdpCsum;
+  capabilities_.tx_offload = kTxIpv4Csum | kTxUdpCsum | kTxTcpCsum;
 }
 
 void MemoryPort::let_go() {

@@ -16,7 +16,7 @@ inline constexpr Mac kOurMac{{2, 0, 0, 0, 0, 1}}, kPeerMac{{2, 0, 0, 0, 0, 2}};
 inline constexpr Mac kLiarMac{{2, 0, 0, 0, 0, 0x66}}, kGatewayMac{{2, 0, 0, 0, 0, 0xfe}};
 inline constexpr Ipv4 kOurs = ipv4(10, 0, 0, 1), kPeer = ipv4(10, 0, 0, 2);
 inline constexpr Ipv4 kGateway = ipv4(10, 0, 0, 254), kFar = ipv4(192, 0, 2, 7);
-inline constexpr Link kIn{kOurMac, kPeerMac};  // the peer to us
+inline constexpr LinkEnds kIn{kOurMac, kPeerMac};  // the peer to us
 
 struct NetBed {
   MemoryPort port;
@@ -101,6 +101,10 @@ struct NetBed {
     for (InterfaceConfig& i : config.interfaces)
       if (!i.port) i.port = &port;
     config.udp_sockets_max = 64;
+    if (config.tcp.connections_max == TcpConfig{}.connections_max) {
+      config.tcp.connections_max = config.tcp.bound_max = 64;
+      config.tcp.segments_max = 1024;
+    }
     return config;
   }
 };

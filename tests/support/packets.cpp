@@ -13,7 +13,7 @@ void append(Packet& out, Bytes bytes) { out.insert(out.end(), bytes.begin(), byt
 
 }  // namespace
 
-Packet eth_frame(const Link& link, uint16_t type, Bytes payload) {
+Packet eth_frame(const LinkEnds& link, uint16_t type, Bytes payload) {
   const bool tagged = link.vlan_id >= 0;
   Packet out(sizeof(EthHdr) + (tagged ? sizeof(VlanHdr) : 0));
   eth_emit({link.dst, link.src, tagged ? kEthTypeVlan : type, {}}, out);
@@ -27,13 +27,13 @@ Packet eth_frame(const Link& link, uint16_t type, Bytes payload) {
   return out;
 }
 
-Packet arp_frame(const Link& link, const ArpPacket& arp) {
+Packet arp_frame(const LinkEnds& link, const ArpPacket& arp) {
   Packet packet(sizeof(ArpHdr));
   arp_emit(arp, packet);
   return eth_frame(link, kEthTypeArp, packet);
 }
 
-Packet ipv4_frame(const Link& link, Ipv4Header header, Bytes payload, Bytes options) {
+Packet ipv4_frame(const LinkEnds& link, Ipv4Header header, Bytes payload, Bytes options) {
   Packet packet(sizeof(Ipv4Hdr));
   header.total_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + options.size() + payload.size());
   ipv4_emit(header, packet);
@@ -45,7 +45,7 @@ Packet ipv4_frame(const Link& link, Ipv4Header header, Bytes payload, Bytes opti
   return frame;
 }
 
-Packet ipv4_frame(const Link& link, Ipv4 source, Ipv4 destination, uint8_t protocol,
+Packet ipv4_frame(const LinkEnds& link, Ipv4 source, Ipv4 destination, uint8_t protocol,
                   Bytes payload) {
   Ipv4Header header;
   header.ttl = 64;
@@ -55,7 +55,7 @@ Packet ipv4_frame(const Link& link, Ipv4 source, Ipv4 destination, uint8_t proto
   return ipv4_frame(link, header, payload);
 }
 
-Packet udp_frame(const Link& link, const Flow& flow, Bytes payload) {
+Packet udp_frame(const LinkEnds& link, const Flow& flow, Bytes payload) {
   Packet packet(sizeof(UdpHdr));
   UdpDatagram datagram{flow.source_port, flow.destination_port, 0, payload};
   udp_emit(datagram, packet);
@@ -67,14 +67,15 @@ Packet udp_frame(const Link& link, const Flow& flow, Bytes payload) {
   return ipv4_frame(link, flow.source, flow.destination, kProtocolUdp, packet);
 }
 
-Packet echo_frame(const Link& link, Ipv4 source, Ipv4 destination, uint32_t rest, Bytes payload) {
+Packet echo_frame(const LinkEnds& link, Ipv4 source, Ipv4 destination, uint32_t rest,
+                  Bytes payload) {
   Packet packet(sizeof(IcmpHdr));
   append(packet, payload);
   icmp_emit({kIcmpEcho, 0, rest, {}}, packet);
   return ipv4_frame(link, source, destination, kProtocolIcmp, packet);
 }
 
-Packet icmp_frame(const Link& link, Ipv4 source, Ipv4 destination, uint8_t type, uint8_t code,
+Packet icmp_frame(const LinkEnds& link, Ipv4 source, Ipv4 destination, uint8_t type, uint8_t code,
                   Bytes body) {
   Packet packet(sizeof(IcmpHdr));
   append(packet, body);

@@ -16,7 +16,7 @@ inline Bytes bytes_of(std::string_view text) {
   return std::as_bytes(std::span{text.data(), text.size()});
 }
 
-struct Link {
+struct LinkEnds {
   Mac dst, src;
   int vlan_id = -1;  // -1: no tag
 };
@@ -27,15 +27,17 @@ struct Flow {
 };
 
 // An Ethernet frame, unpadded.
-Packet eth_frame(const Link& link, uint16_t type, Bytes payload);
-Packet arp_frame(const Link& link, const ArpPacket& arp);
+Packet eth_frame(const LinkEnds& link, uint16_t type, Bytes payload);
+Packet arp_frame(const LinkEnds& link, const ArpPacket& arp);
 // header.total_length is filled in.
-Packet ipv4_frame(const Link& link, Ipv4Header header, Bytes payload, Bytes options = {});
-Packet ipv4_frame(const Link& link, Ipv4 source, Ipv4 destination, uint8_t protocol, Bytes payload);
-Packet udp_frame(const Link& link, const Flow& flow, Bytes payload);
-Packet echo_frame(const Link& link, Ipv4 source, Ipv4 destination, uint32_t rest, Bytes payload);
+Packet ipv4_frame(const LinkEnds& link, Ipv4Header header, Bytes payload, Bytes options = {});
+Packet ipv4_frame(const LinkEnds& link, Ipv4 source, Ipv4 destination, uint8_t protocol,
+                  Bytes payload);
+Packet udp_frame(const LinkEnds& link, const Flow& flow, Bytes payload);
+Packet echo_frame(const LinkEnds& link, Ipv4 source, Ipv4 destination, uint32_t rest,
+                  Bytes payload);
 // An ICMP error of that type and code whose body is given.
-Packet icmp_frame(const Link& link, Ipv4 source, Ipv4 destination, uint8_t type, uint8_t code,
+Packet icmp_frame(const LinkEnds& link, Ipv4 source, Ipv4 destination, uint8_t type, uint8_t code,
                   Bytes body);
 
 // The IPv4 header's checksum, after a test has changed a byte of the header.

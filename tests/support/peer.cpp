@@ -41,6 +41,11 @@ Packet completed(MemoryPort::Sent& sent) {
     const uint16_t sum = internet_checksum(bytes.subspan(udp, length));
     set16(frame, udp + 6, sum == 0 ? 0xffff : sum);
   }
+  if ((sent.tx_offload & kTxTcpCsum) != 0) {
+    const auto total = static_cast<size_t>(frame.at(ip + 2)) << 8 |
+                       static_cast<size_t>(frame.at(ip + 3));
+    set16(frame, udp + 16, internet_checksum(bytes.subspan(udp, total - sent.l3_length)));
+  }
   return std::move(frame);
 }
 
@@ -57,6 +62,18 @@ ServerConfig small(ServerConfig c) {
   return c;
 }
 
+// And what holds a connection without its application is over within I2's two minutes.
+TcpConfig small(TcpConfig c) {
+  const TcpConfig standard;
+  if (c.msl == standard.msl) c.msl = 30 * kSecond;
+  if (c.connections_max == standard.connections_max) c.connections_max = 64;
+  if (c.listeners_max == standard.listeners_max) c.listeners_max = 16;
+  if (c.bound_max == standard.bound_max) c.bound_max = 64;
+  if (c.segments_max == standard.segments_max) c.segments_max = 4096;
+  if (c.syn_queue_max == standard.syn_queue_max) c.syn_queue_max = 16;
+  return c;
+}
+
 }  // namespace
 
 Peer::Peer(PeerOptions options)
@@ -69,6 +86,7 @@ Peer::Peer(PeerOptions options)
   for (InterfaceConfig& i : config.net.interfaces) i.port = &port;
   config.net.routes.push_back({.prefix = {}, .prefix_length = 0, .via = kGatewayIp});
   config.net.udp_sockets_max = 64;
+  config.net.tcp = small(config.net.tcp);
   net_ = config.net;
   start_ = now;
   kernel = std::make_unique<Kernel>(config);

@@ -10,8 +10,9 @@ namespace {
 constexpr size_t kEthBytes = 14, kTagBytes = 4, kArpBytes = 28, kIpBytes = 20, kUdpBytes = 8;
 constexpr size_t kIcmpBytes = 8, kFrameMin = 60;
 constexpr uint16_t kTypeIpv4 = 0x0800, kTypeArp = 0x0806, kTypeVlan = 0x8100;
-constexpr uint8_t kIcmp = 1, kUdp = 17, kExperiment = 253;
-constexpr size_t kIpChecksumAt = 10, kUdpChecksumAt = 6, kIcmpChecksumAt = 2;
+constexpr size_t kTcpBytes = 20;
+constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kExperiment = 253;
+constexpr size_t kIpChecksumAt = 10, kUdpChecksumAt = 6, kIcmpChecksumAt = 2, kTcpChecksumAt = 16;
 
 Bytes bytes_of(const std::string& s) { return std::as_bytes(std::span{s}); }
 
@@ -66,12 +67,32 @@ std::string ip_packet(const Ipv4Fields& ip, uint8_t protocol, const std::string&
   return s + payload;
 }
 
-uint16_t udp_checksum(Ipv4 src, Ipv4 dst, const std::string& datagram) {
+// Over the pseudo header too.
+uint16_t checksum_of(uint8_t protocol, Ipv4 src, Ipv4 dst, const std::string& datagram) {
   std::string s;
-  put32(s, src.v), put32(s, dst.v), put16(s, kUdp);
+  put32(s, src.v), put32(s, dst.v), put16(s, protocol);
   put16(s, static_cast<unsigned>(datagram.size()));
   s += datagram;
   return internet_checksum(bytes_of(s));
+}
+
+uint16_t udp_checksum(Ipv4 src, Ipv4 dst, const std::string& datagram) {
+  return checksum_of(kUdp, src, dst, datagram);
+}
+
+std::string tcp_text(const TcpSegment& segment) {
+  const TcpFields& tcp = segment.tcp;
+  std::string options = tcp.options;
+  options.resize((options.size() + 3) / 4 * 4, '\0');
+  const auto words = static_cast<uint8_t>((kTcpBytes + options.size()) / 4);
+  std::string s;
+  put16(s, tcp.src), put16(s, tcp.dst), put32(s, tcp.seq), put32(s, tcp.ack);
+  put8(s, (tcp.offset.value_or(words) & 0xfu) << 4 | (tcp.reserved & 0xfu));
+  put8(s, tcp.flags), put16(s, tcp.window), put16(s, 0), put16(s, tcp.urgent);
+  s += options + segment.data;
+  const uint16_t sum = checksum_of(kTcp, segment.ip.src, segment.ip.dst, s);
+  set16(s, kTcpChecksumAt, tcp.checksum.value_or(sum));
+  return s;
 }
 
 std::string udp_datagram(const UdpSegment& segment) {
@@ -111,6 +132,28 @@ std::string decode_udp(Bytes b, Decoded& out) {
   return "";
 }
 
+std::string decode_tcp(Bytes b, Decoded& out) {
+  if (b.size() < kTcpBytes) return "TCP cut short";
+  const size_t header = (get8(b, 12) >> 4) * 4;
+  if (header < kTcpBytes || header > b.size()) return "TCP data offset";
+  out.tcp = TcpFields{.src = get16(b, 0),
+                      .dst = get16(b, 2),
+                      .seq = get32(b, 4),
+                      .ack = get32(b, 8),
+                      .offset = static_cast<uint8_t>(header / 4),
+                      .reserved = static_cast<uint8_t>(get8(b, 12) & 0xf),
+                      .flags = static_cast<uint8_t>(get8(b, 13)),
+                      .window = get16(b, 14),
+                      .checksum = get16(b, kTcpChecksumAt),
+                      .urgent = get16(b, 18),
+                      .options = text_of(b.subspan(kTcpBytes, header - kTcpBytes))};
+  out.data = text_of(b.subspan(header));
+  if (checksum_of(kTcp, out.ip->src, out.ip->dst, text_of(b)) != 0) return "TCP checksum";
+  if (out.tcp->reserved != 0) return "TCP reserved bits";
+  if ((out.tcp->flags & kAck) == 0 && out.tcp->ack != 0) return "TCP acknowledgment without ACK";
+  return options_of(*out.tcp).fault;
+}
+
 std::string decode_icmp(Bytes b, Decoded& out) {
   if (b.size() < kIcmpBytes) return "ICMP cut short";
   out.icmp = IcmpFields{static_cast<uint8_t>(get8(b, 0)), static_cast<uint8_t>(get8(b, 1)),
@@ -141,6 +184,7 @@ std::string decode_ip(Bytes b, Decoded& out, size_t& used) {
   if (internet_checksum(b.first(header)) != 0) return "IPv4 checksum";
   const Bytes payload = b.subspan(header, total - header);
   if (*out.ip->protocol == kUdp) return decode_udp(payload, out);
+  if (*out.ip->protocol == kTcp) return decode_tcp(payload, out);
   if (*out.ip->protocol == kIcmp) return decode_icmp(payload, out);
   out.data = text_of(payload);
   return "";
@@ -150,7 +194,77 @@ void store16(MutableBytes b, size_t at, unsigned v) {
   b[at] = static_cast<std::byte>(v >> 8), b[at + 1] = static_cast<std::byte>(v & 0xff);
 }
 
+// The option at `at`; returns where the next one begins, or 0: its length is wrong.
+size_t decode_option(Bytes b, size_t at, TcpOptionList& out) {
+  constexpr unsigned kMss = 2, kScale = 3, kPermitted = 4, kSack = 5, kTimestamps = 8;
+  const unsigned kind = get8(b, at);
+  if (at + 1 >= b.size()) return 0;
+  const size_t length = get8(b, at + 1);
+  if (length < 2 || at + length > b.size()) return 0;
+  if (kind == kMss && length == 4) out.mss = get16(b, at + 2);
+  else if (kind == kScale && length == 3) out.window_scale = get8(b, at + 2);
+  else if (kind == kPermitted && length == 2) out.sack_permitted = true;
+  else if (kind == kTimestamps && length == 10)
+    out.ts_value = get32(b, at + 2), out.ts_echo = get32(b, at + 6);
+  else if (kind == kSack && length % 8 == 2 && length > 2)
+    for (size_t i = at + 2; i < at + length; i += 8)
+      out.sack.push_back({get32(b, i), get32(b, i + 4)});
+  else if (kind <= kSack || kind == kTimestamps) return 0;
+  else out.others.push_back(static_cast<uint8_t>(kind));
+  return at + length;
+}
+
 }  // namespace
+
+std::string tcp_option(uint8_t kind, const std::string& body, std::optional<uint8_t> length) {
+  std::string s;
+  put8(s, kind), put8(s, length.value_or(static_cast<uint8_t>(body.size() + 2)));
+  return s + body;
+}
+
+std::string mss(uint16_t bytes) {
+  std::string body;
+  put16(body, bytes);
+  return tcp_option(2, body);
+}
+
+std::string window_scale(uint8_t shift) {
+  return tcp_option(3, std::string(1, static_cast<char>(shift)));
+}
+
+std::string sack_permitted() { return tcp_option(4, ""); }
+
+std::string timestamps(uint32_t value, uint32_t echo) {
+  std::string body;
+  put32(body, value), put32(body, echo);
+  return tcp_option(8, body);
+}
+
+std::string sack(const std::vector<SackBlock>& blocks) {
+  std::string body;
+  for (const SackBlock& block : blocks) put32(body, block.left), put32(body, block.right);
+  return tcp_option(5, body);
+}
+
+TcpOptionList options_of(const TcpFields& tcp) {
+  TcpOptionList out;
+  const Bytes b = bytes_of(tcp.options);
+  size_t at = 0;
+  while (at < b.size() && get8(b, at) != 0) {
+    if (get8(b, at) == 1) {
+      ++at;
+      continue;
+    }
+    at = decode_option(b, at, out);
+    if (at == 0) {
+      out.fault = "TCP option length";
+      return out;
+    }
+  }
+  for (; at < b.size(); ++at)
+    if (get8(b, at) != 0) out.fault = "bytes behind the end of the options";
+  return out;
+}
 
 uint16_t internet_checksum(Bytes bytes) {
   uint32_t sum = 0;
@@ -175,6 +289,12 @@ Packet frame_of(const ArpSegment& segment) {
 }
 
 std::string packet_of(const UdpSegment& s) { return ip_packet(s.ip, kUdp, udp_datagram(s)); }
+
+std::string packet_of(const TcpSegment& s) { return ip_packet(s.ip, kTcp, tcp_text(s)); }
+
+Packet frame_of(const TcpSegment& s) {
+  return padded(packet(eth_header(s.eth, kTypeIpv4) + packet_of(s) + s.trailer));
+}
 
 Packet frame_of(const UdpSegment& s) {
   return packet(eth_header(s.eth, kTypeIpv4) + packet_of(s) + s.trailer);
@@ -243,6 +363,10 @@ void repair(MutableBytes frame) {
     store16(payload, kUdpChecksumAt, 0);
     const uint16_t sum = udp_checksum({get32(ip, 12)}, {get32(ip, 16)}, text_of(payload));
     store16(payload, kUdpChecksumAt, sum == 0 ? 0xffff : sum);
+  } else if (get8(ip, 9) == kTcp && payload.size() >= kTcpBytes) {
+    store16(payload, kTcpChecksumAt, 0);
+    const Ipv4 src{get32(ip, 12)}, dst{get32(ip, 16)};
+    store16(payload, kTcpChecksumAt, checksum_of(kTcp, src, dst, text_of(payload)));
   } else if (get8(ip, 9) == kIcmp && payload.size() >= kIcmpBytes) {
     store16(payload, kIcmpChecksumAt, 0);
     store16(payload, kIcmpChecksumAt, internet_checksum(payload));

@@ -66,6 +66,47 @@ struct IcmpFields {
   uint32_t rest = 0x12340001;
 };
 
+// RFC 9293 3.1. Options stand in order, as the helpers below write them; zeros fill them up to a
+// multiple of 4 bytes.
+struct TcpFields {
+  uint16_t src = kPeerPort, dst = kOurPort;
+  uint32_t seq = 0, ack = 0;
+  std::optional<uint8_t> offset = {};  // in words
+  uint8_t reserved = 0;                // the 4 bits behind it
+  uint8_t flags = 0;
+  uint16_t window = 0xffff;
+  std::optional<uint16_t> checksum = {};
+  uint16_t urgent = 0;
+  std::string options = {};
+};
+inline constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16, kUrg = 32;
+inline constexpr uint8_t kEce = 64, kCwr = 128;
+
+// One option each; a length that is stated is sent as it is.
+std::string tcp_option(uint8_t kind, const std::string& body, std::optional<uint8_t> length = {});
+std::string mss(uint16_t bytes);
+std::string window_scale(uint8_t shift);
+std::string sack_permitted();
+std::string timestamps(uint32_t value, uint32_t echo);
+struct SackBlock {
+  uint32_t left = 0, right = 0;
+  friend bool operator==(const SackBlock&, const SackBlock&) = default;
+};
+std::string sack(const std::vector<SackBlock>& blocks);
+inline const std::string kNop("\x01", 1), kEndOfOptions("\0", 1);
+
+// The options of a segment, taken apart.
+struct TcpOptionList {
+  std::optional<uint16_t> mss = {};
+  std::optional<uint8_t> window_scale = {};
+  bool sack_permitted = false;
+  std::optional<uint32_t> ts_value = {}, ts_echo = {};
+  std::vector<SackBlock> sack = {};
+  std::vector<uint8_t> others = {};  // kinds that none of these is
+  std::string fault = {};            // a length that no sender may write
+};
+TcpOptionList options_of(const TcpFields& tcp);
+
 struct ArpSegment {
   EthFields eth = {};
   ArpFields arp = {};
@@ -84,6 +125,13 @@ struct IcmpSegment {
   std::string data = {};
   std::string trailer = {};
 };
+struct TcpSegment {
+  EthFields eth = {};
+  Ipv4Fields ip = {};
+  TcpFields tcp = {};
+  std::string data = {};
+  std::string trailer = {};
+};
 // IPv4 with any payload; protocol 253 (RFC 3692: for experiments) unless it says otherwise.
 struct Ipv4Segment {
   EthFields eth = {};
@@ -95,11 +143,13 @@ struct Ipv4Segment {
 Packet frame_of(const ArpSegment& s);
 Packet frame_of(const UdpSegment& s);
 Packet frame_of(const IcmpSegment& s);
+Packet frame_of(const TcpSegment& s);
 Packet frame_of(const Ipv4Segment& s);
 Packet frame_of(const EthFields& eth, const std::string& payload);
 
 // The IPv4 packet that frame_of would put behind the link header: what an ICMP error quotes.
 std::string packet_of(const UdpSegment& s);
+std::string packet_of(const TcpSegment& s);
 
 // The Internet checksum (RFC 1071), the simple way.
 uint16_t internet_checksum(Bytes bytes);
@@ -117,6 +167,7 @@ struct Decoded {
   std::optional<Ipv4Fields> ip = {};
   std::optional<UdpFields> udp = {};
   std::optional<IcmpFields> icmp = {};
+  std::optional<TcpFields> tcp = {};
   std::string data = {};  // of the innermost layer
   std::string fault = {};
 };

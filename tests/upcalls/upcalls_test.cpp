@@ -22,7 +22,7 @@ struct Upcalls : ::testing::Test {
     ASSERT_EQ(bed.net.udp().bind(sk, {{}, 7000}, false), 0);
     bed.learn();
   }
-  Packet datagram(Ipv4 to = kOurs, Link link = kIn) {
+  Packet datagram(Ipv4 to = kOurs, LinkEnds link = kIn) {
     return udp_frame(link, {kPeer, to, 1234, 7000}, bytes_of("hello"));
   }
 };
@@ -56,7 +56,7 @@ TEST_F(Upcalls, HardwareTimeAndChecksumOfThePortAreUsed) {
 }
 
 TEST_F(Upcalls, BroadcastReachesTheWildcard) {
-  const Link all{kBroadcastMac, kPeerMac};
+  const LinkEnds all{kBroadcastMac, kPeerMac};
   EXPECT_EQ(bed.receive(datagram(ipv4(255, 255, 255, 255), all)), Drop::none);
   EXPECT_EQ(bed.receive(datagram(ipv4(10, 0, 0, 255), all)), Drop::none);
   EXPECT_EQ(upcalls().deliveries.size(), 2u);

@@ -55,7 +55,14 @@ enum rio_control_opcode {
   RIO_CTL_RQ_CREATE = 19,
   /* -> handle=rq id, a=max receives, b=max sends, c=P: position from which the new ring is used,
    *    handle2=buffer id, offset, size */
-  RIO_CTL_RQ_RESIZE = 20
+  RIO_CTL_RQ_RESIZE = 20,
+  /* Since version 1.1, of streams. CONNECT of a stream answers -EINPROGRESS with the local
+   * address. */
+  RIO_CTL_LISTEN = 21, /* -> handle=socket id, a=backlog */
+  /* -> handle=listening socket id. <- handle2=socket id, address=peer, c=core; -EAGAIN: none */
+  RIO_CTL_ACCEPT = 22,
+  RIO_CTL_SHUTDOWN = 23,      /* -> handle=socket id. FIN behind everything posted before */
+  RIO_CTL_CONNECT_STATUS = 24 /* -> handle=socket id. 0: connected; -EINPROGRESS; the error */
 };
 
 #define RIO_TYPE_DATAGRAM 1u
@@ -73,6 +80,37 @@ enum rio_control_opcode {
 #define RIO_SO_RECEIVE_BACKLOG 5u /* datagrams that may wait without a posted receive */
 #define RIO_SO_DROPPED 6u         /* read only: datagrams dropped because the backlog was full */
 #define RIO_SO_ERROR 7u           /* read only, cleared by reading: pending negative errno */
+/* Of streams, since version 1.1. What has no default here has that of the daemon's configuration;
+ * setting 0 then means that default, except where it says otherwise. */
+#define RIO_SO_NODELAY 8u               /* 0 | 1: no Nagle; default 1 */
+#define RIO_SO_KEEPALIVE_S 9u           /* idle time before the first probe; 0: off */
+#define RIO_SO_KEEPALIVE_INTERVAL_S 10u /* between two probes */
+#define RIO_SO_KEEPALIVE_COUNT 11u      /* probes without an answer before -ETIMEDOUT */
+#define RIO_SO_USER_TIMEOUT_MS 12u      /* without an acknowledgment, before -ETIMEDOUT */
+#define RIO_SO_LINGER_0 13u             /* 0 | 1: close resets the connection; default 0 */
+#define RIO_SO_DELAYED_ACK_US 14u       /* 0: at once; below 500000 */
+#define RIO_SO_RECEIVE_BUFFER 15u       /* bytes that may wait without a posted receive */
+#define RIO_SO_MAXSEG 16u               /* no segment carries more bytes; 0: no such limit */
+#define RIO_SO_CONGESTION 17u           /* RIO_CONGESTION_* */
+#define RIO_SO_FIN_WAIT_2_S 18u         /* for the peer's FIN after ours was acknowledged */
+#define RIO_SO_STATE 19u                /* read only: RIO_STATE_* */
+#define RIO_SO_CONNECT_TIMEOUT_MS 20u   /* of connect, before -ETIMEDOUT */
+
+#define RIO_CONGESTION_NEWRENO 1u
+#define RIO_CONGESTION_CUBIC 2u
+
+/* The states of a connection: RFC 9293 3.3.2. */
+#define RIO_STATE_CLOSED 0u
+#define RIO_STATE_LISTEN 1u
+#define RIO_STATE_SYN_SENT 2u
+#define RIO_STATE_SYN_RECEIVED 3u
+#define RIO_STATE_ESTABLISHED 4u
+#define RIO_STATE_FIN_WAIT_1 5u
+#define RIO_STATE_FIN_WAIT_2 6u
+#define RIO_STATE_CLOSE_WAIT 7u
+#define RIO_STATE_CLOSING 8u
+#define RIO_STATE_LAST_ACK 9u
+#define RIO_STATE_TIME_WAIT 10u
 
 typedef struct rio_address {
   uint16_t family; /* RIO_FAMILY_* */

@@ -173,12 +173,17 @@ int rio_notify(rio_cq* cq);
 
 /* ---- sockets ------------------------------------------------------------------------------ */
 
-/* family RIO_FAMILY_IPV4, type RIO_TYPE_DATAGRAM, on a core. -EAFNOSUPPORT: family;
+/* family RIO_FAMILY_IPV4, type RIO_TYPE_DATAGRAM (UDP) or RIO_TYPE_STREAM (TCP), on a core.
+ * -EAFNOSUPPORT: family;
  * -EPROTONOSUPPORT: type; -ENXIO: no such core; -ENOSPC: quota; -ENOMEM. */
 int rio_socket(rio_session* session, uint32_t family, uint32_t type, uint32_t core,
                rio_socket_t* out);
 /* Receives complete with -ECANCELED, sends with their outcome; each exactly once. The socket's
- * request queue is freed when its last completion has been dequeued. */
+ * request queue is freed when its last completion has been dequeued.
+ * A stream: sends that were posted go on, then FIN. The peer gets a RST instead, and sends in
+ * flight fail with -ECONNABORTED, when RIO_SO_LINGER_0 is set, when received data waits that no
+ * receive took, and while it is still connecting. A listening socket: connections that nobody
+ * accepted are reset. */
 int rio_close_socket(rio_socket_t socket);
 /* address.port 0: an ephemeral port (RFC 6056). -EADDRNOTAVAIL: not an address of this core's NICs;
  * -EADDRINUSE; -EPERM: the configuration does not grant it; -EINVAL: bound already; -EAFNOSUPPORT:
@@ -186,8 +191,35 @@ int rio_close_socket(rio_socket_t socket);
 int rio_bind(rio_socket_t socket, const rio_address* address);
 /* UDP: sets the peer, binds if it is not bound. -ENETUNREACH: no route; -EACCES: broadcast without
  * RIO_SO_BROADCAST; -EADDRINUSE: no ephemeral port is free, or this pair of addresses and ports is
- * in use; -EINVAL: no address or port given; -EAFNOSUPPORT: not IPv4; -ENOBUFS: as for bind. */
+ * in use; -EINVAL: no address or port given; -EAFNOSUPPORT: not IPv4; -ENOBUFS: as for bind.
+ * A stream: begins to connect and returns -EINPROGRESS, which is what success looks like here.
+ * rio_connect_wait() tells the outcome; requests may be posted at once and tell it, too. Else
+ * nothing has begun: as above, and -EALREADY: it is connecting; -EISCONN: it is connected; -EACCES:
+ * a broadcast or multicast address; -EADDRNOTAVAIL: no ephemeral port is free; -EINVAL: it listens,
+ * or its connection has failed (make a new socket); -ENOBUFS: tcp.connections_max is reached. */
 int rio_connect(rio_socket_t socket, const rio_address* address);
+/* Waits until a stream is connected. 0; -ETIMEDOUT: not within timeout_ms (below 0: no limit), or
+ * the peer did not answer within RIO_SO_CONNECT_TIMEOUT_MS: rio_get_option(RIO_SO_STATE) tells
+ * which; -ECONNREFUSED: nobody listens there; -EHOSTUNREACH, -ENETUNREACH, ... the connection's
+ * error; -ENOTCONN: rio_connect was not called; -EOPNOTSUPP: not a stream. Sleeps in between; in an
+ * application that runs the stack itself, in this thread (inline), call it with 0 between polls. */
+int rio_connect_wait(rio_socket_t socket, int timeout_ms);
+/* Streams that are bound: from now on peers can connect; at most `backlog` connections wait for
+ * rio_accept (a number that is too large, or 0, is taken for the nearest that is not). Again: a new
+ * backlog. -EINVAL: not bound, connected, or it has a request queue; -EADDRINUSE: another socket
+ * listens there; -ENOBUFS: too many sockets listen; -EOPNOTSUPP: not a stream. */
+int rio_listen(rio_socket_t socket, uint32_t backlog);
+/* The connection that waits longest, as a socket of its own with the listener's options. Give it a
+ * request queue; what arrived meanwhile comes out of its first receives, and they tell if it has
+ * failed already. -EAGAIN: none waits; -EINVAL: the socket does not listen; -ENOMEM. */
+int rio_accept(rio_socket_t listener, rio_socket_t* out);
+/* As rio_accept, and waits for a connection. -ETIMEDOUT: none came within timeout_ms (below 0: no
+ * limit). Sleeps in between; inline as rio_connect_wait. */
+int rio_accept_wait(rio_socket_t listener, int timeout_ms, rio_socket_t* out);
+/* Streams: FIN behind what was posted; sends that are posted from now on complete with -EPIPE
+ * (while earlier ones are still in the queue they may go in front of the FIN). Receives go on.
+ * Again: 0. -ENOTCONN: there is no connection; -EOPNOTSUPP: not a stream. */
+int rio_shutdown(rio_socket_t socket);
 /* option RIO_SO_*. -ENOPROTOOPT: no such option, or it can only be read; -EINVAL: the value. */
 int rio_set_option(rio_socket_t socket, uint32_t option, int64_t value);
 int rio_get_option(rio_socket_t socket, uint32_t option, int64_t* value);
@@ -288,7 +320,15 @@ static inline int rio_commit(rio_rq* rq) {
  * -EAFNOSUPPORT: the peer's family; -EMSGSIZE: larger than the interface's MTU takes;
  * -EDESTADDRREQ: no peer; -ENETUNREACH: no route; -EHOSTUNREACH: neighbour does not answer;
  * -ENOBUFS: too many wait for that neighbour, or no room to bind; -EADDRINUSE: no ephemeral port is
- * free; -EACCES: broadcast without RIO_SO_BROADCAST; -ENETDOWN: the port is down. */
+ * free; -EACCES: broadcast without RIO_SO_BROADCAST; -ENETDOWN: the port is down.
+ * On a stream a send is never partial, needs data (-EINVAL) and names no peer (-EISCONN). It
+ * completes when the peer has acknowledged all its bytes; the queue's flag RIO_RQ_COPIED makes it
+ * complete as soon as they are copied, while the session has memory for that. Sends between
+ * RIO_DEFER and the one that ends it leave together. Status: 0; -ENOTCONN: not connected; -EPIPE:
+ * after rio_shutdown; else what ended the connection: -ECONNRESET: by the peer; -ECONNREFUSED;
+ * -ETIMEDOUT: no answer; -EHOSTUNREACH, -ENETUNREACH; -ECONNABORTED: by rio_close_socket. A failed
+ * one tells in `bytes` how many of its bytes were acknowledged, and has the flag RIO_CF_UNSENT if
+ * none of them ever left: then the peer cannot have seen it. */
 static inline int rio_send_ex(rio_rq* rq, const rio_slice* data, const rio_address* peer,
                               uint32_t flags, uint64_t request_context) {
   if (__builtin_expect(flags & ~(RIO_DEFER | RIO_DONT_NOTIFY), 0)) {
@@ -312,7 +352,11 @@ static inline int rio_send(rio_rq* rq, const rio_slice* data, uint32_t flags,
  * 0, or refused as rio_send_ex.
  * Completion status: 0; -EMSGSIZE: the datagram was longer than the slice: the slice is full,
  * bytes tells the true length; -EINVAL: slice outside a registered buffer; -ECANCELED: the socket
- * was closed. */
+ * was closed.
+ * On a stream it needs room (-EINVAL) and completes with the bytes that are there, at least one;
+ * with RIO_WAITALL when the slice is full, or with what it has at the end. The end is status 0 and
+ * 0 bytes: the peer sent FIN, and every later receive completes so. After a failure: the data that
+ * came before it, then its error (as for sends) for every later receive. */
 static inline int rio_receive_ex(rio_rq* rq, const rio_slice* data, uint32_t flags,
                                  uint64_t request_context) {
   if (__builtin_expect(flags & ~(RIO_DEFER | RIO_DONT_NOTIFY), 0)) {

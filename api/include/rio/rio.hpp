@@ -99,6 +99,18 @@ class Socket {
   }
   int bind(const rio_address& address) { return rio_bind(get(), &address); }
   int connect(const rio_address& address) { return rio_connect(get(), &address); }
+  // Streams. accept: -EAGAIN when nobody waits; accept_wait: -ETIMEDOUT.
+  int connect_wait(int timeout_ms) { return rio_connect_wait(get(), timeout_ms); }
+  int listen(uint32_t backlog) { return rio_listen(get(), backlog); }
+  int accept(Socket& out) {
+    out.close();
+    return rio_accept(get(), detail::Out(out.socket_));
+  }
+  int accept_wait(int timeout_ms, Socket& out) {
+    out.close();
+    return rio_accept_wait(get(), timeout_ms, detail::Out(out.socket_));
+  }
+  int shutdown() { return rio_shutdown(get()); }
   int set_option(uint32_t option, int64_t value) { return rio_set_option(get(), option, value); }
   int get_option(uint32_t option, int64_t* value) { return rio_get_option(get(), option, value); }
   int local_address(rio_address* out) { return rio_local_address(get(), out); }

@@ -248,7 +248,7 @@ TEST(ConfigErrors, AllAreCollectedInTheOrderOfTheFile) {
       "      - 10.0.0.1/24\n"
       "routes:\n"
       "  - {prefix: 0.0.0.0/0, via: 10.0.1.1, nic: orders}\n"
-      "tcp: {}\n";
+      "igmp: {}\n";
   EXPECT_EQ(shown(errors_of(file)),
             "2:11: 'instance' is '5'; expected a name: a letter or _, then letters, digits, '_', "
             "'-' or '.'; at most 31 bytes\n"
@@ -259,7 +259,7 @@ TEST(ConfigErrors, AllAreCollectedInTheOrderOfTheFile) {
             "12:11: there is no core 'core2'; expected a name from 'cores'\n"
             "16:30: 10.0.1.1 is no station of a network of NIC 'orders'; expected an address "
             "within 10.0.0.0/24\n"
-            "17:1: 'tcp' is not supported yet by this version; expected no such key");
+            "17:1: 'igmp' is not supported yet by this version; expected no such key");
 }
 
 // One mistake, one message: what depends on a refused value is not judged.

@@ -30,7 +30,7 @@ TEST(ControlCheck, SizeMagicAndOpcode) {
   m.magic ^= 1;
   EXPECT_EQ(check(m), -EPROTO);
   EXPECT_EQ(check(message(0)), -EOPNOTSUPP);
-  EXPECT_EQ(check(message(RIO_CTL_RQ_RESIZE + 1)), -EOPNOTSUPP);
+  EXPECT_EQ(check(message(RIO_CTL_CONNECT_STATUS + 1)), -EOPNOTSUPP);
   EXPECT_EQ(check(message(0xffff)), -EOPNOTSUPP);
 }
 
@@ -45,6 +45,18 @@ TEST(ControlCheck, NamedFieldsPass) {
   m.handle = 3;
   m.address = {RIO_FAMILY_IPV4, 7, 0, {10, 0, 0, 1}};
   EXPECT_EQ(check(m), 0);
+  m = message(RIO_CTL_LISTEN);
+  m.handle = 3, m.a = 128;
+  EXPECT_EQ(check(m), 0);
+  m.b = 1;
+  EXPECT_EQ(check(m), -EINVAL);
+  for (const uint16_t opcode : {RIO_CTL_ACCEPT, RIO_CTL_SHUTDOWN, RIO_CTL_CONNECT_STATUS}) {
+    m = message(opcode);
+    m.handle = 3;
+    EXPECT_EQ(check(m), 0);
+    m.handle2 = 1;  // comes in the reply
+    EXPECT_EQ(check(m), -EINVAL);
+  }
 }
 
 TEST(ControlCheck, EveryUnnamedByteIsRefused) {

@@ -18,7 +18,7 @@
 namespace pinion::testing {
 namespace {
 
-constexpr uint32_t kApps = 2, kQuota = 8, kSteps = 600;
+constexpr uint32_t kApps = 2, kQuota = 8, kSteps = 600, kStream = 1;  // of the apps
 constexpr RawApp::Memory kMemory{.region = 64u << 10, .data = 32u << 10, .reach = 1};
 
 // Takes long payloads from where they lie.
@@ -129,6 +129,8 @@ KernelConfig config_of(Port& port, const Recorder& record) {
   c.net.interfaces = {{.name = "nic0", .port = &port, .addresses = {{kOurIp, 24}}}};
   c.net.neighbours_max = 4, c.net.neighbour_queue_max = 2, c.net.neighbour_parked_max = 4;
   c.net.tx_queue_max = 8, c.net.udp_sockets_max = 8;
+  c.net.tcp.connections_max = 4, c.net.tcp.segments_max = 64;
+  c.net.tcp.connect_timeout = c.net.tcp.user_timeout = 1000 * kSecond;
   c.server.sessions_max = kApps;
   c.server.sockets_max = c.server.request_queues_max = kApps;
   c.server.requests_max = 64, c.server.backlog_chunks = 6, c.server.udp_backlog_max = 4;
@@ -150,8 +152,10 @@ struct Result {
   sim::Trace frames, completions[kApps];
   uint64_t frame_count = 0, completion_count = 0;
 
-  void add_sent(MemoryPort& port) {
-    for (const Packet& frame : port.take_sent()) frames.add(frame), ++frame_count;
+  std::vector<Packet> add_sent(MemoryPort& port) {
+    std::vector<Packet> sent = port.take_sent();
+    for (const Packet& frame : sent) frames.add(frame), ++frame_count;
+    return sent;
   }
   void add(uint32_t app, const rio_abi_completion& c) {
     completions[app].add(std::as_bytes(std::span{&c, 1}));
@@ -159,7 +163,8 @@ struct Result {
   }
 };
 
-// The run that is recorded: applications and a peer that do anything at random.
+// The run that is recorded: applications, one with datagrams, one with a stream, and a peer that do
+// anything at random.
 class Original {
  public:
   explicit Original(uint64_t seed) : rng_(seed) {
@@ -167,10 +172,11 @@ class Original {
       apps_[a].app = std::make_unique<RawApp>(*kernel_, a, now_, SessionQuota{}, kMemory);
       RawApp& app = *apps_[a].app;
       apps_[a].cq = app.create_cq(2 * kQuota, 0, 100);
-      const uint32_t socket = app.socket();
+      const uint32_t socket = a == kStream ? app.stream_socket() : app.socket();
       apps_[a].rq =
           app.create_rq(socket, apps_[a].cq, apps_[a].cq, {.receives = kQuota, .sends = kQuota});
       app.bind(socket, {kOurIp, static_cast<uint16_t>(kOurPort + a)});
+      if (a == kStream) app.connect(socket, {kPeerIp, kPeerPort});
       places[a] = {
           static_cast<uint64_t>(reinterpret_cast<std::byte*>(apps_[a].cq.slots) - app.region()),
           apps_[a].cq.mask};
@@ -179,16 +185,17 @@ class Original {
 
   void run() {
     for (uint32_t i = 0; i < kSteps; ++i) {
-      step(apps_[rng_.below(kApps)]);
+      step(rng_.below(kApps));
       if (rng_.chance(0.3)) port_event();
       now_ += rng_.chance(0.02) ? kSecond : kMicro;
       for (App& a : apps_) a.app->set_now(now_);
       kernel_->poll(now_);
-      result.add_sent(port_);
+      for (const Packet& frame : result.add_sent(port_)) answer(decode(frame));
       for (uint32_t a = 0; a < kApps; ++a)
         if (rng_.chance(0.7)) dequeue(a);
     }
     for (uint32_t a = 0; a < kApps; ++a) dequeue(a);
+    segments = kernel_->counters().tcp_sent, segments_received = kernel_->counters().tcp_received;
     for (App& a : apps_) a.app = nullptr;  // sessions end
     kernel_ = nullptr;
   }
@@ -196,6 +203,7 @@ class Original {
   Recording recording;
   Result result;
   CqPlace places[kApps];
+  uint64_t segments = 0, segments_received = 0;
 
  private:
   struct App {
@@ -214,7 +222,8 @@ class Original {
     }
   }
 
-  void step(App& a) {
+  void step(uint32_t index) {
+    App& a = apps_[index];
     const Ipv4 to[] = {kPeerIp, ipv4(10, 0, 0, 77), kSubnetBroadcast};
     const uint16_t flags = rng_.chance(0.3) ? RIO_DEFER : 0;
     switch (rng_.below(8)) {
@@ -223,6 +232,8 @@ class Original {
         if (a.sends == kQuota) return;
         for (int i = 0; i < 64; ++i) a.app->data()[i] = static_cast<std::byte>(rng_.next());
         ++a.sends;
+        if (index == kStream)
+          return a.app->send(a.rq, 0, 1 + rng_.below(4000), std::nullopt, now(), flags);
         return a.app->send(a.rq, 0, rng_.below(1600), Endpoint{to[rng_.below(3)], 9}, now(), flags);
       case 2:
         if (a.sends == kQuota) return;
@@ -244,6 +255,23 @@ class Original {
         return kernel_->control(m, now_);
       }
     }
+  }
+
+  // The stream's peer: it takes what comes in order, and loses some.
+  void answer(const Decoded& sent) {
+    if (sent.arp && sent.arp->op == 1 && sent.arp->tpa == kPeerIp)
+      port_.receive(frame_of(ArpSegment{.arp = {.op = 2, .tha = kOurMac}}));
+    if (!sent.tcp || rng_.chance(0.1)) return;
+    const TcpFields& tcp = *sent.tcp;
+    const bool syn = (tcp.flags & kSyn) != 0;
+    const auto length = static_cast<uint32_t>(sent.data.size()) + syn;
+    if (syn) peer_ = {.src = tcp.dst, .dst = tcp.src, .seq = 0xffffff00, .ack = tcp.seq};
+    else peer_.seq = tcp.ack;
+    if (length == 0) return;
+    if (tcp.seq == peer_.ack) peer_.ack += length;
+    peer_.flags = kAck | (syn ? kSyn : 0);
+    const std::string data(syn || rng_.chance(0.5) ? 0 : rng_.below(1400), 's');
+    port_.receive(frame_of(testing::TcpSegment{.tcp = peer_, .data = data}));
   }
 
   void port_event() {
@@ -272,6 +300,7 @@ class Original {
   Rng rng_;
   Nanos now_ = kSecond;
   uint32_t barriers_ = 0;
+  TcpFields peer_;
   AttachingPort port_;
   RecordedPort recorded_{port_, recording.recorder()};
   std::unique_ptr<Kernel> kernel_ =
@@ -353,6 +382,8 @@ TEST(Record, AReplayIsTheRun) {
     original.run();
     EXPECT_GT(original.result.frame_count, 50u);
     EXPECT_GT(original.result.completion_count, 50u);
+    EXPECT_GT(original.segments, 50u);
+    EXPECT_GT(original.segments_received, 20u);
     Replayed replayed(original.recording.entries, original.places);
     EXPECT_TRUE(replayed.run()) << "seed " << seed;
     EXPECT_TRUE(same(replayed.result, original.result)) << "seed " << seed;

@@ -10,7 +10,7 @@ namespace {
 using namespace testing;
 
 // A request for us, on this link.
-Packet ask(const Link& link, ArpPacket arp = NetBed::request()) { return arp_frame(link, arp); }
+Packet ask(const LinkEnds& link, ArpPacket arp = NetBed::request()) { return arp_frame(link, arp); }
 
 TEST(Eth, ShortFramesAreDropped) {
   NetBed bed;
@@ -91,7 +91,7 @@ TEST(Arp, ProbeIsAnsweredAndTeachesNothing) {
 
 TEST(Arp, SendersThatCannotBeNeighbours) {
   NetBed bed;
-  const Link link{kBroadcastMac, kPeerMac};
+  const LinkEnds link{kBroadcastMac, kPeerMac};
   for (const Mac mac : {Mac{}, kBroadcastMac, Mac{{1, 0, 0x5e, 0, 0, 1}}, kOurMac})
     EXPECT_EQ(bed.receive(ask(link, NetBed::request(kPeer, mac))), Drop::arp_sender);
   for (const Ipv4 from : {ipv4(127, 0, 0, 1), ipv4(224, 0, 0, 1), ipv4(255, 255, 255, 255),

@@ -13,10 +13,10 @@ using namespace testing;
 
 constexpr size_t kIpAt = sizeof(EthHdr), kIcmpAt = kIpAt + sizeof(Ipv4Hdr);
 
-Packet echo(Bytes payload = {}, Ipv4 to = kOurs, Ipv4 from = kPeer, Link link = kIn) {
+Packet echo(Bytes payload = {}, Ipv4 to = kOurs, Ipv4 from = kPeer, LinkEnds link = kIn) {
   return echo_frame(link, from, to, 0x00010002, payload);
 }
-Packet closed_port(Ipv4 to = kOurs, Ipv4 from = kPeer, Link link = kIn) {
+Packet closed_port(Ipv4 to = kOurs, Ipv4 from = kPeer, LinkEnds link = kIn) {
   return udp_frame(link, {from, to, 1111, 2222}, bytes_of("anybody there, at this closed port?"));
 }
 uint8_t at(const Packet& p, size_t i) { return static_cast<uint8_t>(p.at(i)); }
@@ -210,7 +210,7 @@ TEST(Icmp, UnknownProtocolIsTold) {
 TEST(Icmp, NoErrorAboutWhatWentToMany) {
   NetBed bed;
   bed.learn();
-  const Link all{kBroadcastMac, kPeerMac}, group{{{1, 0, 0x5e, 1, 1, 1}}, kPeerMac};
+  const LinkEnds all{kBroadcastMac, kPeerMac}, group{{{1, 0, 0x5e, 1, 1, 1}}, kPeerMac};
   EXPECT_EQ(bed.receive(closed_port(ipv4(10, 0, 0, 255), kPeer, all)), Drop::udp_no_socket);
   EXPECT_EQ(bed.receive(closed_port(ipv4(255, 255, 255, 255), kPeer, all)), Drop::udp_no_socket);
   EXPECT_EQ(bed.receive(closed_port(ipv4(239, 1, 1, 1), kPeer, group)),

@@ -1,0 +1,205 @@
+#include "socket/tcp_demux.h"
+
+#include <bit>
+#include <cerrno>
+
+#include "base/check.h"
+#include "base/rng.h"
+#include "base/siphash.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint32_t kNone = UINT32_MAX;
+
+uint64_t key_of(const Endpoint& e) { return uint64_t{e.port} << 32 | e.address.v; }
+
+// Of a binding, or of all of a port: may one more socket be bound there?
+template <class Use>
+bool shareable(const Use& use, bool listens, bool reuse) {
+  if (listens) return false;
+  return reuse ? use.exclusive == 0 : use.holders == 0 && use.connections == 0;
+}
+
+}  // namespace
+
+TcpDemux::TcpDemux(const TcpDemuxConfig& config) : config_(config) {
+  STACK_CHECK(config.bound_max > 0 && config.connections_max > 0);
+  STACK_CHECK(0 < config.ephemeral_first && config.ephemeral_first <= config.ephemeral_last);
+  const size_t ends = size_t{config.bound_max} + config.connections_max;
+  const size_t buckets = std::bit_ceil(ends);
+  mask_ = static_cast<uint32_t>(buckets - 1);
+  bindings_.resize(ends);
+  for (uint32_t i = 0; i < ends; ++i) bindings_[i].next = i + 1 < ends ? i + 1 : kNone;
+  binding_buckets_.assign(buckets, kNone);
+  connection_buckets_.assign(buckets, nullptr);
+  ports_ = std::make_unique<PortUse[]>(size_t{UINT16_MAX} + 1);  // zeros
+}
+
+int TcpDemux::bind(Socket& sk, Endpoint local, bool reuse) {
+  if (sk.bound) return -EINVAL;
+  if (bound_ >= config_.bound_max) return -ENOBUFS;
+  if (local.port == 0) {
+    const uint32_t range = uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1;
+    const uint32_t first = first_of_range(local.address, {});
+    for (uint32_t i = 0; i < range && local.port == 0; ++i) {
+      const auto port = static_cast<uint16_t>(config_.ephemeral_first + (first + i) % range);
+      if (available({local.address, port}, false)) local.port = port;
+    }
+    if (local.port == 0) return -EADDRINUSE;
+  } else if (!available(local, reuse)) {
+    return -EADDRINUSE;
+  }
+  const uint32_t index = take_binding(local);
+  if (index == kNone) return -ENOBUFS;
+  Binding& b = bindings_[index];
+  PortUse& port = ports_[local.port];
+  ++b.holders, ++port.holders, ++bound_;
+  if (!reuse) ++b.exclusive, ++port.exclusive;
+  sk.shares_port = reuse;
+  sk.local = local;
+  sk.bound_to = local;
+  sk.bound = true;
+  return 0;
+}
+
+void TcpDemux::unbind(Socket& sk) {
+  if (!sk.bound) return;
+  const uint32_t index = find_binding(sk.bound_to);
+  STACK_CHECK(index != kNone);
+  unlisten(sk);
+  Binding& b = bindings_[index];
+  PortUse& port = ports_[sk.bound_to.port];
+  --b.holders, --port.holders, --bound_;
+  if (!sk.shares_port) --b.exclusive, --port.exclusive;
+  sk.bound = false;
+  sk.bound_to = {};
+  give_binding(index);
+}
+
+int TcpDemux::listen(Socket& sk) {
+  if (!sk.bound) return -EINVAL;
+  Binding& b = bindings_[find_binding(sk.bound_to)];
+  if (b.listener == &sk) return 0;
+  if (b.listener != nullptr) return -EADDRINUSE;
+  b.listener = &sk;
+  ++ports_[sk.bound_to.port].listeners;
+  return 0;
+}
+
+void TcpDemux::unlisten(Socket& sk) {
+  if (!sk.bound) return;
+  Binding& b = bindings_[find_binding(sk.bound_to)];
+  if (b.listener != &sk) return;
+  b.listener = nullptr;
+  --ports_[sk.bound_to.port].listeners;
+}
+
+uint16_t TcpDemux::port_for(Ipv4 local, const Endpoint& remote) {
+  const uint32_t range = uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1;
+  const uint32_t first = first_of_range(local, remote);
+  for (uint32_t i = 0; i < range; ++i) {
+    const auto port = static_cast<uint16_t>(config_.ephemeral_first + (first + i) % range);
+    if (ports_[port].holders == 0 && find({local, port}, remote) == nullptr) return port;
+  }
+  return 0;
+}
+
+int TcpDemux::insert(Connection& c) {
+  if (find(c.local, c.remote) != nullptr) return -EADDRINUSE;
+  c.binding = take_binding(c.local);
+  if (c.binding == kNone) return -ENOBUFS;
+  ++bindings_[c.binding].connections, ++ports_[c.local.port].connections, ++connections_;
+  Connection*& bucket = connection_buckets_[bucket_of(c.local, c.remote)];
+  c.demux_next = bucket;
+  bucket = &c;
+  return 0;
+}
+
+void TcpDemux::remove(Connection& c) {
+  Connection** link = &connection_buckets_[bucket_of(c.local, c.remote)];
+  while (*link != &c) link = &(*link)->demux_next;
+  *link = c.demux_next;
+  c.demux_next = nullptr;
+  --bindings_[c.binding].connections, --ports_[c.local.port].connections, --connections_;
+  give_binding(c.binding);
+  c.binding = kNone;
+}
+
+Connection* TcpDemux::find(const Endpoint& local, const Endpoint& remote) const {
+  Connection* c = connection_buckets_[bucket_of(local, remote)];
+  while (c && !(c->local == local && c->remote == remote)) c = c->demux_next;
+  return c;
+}
+
+Socket* TcpDemux::find_listener(const Endpoint& local) const {
+  if (ports_[local.port].listeners == 0) return nullptr;
+  const uint32_t exact = find_binding(local);
+  if (exact != kNone && bindings_[exact].listener) return bindings_[exact].listener;
+  const uint32_t any = find_binding({Ipv4{}, local.port});
+  return any == kNone ? nullptr : bindings_[any].listener;
+}
+
+uint32_t TcpDemux::bucket_of(const Endpoint& local) const {
+  return static_cast<uint32_t>(mix64(key_of(local) ^ config_.secret[0])) & mask_;
+}
+
+uint32_t TcpDemux::bucket_of(const Endpoint& local, const Endpoint& remote) const {
+  const uint64_t first = mix64(key_of(local) ^ config_.secret[0]);
+  return static_cast<uint32_t>(mix64(first + (key_of(remote) ^ config_.secret[1]))) & mask_;
+}
+
+uint32_t TcpDemux::find_binding(const Endpoint& local) const {
+  uint32_t i = binding_buckets_[bucket_of(local)];
+  while (i != kNone && bindings_[i].local != local) i = bindings_[i].next;
+  return i;
+}
+
+// The binding of that endpoint, which may be new and then is held by nobody yet; kNone: no memory.
+uint32_t TcpDemux::take_binding(const Endpoint& local) {
+  uint32_t index = find_binding(local);
+  if (index != kNone) return index;
+  index = free_binding_;
+  if (index == kNone) return kNone;
+  Binding& fresh = bindings_[index];
+  free_binding_ = fresh.next;
+  uint32_t& bucket = binding_buckets_[bucket_of(local)];
+  fresh = {.local = local, .next = bucket};
+  bucket = index;
+  return index;
+}
+
+// Frees a binding that nobody holds any more.
+void TcpDemux::give_binding(uint32_t index) {
+  Binding& b = bindings_[index];
+  if (b.holders != 0 || b.connections != 0) return;
+  STACK_DCHECK(b.listener == nullptr && b.exclusive == 0);
+  uint32_t* place = &binding_buckets_[bucket_of(b.local)];
+  while (*place != index) place = &bindings_[*place].next;
+  *place = b.next;
+  b.next = free_binding_;
+  free_binding_ = index;
+}
+
+// The wildcard overlaps every address of its port; an address overlaps itself and the wildcard.
+bool TcpDemux::available(const Endpoint& local, bool reuse) const {
+  const PortUse& port = ports_[local.port];
+  if (local.address.is_any()) return shareable(port, port.listeners != 0, reuse);
+  for (const Ipv4 address : {local.address, Ipv4{}}) {
+    const uint32_t i = find_binding({address, local.port});
+    if (i == kNone) continue;
+    if (!shareable(bindings_[i], bindings_[i].listener != nullptr, reuse)) return false;
+  }
+  return true;
+}
+
+// RFC 6056 3.3.3, and a counter, as UdpDemux does it: where in the range the search begins.
+uint32_t TcpDemux::first_of_range(Ipv4 address, const Endpoint& towards) {
+  const uint64_t input[3] = {address.v, key_of(towards), ephemeral_counter_++};
+  const uint64_t hash =
+      siphash({config_.secret[0], ~config_.secret[1]}, std::as_bytes(std::span{input}));
+  return static_cast<uint32_t>(hash %
+                               (uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1));
+}
+
+}  // namespace pinion

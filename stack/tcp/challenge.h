@@ -1,0 +1,30 @@
+// The limit on challenge ACKs (RFC 5961 7). A fixed one for all connections can be counted by a
+// third party and so tells it of connections that are not its own: each second draws another.
+#pragma once
+#include "base/rng.h"
+#include "base/types.h"
+
+namespace pinion {
+
+class ChallengeLimit {
+ public:
+  ChallengeLimit(uint32_t per_second, uint64_t seed) : rng_(seed), per_second_(per_second) {}
+
+  bool take(Nanos now) {
+    if (now - began_ >= kSecond) {
+      began_ = now;
+      left_ = per_second_ / 2 + rng_.below(per_second_ + 1);
+    }
+    if (left_ == 0) return false;
+    --left_;
+    return true;
+  }
+
+ private:
+  Rng rng_;
+  uint32_t per_second_;
+  uint32_t left_ = 0;
+  Nanos began_ = INT64_MIN / 2;
+};
+
+}  // namespace pinion

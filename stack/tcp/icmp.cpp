@@ -1,0 +1,56 @@
+// ICMP errors about segments of ours (RFC 9293 3.9.2.2, RFC 5927): anybody can send them, so one
+// counts only if it quotes what is in flight, and in a synchronised connection none ends it.
+#include <cerrno>
+
+#include "base/check.h"
+#include "socket/stream.h"
+#include "tcp/tcp.h"
+
+namespace pinion {
+namespace {
+
+constexpr uint16_t kHeaders = 40;
+// RFC 1191 7.1: what to try when a router does not say.
+constexpr uint16_t kPlateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
+
+uint16_t plateau_below(uint16_t length) {
+  for (const uint16_t plateau : kPlateaus)
+    if (plateau < length) return plateau;
+  return 68;
+}
+
+}  // namespace
+
+bool Tcp::icmp_error(const TcpIcmpError& error, const FourTuple& flow, Nanos now) {
+  auto* tcb = static_cast<Tcb*>(demux_.find(flow.local, flow.remote));
+  if (tcb == nullptr || tcb->state == TcpState::closed) return false;
+  Hold hold(*this, *tcb);
+  if (!tcb->synchronized()) {
+    if (error.seq != tcb->iss) return false;
+    tcb->soft_error = error.error;
+    if (error.hard && tcb->state == TcpState::syn_sent) fail(*tcb, error.error, now);
+    return true;
+  }
+  // RFC 5927 4.1: SND.UNA =< SEG.SEQ < SND.NXT.
+  if (!in_range(error.seq, tcb->loss.snd_una(), tcb->loss.snd_nxt())) return false;
+  if (error.fragmentation_needed) lower_path_mtu(*tcb, error);
+  else tcb->soft_error = error.error;  // 5.2: hard errors too
+  return true;
+}
+
+// RFC 1191, for this connection alone: another learns it by itself, and nothing has to age.
+void Tcp::lower_path_mtu(Tcb& tcb, const TcpIcmpError& error) {
+  if (!error.dont_fragment) return;
+  uint16_t mtu = error.mtu != 0 ? error.mtu : plateau_below(error.total_length);
+  mtu = std::max(mtu, config_.path_mtu_min);
+  if (mtu >= tcb.path_mtu || mtu <= kHeaders) return;
+  tcb.path_mtu = mtu;
+  const uint16_t before = tcb.smss;
+  set_smss(tcb);
+  if (tcb.smss >= before) return;
+  tcb.loss.path_mtu_fell(tcb.smss);
+  ++counters_.tcp_path_mtu_lowered;
+  pend(tcb);
+}
+
+}  // namespace pinion

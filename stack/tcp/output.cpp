@@ -1,0 +1,146 @@
+// What may leave now, in this order: what is lost, new data, FIN; an ACK alone if nothing else took
+// it along. Congestion control has its say through Loss::quota, the peer through SND.WND, silly
+// windows are avoided as RFC 9293 3.8.6.2.1 says, and Nagle's algorithm (3.7.4) if it is on.
+#include <cerrno>
+
+#include "base/check.h"
+#include "net/net.h"
+#include "tcp/tcp.h"
+
+namespace pinion {
+
+void Tcp::transmit(Tcb& tcb, Nanos now) {
+  if (tcb.dead) return;
+  if (tcb.may_send_data() &&
+      (tcb.unsent != 0 || tcb.loss.has_lost() || (tcb.fin_queued && !tcb.fin_sent))) {
+    tcb.loss.begin_output(loss_, now);
+    uint32_t left = config_.output_segments_per_call;
+    int status = send_lost(tcb, left, now);
+    if (status == 0) status = send_new(tcb, left, now);
+    if (status != 0) blocked(tcb, status, now);
+    else if (left == 0) pend(tcb);
+    arm_waits(tcb, now);
+  }
+  if (tcb.ack_due) send_ack(tcb, now);
+}
+
+int Tcp::send_lost(Tcb& tcb, uint32_t& left, Nanos now) {
+  for (; left > 0 && tcb.loss.has_lost(); --left) {
+    SentSegment* s = tcb.loss.next_lost(segments_, tcb.smss);
+    if (s == nullptr || tcb.loss.quota() < std::min<uint32_t>(s->length, tcb.smss)) return 0;
+    if (const int status = send_again(tcb, *s, now); status != 0) return status;
+    tcb.loss.retransmitted(loss_, s, now);
+    ++counters_.tcp_retransmitted;
+  }
+  return 0;
+}
+
+// Of what the scoreboard says was sent: a FIN stands at its end, never alone in front of data.
+int Tcp::send_again(Tcb& tcb, const SentSegment& s, Nanos now) {
+  uint32_t length = s.length;
+  bool fin = tcb.fin_sent && s.end() == tcb.loss.snd_nxt();
+  if (fin) --length;
+  if (length > tcb.smss) length = tcb.smss, fin = false;
+  const bool last = s.seq + length + fin == tcb.loss.snd_nxt() && tcb.unsent == 0;
+  const uint8_t flags = kTcpAck | (fin ? kTcpFin : 0) | (last && length != 0 ? kTcpPsh : 0);
+  return emit(tcb, flags, s.seq, s.seq - tcb.loss.snd_una(), length, now);
+}
+
+int Tcp::send_new(Tcb& tcb, uint32_t& left, Nanos now) {
+  for (; left > 0; --left) {
+    const NewSegment segment = next_new(tcb);
+    if (!segment.any()) return 0;
+    if (tcb.loss.quota() < std::max(segment.length, 1u)) return 0;
+    if (const int status = send_segment(tcb, segment, now); status != 0) return status;
+  }
+  return 0;
+}
+
+int Tcp::send_segment(Tcb& tcb, const NewSegment& segment, Nanos now) {
+  if (!segments_.has_room()) return -ENOBUFS;
+  const Seq nxt = tcb.loss.snd_nxt();
+  const bool last = segment.length == tcb.unsent;
+  const uint8_t flags =
+      kTcpAck | (segment.fin ? kTcpFin : 0) | (last && segment.length != 0 ? kTcpPsh : 0);
+  const int status = emit(tcb, flags, nxt, tcb.loss.flight_size(), segment.length, now);
+  if (status != 0) return status;
+  tcb.unsent -= segment.length;
+  tcb.fin_sent = tcb.fin_sent || segment.fin;
+  tcb.probed = false;
+  tcb.sws_override = false;
+  tcb.loss.sent(loss_, segments_, segment.length + (segment.fin ? 1 : 0), now);
+  return 0;
+}
+
+// The next segment that the peer's window, Nagle's algorithm and SWS avoidance allow. D is what was
+// not sent yet, U the usable window (RFC 9293 3.8.6.2.1). A FIN takes nothing of the window.
+Tcp::NewSegment Tcp::next_new(const Tcb& tcb) const {
+  if (tcb.fin_sent) return {};
+  const uint32_t flight = tcb.loss.flight_size();
+  const uint32_t usable = tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
+  const auto length =
+      static_cast<uint32_t>(std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable, tcb.smss)));
+  const bool all = length == tcb.unsent;
+  const bool fin = tcb.fin_queued && all;
+  if (length == 0) return {0, fin};
+  const bool worth = length == tcb.smss || fin || (all && (tcb.options.nodelay || flight == 0)) ||
+                     length >= tcb.max_snd_wnd / 2 || tcb.sws_override;
+  return worth ? NewSegment{length, fin} : NewSegment{};
+}
+
+// A port or a frame that was not to be had is asked for again later, not at once: the core must be
+// able to do something else, and to sleep.
+void Tcp::blocked(Tcb& tcb, int status, Nanos now) {
+  if (status == -EHOSTUNREACH || status == -ENETUNREACH) tcb.soft_error = status;
+  const Nanos wait =
+      status == -EAGAIN || status == -ENOBUFS ? config_.output_retry : 50 * config_.output_retry;
+  tcb.arm(TcpTimer::output, now + wait);
+  ++counters_.tcp_output_blocked;
+}
+
+// Nothing is in flight that an ACK would come for, and something is left to send: a timer must wake
+// it, of the zero window (RFC 9293 3.8.6.1) or of a window too small to be used.
+void Tcp::arm_waits(Tcb& tcb, Nanos now) {
+  if (tcb.unsent == 0 || tcb.loss.flight_size() != 0 || tcb.snd_wnd != 0) {
+    tcb.disarm(TcpTimer::persist);
+    tcb.probes = 0;
+  } else if (!tcb.armed(TcpTimer::persist)) {
+    tcb.arm(TcpTimer::persist, now + tcb.loss.rtt.rto(loss_.rtt));
+  }
+  if (tcb.unsent != 0 && tcb.loss.flight_size() == 0 && tcb.snd_wnd != 0 &&
+      !tcb.armed(TcpTimer::output) && !tcb.pending.linked)
+    tcb.arm(TcpTimer::output, now + config_.sws_override);
+}
+
+// RFC 8985 7.3: new data if the peer's window allows some, else the last segment again.
+void Tcp::send_tail_probe(Tcb& tcb, Nanos now) {
+  const uint32_t flight = tcb.loss.flight_size();
+  const uint32_t usable = tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
+  const auto length =
+      static_cast<uint32_t>(std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable, tcb.smss)));
+  if (length != 0 && !tcb.fin_sent && segments_.has_room()) {
+    const NewSegment segment{length, tcb.fin_queued && length == tcb.unsent};
+    const int status = send_segment(tcb, segment, now);
+    tcb.loss.probe_sent(loss_, status == 0, false, now);
+    return;
+  }
+  SentSegment* s = tcb.loss.probe_segment(segments_, tcb.smss);
+  const bool sent = s != nullptr && send_again(tcb, *s, now) == 0;
+  if (sent) {
+    tcb.loss.retransmitted(loss_, s, now);
+    ++counters_.tcp_retransmitted;
+  }
+  tcb.loss.probe_sent(loss_, sent, true, now);
+}
+
+void Tcp::flush(Nanos now) {
+  // What asks again meanwhile waits for the next pass.
+  for (size_t n = pending_.size(); n > 0; --n) {
+    Tcb* tcb = pending_.pop_front();
+    if (tcb == nullptr) break;
+    Hold hold(*this, *tcb);
+    transmit(*tcb, now);
+  }
+}
+
+}  // namespace pinion

@@ -1,0 +1,176 @@
+// See streams.h.
+#include "e2e/streams.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace pinion::e2e {
+
+namespace {
+
+sockaddr_in endpoint(const char* ip, uint16_t port) {
+  sockaddr_in a{};
+  a.sin_family = AF_INET, a.sin_port = htons(port);
+  inet_pton(AF_INET, ip, &a.sin_addr);
+  return a;
+}
+
+}  // namespace
+
+KernelStream::KernelStream() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const timeval patience{kPatienceMs / 1000, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+KernelStream::~KernelStream() {
+  if (fd_ >= 0) close(fd_);
+}
+
+uint16_t KernelStream::listen() {
+  sockaddr_in local = endpoint(kKernelIp, 0);
+  socklen_t length = sizeof local;
+  EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&local), length), 0);
+  EXPECT_EQ(::listen(fd_, SOMAXCONN), 0);
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&local), &length);
+  return ntohs(local.sin_port);
+}
+
+KernelStream KernelStream::accept() {
+  KernelStream out(::accept(fd_, nullptr, nullptr));
+  EXPECT_GE(out.fd_, 0) << std::strerror(errno);
+  const timeval patience{kPatienceMs / 1000, 0};
+  setsockopt(out.fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  return out;
+}
+
+int KernelStream::connect(uint16_t port) {
+  const sockaddr_in peer = endpoint(kPinionIp, port);
+  return ::connect(fd_, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) < 0 ? -errno : 0;
+}
+
+int KernelStream::begin_connect(uint16_t port) {
+  fcntl(fd_, F_SETFL, O_NONBLOCK);
+  return connect(port);
+}
+
+// Blocks again afterwards.
+int KernelStream::await_connect() {
+  pollfd entry{fd_, POLLOUT, 0};
+  if (poll(&entry, 1, kPatienceMs) != 1) return -ETIMEDOUT;
+  fcntl(fd_, F_SETFL, 0);
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+  return -error;
+}
+
+int KernelStream::send(const std::string& bytes) {
+  for (size_t at = 0; at < bytes.size();) {
+    const ssize_t n = ::send(fd_, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+    if (n < 0) return -errno;
+    at += static_cast<size_t>(n);
+  }
+  return 0;
+}
+
+std::string KernelStream::receive(size_t bytes) {
+  std::string out(bytes, '\0');
+  size_t at = 0;
+  while (at < bytes) {
+    const ssize_t n = recv(fd_, out.data() + at, bytes - at, 0);
+    if (n <= 0) break;
+    at += static_cast<size_t>(n);
+  }
+  out.resize(at);
+  return out;
+}
+
+int KernelStream::error() {
+  char byte;
+  return recv(fd_, &byte, 1, 0) < 0 ? -errno : 0;
+}
+
+void KernelStream::shutdown() { ::shutdown(fd_, SHUT_WR); }
+
+void KernelStream::reset() {
+  const linger now{1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close(fd_);
+  fd_ = -1;
+}
+
+App::App(const std::string& control_socket) {
+  EXPECT_EQ(session.open(control_socket.c_str()), 0) << rio_last_error();
+  void* at = nullptr;
+  EXPECT_EQ(session.map_memory(2 * size_t{kHalf}, &at), 0) << rio_last_error();
+  EXPECT_EQ(session.register_buffer(at, 2 * size_t{kHalf}, &buffer), 0) << rio_last_error();
+  EXPECT_EQ(cq.create(session, 64), 0) << rio_last_error();
+  memory = static_cast<char*>(at);
+}
+
+int AppStream::connect(uint16_t port) {
+  rio_address peer;
+  rio_parse_address(kKernelIp, port, &peer);
+  if (const int made = socket_.create(app_.session, RIO_TYPE_STREAM); made != 0) return made;
+  const int status = socket_.connect(peer);
+  return status == -EINPROGRESS ? socket_.connect_wait(kPatienceMs) : status;
+}
+
+int AppStream::listen(uint16_t port) {
+  rio_address local;
+  rio_parse_address("0.0.0.0", port, &local);
+  int status = socket_.create(app_.session, RIO_TYPE_STREAM);
+  if (status == 0) status = socket_.bind(local);
+  return status == 0 ? socket_.listen(16) : status;
+}
+
+int AppStream::make_queue(uint32_t flags) {
+  return socket_.create_queue(4, 4, app_.cq, app_.cq, 0, flags);
+}
+
+rio_result AppStream::complete(uint8_t opcode) {
+  rio_result r{};
+  EXPECT_TRUE(within(kPatienceMs, [&] { return app_.cq.dequeue(&r, 1) == 1; }));
+  EXPECT_EQ(r.opcode, opcode);
+  return r;
+}
+
+int AppStream::send(const std::string& bytes) {
+  for (size_t at = 0; at < bytes.size(); at += App::kHalf) {
+    const auto n = static_cast<uint32_t>(std::min<size_t>(App::kHalf, bytes.size() - at));
+    std::memcpy(app_.memory, bytes.data() + at, n);
+    const rio_slice slice{app_.buffer, 0, n};
+    if (const int posted = socket_.send(&slice); posted != 0) return posted;
+    if (const rio_result r = complete(RIO_OP_SEND); r.status != 0) return r.status;
+  }
+  return 0;
+}
+
+rio_result AppStream::receive_once(uint32_t bytes, uint32_t flags) {
+  const rio_slice slice{app_.buffer, App::kHalf, bytes};
+  EXPECT_EQ(socket_.receive(&slice, flags), 0);
+  return complete(RIO_OP_RECEIVE);
+}
+
+std::string AppStream::receive(size_t bytes) {
+  std::string out;
+  while (out.size() < bytes) {
+    const auto n = static_cast<uint32_t>(std::min<size_t>(App::kHalf, bytes - out.size()));
+    const rio_result r = receive_once(n, RIO_WAITALL);
+    out.append(app_.memory + App::kHalf, r.bytes);
+    if (r.bytes < n) break;
+  }
+  return out;
+}
+
+}  // namespace pinion::e2e

@@ -1,0 +1,31 @@
+// A RST in FIN-WAIT-2 (RFC 5961 3.2, RFC 9293 3.10.7.4, second): exactly at RCV.NXT it resets;
+// in the window it is challenged; outside it is dropped. What its ACK field says does not matter
+// (W52).
+#include "packet/tcp_events.h"
+
+namespace pinion::testing {
+namespace {
+
+TEST(TcpInput, W52RstFinWait2) {
+  resets(TcpState::fin_wait_2, {.flags = kRst});
+  resets(TcpState::fin_wait_2, {.flags = kRst | kAck});
+  resets(TcpState::fin_wait_2, {.flags = kRst | kAck, .ack = 0x40000000});
+}
+
+TEST(TcpInput, W52RstInWindowFinWait2) {
+  answered_by_ack(TcpState::fin_wait_2, {.flags = kRst, .seq = 1});
+  answered_by_ack(TcpState::fin_wait_2, {.flags = kRst | kAck, .seq = 1000});
+}
+
+TEST(TcpInput, W52RstOutsideFinWait2) {
+  dropped_silently(TcpState::fin_wait_2, {.flags = kRst, .seq = 0xffffffff});
+  dropped_silently(TcpState::fin_wait_2, {.flags = kRst, .seq = 0x40000000});
+  dropped_silently(TcpState::fin_wait_2, {.flags = kRst | kAck, .seq = 0xffff0000});
+}
+
+TEST(TcpInput, W51RstBeatsSynFinWait2) {
+  resets(TcpState::fin_wait_2, {.flags = kRst | kSyn | kFin});
+}
+
+}  // namespace
+}  // namespace pinion::testing

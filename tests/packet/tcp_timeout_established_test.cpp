@@ -1,0 +1,81 @@
+// RFC 6298: the timer of the oldest segment, doubled each time, set anew by what is
+// acknowledged; Karn: what was sent twice is no sample. RFC 5681 3.1: after a timeout the window
+// is one segment.
+#include "packet/tcp_events.h"
+
+namespace pinion::testing {
+namespace {
+
+TcpBedOptions slow_timer() {
+  TcpBedOptions options;
+  options.peer.net.tcp.min_rto = 200 * kMilli;
+  options.peer.net.tcp.congestion = CongestionControl::newreno;
+  return options;
+}
+
+TEST(TcpTimer, DataIsRepeatedEstablished) {
+  TcpBed bed(TcpState::established, slow_timer());
+  bed.socket->send("lost", 1);
+  bed.peer.poll(2);
+  bed.remote.expects({.seq = 1, .data = "lost"});
+  for (const Nanos after : {200 * kMilli, 400 * kMilli, 800 * kMilli, 1600 * kMilli}) {
+    bed.wait(after - 10 * kMilli);
+    bed.remote.expects_nothing();
+    bed.wait(10 * kMilli);
+    bed.remote.expects({.seq = 1, .data = "lost"});
+  }
+  bed.remote.sends({.seq = 1, .ack = 5});
+  bed.socket->expects_sent(1);
+  bed.wait(10 * kSecond);
+  bed.remote.expects_nothing();
+}
+
+TEST(TcpTimer, TimerGrowsWithTheRoundTrip) {  // RTO = SRTT + 4 RTTVAR = 3 RTT at first
+  TcpBedOptions options = slow_timer();
+  options.peer.net.tcp.min_rto = kMilli;
+  options.active = true;
+  TcpBed bed(options);
+  bed.socket.emplace(bed.peer);
+  EXPECT_EQ(bed.socket->connect(), -EINPROGRESS);
+  bed.wait(100 * kMilli);
+  bed.remote.expects({.flags = kSyn});
+  bed.remote.sends({.flags = kSyn | kAck, .ack = 1, .options = mss(1460)});
+  bed.remote.expects({.seq = 1, .ack = 1});
+  bed.socket->send("lost", 1);
+  bed.peer.poll(2);
+  bed.remote.expects({.seq = 1, .data = "lost"});
+  bed.wait(290 * kMilli);
+  bed.remote.expects_nothing();
+  bed.wait(20 * kMilli);
+  bed.remote.expects({.seq = 1, .data = "lost"});
+}
+
+// Ten segments, all lost: one is sent again; its ACK lets two follow (slow start).
+TEST(TcpTimer, OneSegmentAfterATimeout) {
+  TcpBed bed(TcpState::established, slow_timer());
+  app_sends(bed, 10);
+  bed.remote.expects_data(1, 1 + 10 * kMss, kMss);
+  bed.wait(210 * kMilli);
+  bed.remote.expects_data(1, 1 + kMss, kMss);
+  bed.remote.expects_nothing();
+  bed.remote.sends({.seq = 1, .ack = 1 + kMss});
+  bed.remote.expects_data(1 + kMss, 1 + 3 * kMss, kMss);
+  bed.remote.expects_nothing();
+}
+
+// 3.8.3 MUST-20 to 22: R2. The peer is a black hole: -ETIMEDOUT, and every request completes.
+TEST(TcpTimer, BlackHoleEstablished) {
+  TcpBed bed(TcpState::established, slow_timer());
+  bed.socket->send("lost", 1), bed.socket->send("never sent", 2), bed.socket->receive(3);
+  bed.peer.poll(2);
+  bed.wait(890 * kSecond);
+  bed.peer.take_all();
+  bed.expects_state(TcpState::established);
+  bed.wait(130 * kSecond);
+  bed.peer.take_all();
+  bed.expects_state(TcpState::closed);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(bed.socket->expects_completion().status, -ETIMEDOUT);
+}
+
+}  // namespace
+}  // namespace pinion::testing

@@ -1,0 +1,57 @@
+// SIMULATION.md, for streams: a seed is a run. A failure prints its seed: run it alone with
+// `sim --streams --seed=N`.
+#include <gtest/gtest.h>
+
+#include "sim/goodput.h"
+#include "sim/stream_simulation.h"
+
+namespace pinion::sim {
+namespace {
+
+// Sent again: no more than twice what was lost. The goodput is reported, not judged.
+TEST(StreamSimulation, GoodputAtOnePercentLoss) {
+  const Goodput g = measure_goodput({.bytes = 4u << 20});
+  EXPECT_EQ(g.failure, "");
+  EXPECT_GT(g.lost, 0u);
+  EXPECT_LE(g.retransmitted, 2 * g.lost);
+  RecordProperty("megabytes_per_s", std::to_string(g.megabytes_per_s()));
+  std::printf("%.1f MB/s, %llu lost, %llu retransmitted\n", g.megabytes_per_s(),
+              static_cast<unsigned long long>(g.lost),
+              static_cast<unsigned long long>(g.retransmitted));
+}
+
+TEST(StreamSimulation, SameSeedSameTrace) {
+  StreamSimulation first(stream_options_of(77)), second(stream_options_of(77)),
+      other(stream_options_of(78));
+  EXPECT_TRUE(first.run() && second.run() && other.run()) << first.failure() << other.failure();
+  EXPECT_EQ(first.trace_hash(), second.trace_hash());
+  EXPECT_NE(first.trace_hash(), other.trace_hash());
+}
+
+// Two flips that cancel out pass a checksum of 16 bits (RFC 1071): the ledger looks at every byte.
+TEST(StreamSimulation, LedgerSeesComplementaryFlips) {
+  StreamSimOptions o;
+  o.link.complementary = 0.2;
+  StreamSimulation sim(o);
+  EXPECT_FALSE(sim.run());
+  const std::string& what = sim.failure();
+  EXPECT_TRUE(what.find("differs at byte") != std::string::npos ||
+              what.find("nobody sent") != std::string::npos)
+      << what;
+}
+
+constexpr uint64_t kSeedsPerCase = 50;
+class StreamSeeds : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(StreamSeeds, Mixture) {
+  for (uint64_t i = 0; i < kSeedsPerCase; ++i) {
+    const uint64_t seed = GetParam() * kSeedsPerCase + i;
+    StreamSimulation sim(stream_options_of(seed));
+    ASSERT_TRUE(sim.run()) << sim.failure() << "; --streams --seed=" << seed;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(From, StreamSeeds, ::testing::Range<uint64_t>(0, 40));
+
+}  // namespace
+}  // namespace pinion::sim
