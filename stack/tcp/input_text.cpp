@@ -20,7 +20,11 @@ Drop Tcp::on_text(Tcb& tcb, const TcpSegment& seg, Nanos now) {
   bool fin = seg.has_fin();
   if (seq < tcb.rcv_nxt) {  // the front came before
     const uint32_t old = std::min<uint32_t>(tcb.rcv_nxt - seq, static_cast<uint32_t>(data.size()));
-    if (old != 0) tcb.ooo.note_duplicate(seq, seq + old);
+    if (old != 0) {
+      tcb.ooo.note_duplicate(seq, seq + old);
+      tcb.ack_due = true;  // the peer may wait for an ACK that was lost
+      pend(tcb);
+    }
     data = data.subspan(old);
     seq += old;
   }

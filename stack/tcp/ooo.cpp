@@ -14,9 +14,10 @@ void OooQueue::note_duplicate(Seq left, Seq right) {
   duplicate_ = {left, right};
 }
 
-// RFC 2883 4.2: the segment that filled the gap brought some of what waits behind it once more.
+// RFC 2883 4.2: the segment that filled the gap brought some of what waits behind it once more. If
+// its front was a duplicate too, that one is told.
 void OooQueue::note_overlap(Seq left, Seq right) {
-  if (head_ == nullptr || right <= begin(head_)) return;
+  if (has_duplicate_ || head_ == nullptr || right <= begin(head_)) return;
   const StreamChunk* c = head_;
   const SackBlock run = run_from(c);
   const Seq from = max(left, run.left), to = min(right, run.right);

@@ -107,6 +107,18 @@ TEST(Ooo, DuplicatesAreToldOnceAndFirst) {  // RFC 2883
   EXPECT_EQ(q.sack().front(), (std::pair<uint32_t, uint32_t>{-100u, -50u}));
 }
 
+TEST(Ooo, WhatFillsAGapTwiceIsADuplicate) {  // RFC 2883 4.2, and the first of two is told
+  Queue q;
+  q.insert(200, 300);
+  q.ooo.note_overlap(at(0), at(200));
+  EXPECT_EQ(q.sack().front(), std::pair(200u, 300u));  // nothing but the run
+  q.ooo.note_overlap(at(100), at(250));
+  EXPECT_EQ(q.sack().front(), std::pair(200u, 250u));
+  q.ooo.note_duplicate(at(0), at(100));
+  q.ooo.note_overlap(at(100), at(250));
+  EXPECT_EQ(q.sack().front(), std::pair(0u, 100u));
+}
+
 TEST(Ooo, OverlapKeepsWhatWasThere) {
   Queue q;
   q.insert(200, 300);
