@@ -11,8 +11,8 @@ class ChallengeLimit {
   ChallengeLimit(uint32_t per_second, uint64_t seed) : rng_(seed), per_second_(per_second) {}
 
   bool take(Nanos now) {
-    if (now - began_ >= kSecond) {
-      began_ = now;
+    if (now >= ends_) {
+      ends_ = now + kSecond;
       left_ = per_second_ / 2 + rng_.below(per_second_ + 1);
     }
     if (left_ == 0) return false;
@@ -24,7 +24,7 @@ class ChallengeLimit {
   Rng rng_;
   uint32_t per_second_;
   uint32_t left_ = 0;
-  Nanos began_ = INT64_MIN / 2;
+  Nanos ends_ = 0;  // of the second that left_ is for
 };
 
 }  // namespace pinion

@@ -179,8 +179,8 @@ Drop Tcp::on_handshake_ack(Tcb& tcb, const TcpSegment& seg, Nanos now) {
 
 // RFC 5961 7: limited for each connection, and for all together.
 Drop Tcp::challenge(Tcb& tcb, Drop why, Nanos now) {
-  if (now - tcb.challenged_at < config_.challenge_interval || !challenges_.take(now)) return why;
-  tcb.challenged_at = now;
+  if (now < tcb.challenge_after || !challenges_.take(now)) return why;
+  tcb.challenge_after = now + config_.challenge_interval;
   if (send_ack(tcb, now)) ++counters_.tcp_challenge_acks;
   return why;
 }
@@ -189,8 +189,8 @@ Drop Tcp::challenge(Tcb& tcb, Drop why, Nanos now) {
 // disagree would go on for ever.
 void Tcp::reply_ack(Tcb& tcb, bool limited, Nanos now) {
   if (limited) {
-    if (now - tcb.challenged_at < config_.challenge_interval) return;
-    tcb.challenged_at = now;
+    if (now < tcb.challenge_after) return;
+    tcb.challenge_after = now + config_.challenge_interval;
   }
   send_ack(tcb, now);
 }

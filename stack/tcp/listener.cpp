@@ -44,7 +44,7 @@ Drop Tcp::answer_syn(Listener& listener, const TcpSegment& seg, const FourTuple&
 // The SYN's options but its MSS are lost: the cookie has no room for them.
 Drop Tcp::answer_with_cookie(Listener& listener, const TcpSegment& seg, const FourTuple& flow,
                              Drop why, Nanos now) {
-  listener.overflowed_at = now;
+  listener.cookies_until = now + 2 * kCookiePeriod;
   if (!config_.syn_cookies) return why;
   const uint16_t mtu = net_.path_mtu(flow.local.address, flow.remote.address);
   if (mtu == 0) return Drop::tx_no_route;
@@ -61,7 +61,7 @@ Drop Tcp::answer_with_cookie(Listener& listener, const TcpSegment& seg, const Fo
 }
 
 bool Tcp::counts_cookies(const Listener& listener, Nanos now) const {
-  return config_.syn_cookies && now - listener.overflowed_at < 2 * kCookiePeriod;
+  return config_.syn_cookies && now < listener.cookies_until;
 }
 
 // A SYN that came twice may have been answered twice: with a cookie when there was no room, then by

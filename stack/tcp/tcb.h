@@ -72,7 +72,7 @@ struct Tcb : Connection {
   uint32_t unacked_segments = 0;      // received and not acknowledged yet
   bool ack_due = false;               // the next segment, or the end of the pass, acknowledges
   Nanos received_at = 0;              // anything acceptable
-  Nanos challenged_at = INT64_MIN / 2;
+  Nanos challenge_after = 0;
 
   // RFC 7323, RFC 2018.
   bool scaling = false, timestamps = false, sack = false;
@@ -116,7 +116,7 @@ struct Tcb : Connection {
 struct Listener {
   Socket* sk = nullptr;
   uint32_t backlog = 0;
-  Nanos overflowed_at = INT64_MIN / 2;  // when a SYN last found no room: cookies count for a while
+  Nanos cookies_until = 0;  // since a SYN found no room: how long cookies count
   List<Tcb, &Tcb::queued> half_open;    // oldest first
 };
 

@@ -81,7 +81,7 @@ int Tcp::listen(Socket& sk, uint32_t backlog, Nanos) {
   }
   listener->sk = &sk;
   listener->backlog = backlog;
-  listener->overflowed_at = INT64_MIN / 2;
+  listener->cookies_until = 0;
   sk.listener = listener;
   return 0;
 }
