@@ -2,6 +2,8 @@
 #pragma once
 #include <cstddef>
 
+#include "base/check.h"
+
 namespace pinion {
 
 // First in, first out; T has a member `T* next`.
@@ -13,8 +15,12 @@ class Fifo {
   T* back() const { return head_ == nullptr ? nullptr : tail_; }
   void push(T* item) {
     item->next = nullptr;
-    if (head_ == nullptr) head_ = item;
-    else tail_->next = item;
+    if (head_ == nullptr) {
+      head_ = item;
+    } else {
+      STACK_DCHECK(tail_ != nullptr);
+      tail_->next = item;
+    }
     tail_ = item;
   }
   T* pop() {

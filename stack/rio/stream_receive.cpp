@@ -11,7 +11,8 @@ namespace pinion {
 
 namespace {
 constexpr uint32_t kChunksPerUnit = 32;
-static_assert(sizeof(StreamChunk) <= sizeof(Chunk) && alignof(StreamChunk) <= alignof(Chunk));
+static_assert(sizeof(StreamChunk) <= sizeof(Chunk));
+static_assert(alignof(StreamChunk) <= alignof(Chunk));
 
 uint32_t at_most(uint64_t bytes, uint64_t most) {
   return static_cast<uint32_t>(std::min(bytes, most));

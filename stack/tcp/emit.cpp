@@ -22,8 +22,10 @@ void put_segment(const TcpSend& send, uint64_t pseudo, Frame& frame) {
   const auto header_length = static_cast<uint32_t>(send.header.size());
   std::byte* header = frame.append(header_length);
   uint64_t sum = copy_and_sum(header, send.header, pseudo);
-  if (send.length != 0)
+  if (send.length != 0) {
+    STACK_DCHECK(send.sk != nullptr);
     sum = stream_read(*send.sk, send.offset, {frame.append(send.length), send.length}, sum);
+  }
   const bool offload = (frame.tx_offload & kTxTcpCsum) != 0;
   write(header + kTcpChecksumAt, be16::of(offload ? checksum_fold(pseudo) : checksum_finish(sum)));
 }

@@ -59,6 +59,7 @@ Drop Tcp::on_text(Tcb& tcb, const TcpSegment& seg, Nanos now) {
 Drop Tcp::take_in_order(Tcb& tcb, Bytes data, bool push, bool fin, Nanos now) {
   uint32_t taken = 0;
   if (!data.empty()) {
+    STACK_DCHECK(tcb.sk != nullptr);
     taken = stream_deliver(*tcb.sk, data, push || fin, now);
     STACK_DCHECK(taken <= data.size());
     if (tcb.dead || !tcb.may_receive_data()) return Drop::none;
