@@ -62,6 +62,15 @@ uint64_t hugepages_free() {
   return pages;
 }
 
+rio_address address_of(Ipv4 address, uint16_t port) {
+  rio_address out{};
+  const be32 wire = be32::of(address.v);
+  out.family = RIO_FAMILY_IPV4;
+  out.port = port;
+  std::memcpy(out.bytes, wire.b, sizeof wire.b);
+  return out;
+}
+
 void must(int status, const char* what) {
   if (status >= 0) return;
   std::fprintf(stderr, "bench: %s: %s (%s)\n", what, rio_last_error(), std::strerror(-status));

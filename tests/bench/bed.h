@@ -15,6 +15,8 @@
 
 namespace pinion::bench {
 
+rio_address address_of(Ipv4 address, uint16_t port);
+
 struct BedOptions {
   // True: serve() runs on the other processor. False: the client calls poll() between its calls.
   bool threaded = true;

@@ -22,15 +22,6 @@ BedOptions bed_options(Port& port, const UdpBedOptions& options) {
   return bed;
 }
 
-rio_address address_of(Ipv4 address, uint16_t port) {
-  rio_address out{};
-  const be32 wire = be32::of(address.v);
-  out.family = RIO_FAMILY_IPV4;
-  out.port = port;
-  std::memcpy(out.bytes, wire.b, sizeof wire.b);
-  return out;
-}
-
 }  // namespace
 
 UdpBed::UdpBed(Port& port, const UdpBedOptions& options)
