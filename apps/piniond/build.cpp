@@ -79,6 +79,7 @@ SessionPolicy policy_of(const config::Session& s) {
   p.who = s.who == config::Who::group ? SessionPolicy::Who::group : SessionPolicy::Who::user;
   p.id = s.id.value_or(0);
   p.sessions_max = s.sessions_max;
+  p.attaches_per_s_max = s.attaches_per_s_max;
   p.memory_bytes_max = uint64_t{s.memory_mb} << 20;
   p.quota.requests_per_pass = s.requests_per_pass;
   p.quota.sockets_max = s.sockets_max;
@@ -150,6 +151,7 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   random_bytes(k.net.secret, sizeof k.net.secret);
   k.net.tcp = tcp_config(config.tcp, promised(config).sockets);
   size_pools(promised(config), k.server);
+  k.net.owners_max = std::max(1u, static_cast<uint32_t>(promised(config).sessions));
   k.server.epoch = run_epoch();
   k.server.udp_backlog_max = config.udp.receive_backlog_max;
   k.server.listen_backlog_max = config.tcp.listen_backlog_max;

@@ -60,8 +60,9 @@ Ip Net::source_for(Ip dst) const {
   return address_towards(interfaces_[route->interface], route->via.is_any() ? dst : route->via);
 }
 
-// Looks whether a packet could be taken, before a frame is spent on it. `own`: an answer of ours.
-int Net::admit(Path& path, bool own, Nanos now) {
+// Looks whether a packet could be taken, before a frame is spent on it.
+int Net::admit(Path& path, uint32_t owner, Nanos now) {
+  path.owner = owner;
   PortState& p = ports_[path.interface->port];
   if (!p.link_up) look_at_link(p, now);  // it may have come up since
   if (!p.link_up) return -ENETDOWN;
@@ -72,7 +73,7 @@ int Net::admit(Path& path, bool own, Nanos now) {
   if (path.neighbour && path.neighbour->usable()) return 0;
   path.ready = false;
   if (path.neighbour && path.neighbour->state == NeighbourState::failed) return -EHOSTUNREACH;
-  return neighbours_.may_park(path.neighbour, own) ? 0 : -ENOBUFS;
+  return neighbours_.may_park(path.neighbour, owner) ? 0 : -ENOBUFS;
 }
 
 // Puts the headers in front of the frame and sends it, or parks it until its neighbour is known.
@@ -102,7 +103,7 @@ int Net::ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, N
     }
     arp_request(interface, path.next_hop.v4(), kBroadcastMac);
   }
-  neighbours_.park(*n, frame);
+  neighbours_.park(*n, frame, path.owner);
   return 0;
 }
 

@@ -125,6 +125,7 @@ SocketQueue* Server::stream_accepted(SocketQueue& listener) {
   const bool live = listener.state == SocketQueue::State::open && s.state == Session::State::live;
   SocketQueue* sq = room && live ? new_socket(s, SocketType::stream) : nullptr;
   if (sq == nullptr) return nullptr;
+  if (!count_connection(*sq)) return free_socket(*sq), nullptr;
   sq->state = SocketQueue::State::pending;
   sq->waiting_max = listener.waiting_max;
   sq->socket.stream = listener.socket.stream;

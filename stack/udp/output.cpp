@@ -52,7 +52,7 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
   if (path.broadcast && !send.broadcast_ok) return -EACCES;
   const size_t mtu = path.interface->mtu_bytes;
   if (mtu < kNetworkHeaders || send.payload.size() > mtu - kNetworkHeaders) return -EMSGSIZE;
-  if (const int status = admit(path, false, now); status != 0) return status;
+  if (const int status = admit(path, send.owner, now); status != 0) return status;
   Frame* frame = frame_alloc(*path.interface);
   if (!frame) return -EAGAIN;
 

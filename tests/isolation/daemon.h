@@ -93,6 +93,7 @@ class Daemon {
     KernelConfig config;
     config.net.interfaces = {{.name = "eth0", .port = &reflector, .addresses = {{kOurs, 24}}}};
     config.net.neighbours = {{kReflected, Reflector::kMac, 0}};
+    config.net.owners_max = options.sessions_max;
     config.server.sessions_max = options.sessions_max;
     config.server.core_silent_ms = options.core_silent_ms;
     config.server.hot_queues_max = options.hot_queues_max;
@@ -107,12 +108,12 @@ class Daemon {
     config.mode = 0666;
     config.handshake_timeout = options.handshake_timeout;
     config.half_open_per_user_max = options.half_open_per_user_max;
-    config.attaches_per_s_max = options.attaches_per_s_max;
     config.sessions.sessions_max = options.sessions_max;
     config.sessions.region = options.region;
     SessionPolicy policy;
     policy.id = application_user();
     policy.sessions_max = options.sessions_max;
+    policy.attaches_per_s_max = options.attaches_per_s_max;
     policy.quota = options.quota;
     config.policies = {policy};
     return config;

@@ -129,7 +129,8 @@ struct Beside {
     const std::byte* const in = app.data(kInAt);
     const std::byte* const stream_in = app.data(kStreamInAt);
     EXPECT_TRUE(std::all_of(in, in + kDatagram, [&](std::byte b) { return b == mark; }));
-    EXPECT_TRUE(std::all_of(stream_in, stream_in + kStream, [&](std::byte b) { return b == mark; }));
+    EXPECT_TRUE(
+        std::all_of(stream_in, stream_in + kStream, [&](std::byte b) { return b == mark; }));
     return took;
   }
   // The rule: each within two passes of its quiet run.

@@ -92,10 +92,11 @@ TEST(BesideARival, A38ConnectAndAbortForEver) {
   EXPECT_GT(connected, 100u);
 }
 
-// Connections that meet themselves too, always with as much under way as they take.
+// Connections that meet themselves too; then their peer is silent, and all of them have as much
+// under way as they take.
 TEST(BesideARival, A38ManyStreamsThatSend) {
   Beside b;
-  b.all_comes_back = false;
+  b.all_comes_back = true;
   Rival rival(b);
   RawCq cq = rival.app.create_cq(1024);
   std::vector<RawRq> queues;
@@ -106,10 +107,17 @@ TEST(BesideARival, A38ManyStreamsThatSend) {
     queues.push_back(
         rival.app.create_rq(socket, cq, cq, {.receives = 8, .sends = 8, .flags = RIO_RQ_COPIED}));
   }
+  for (int i = 0; i < 50; ++i) b.pass();
+  b.all_comes_back = false;
+  uint64_t left = 0;
   b.is_well([&] {
+    left = std::max<uint64_t>(left, b.bed.kernel.counters().tx_frames);
     rival.app.dequeue_all(cq);
-    for (RawRq& rq : queues) rival.app.send(rq, 0, 60000, {}, 1);
+    for (RawRq& rq : queues)
+      if (rq.position - rival.cq.position < 8) rival.app.send(rq, 0, 60000, {}, 1);
+    b.bed.now += kMilli;  // their retransmissions become due
   });
+  EXPECT_GT(left, 32u * 10);  // an initial window of each
 }
 
 TEST(BesideARival, A25NothingIsEverDequeued) {
@@ -175,6 +183,61 @@ TEST(BesideARival, A36SocketsPortsAndListenersOfTheOther) {
   b.is_well([] {});
 }
 
+// A36: as many connections as there are. A share of them is each other session's own.
+TEST(BesideARival, A36ConnectionsOfTheOther) {
+  Beside b({.sessions_max = 4, .work_units_max = Beside::kUnitsMax});  // 256: 32 a session, 128
+  Rival rival(b);
+  const auto connect_all = [&](RawApp& app, uint32_t most) {
+    for (uint32_t n = 0; n < most; ++n) {
+      b.pass();  // a host brings at most one cold call a pass
+      const int status = app.connect(app.stream_socket(), {kPeer, 9}).status;
+      if (status == -EINPROGRESS) continue;
+      EXPECT_EQ(status, -ENOBUFS);
+      return n;
+    }
+    return most;
+  };
+  EXPECT_EQ(connect_all(rival.app, 1000), 32u + 128u);
+  RawApp third(b.bed.kernel, 2, b.bed.now);
+  EXPECT_EQ(connect_all(third, 1000), 32u);
+  EXPECT_EQ(b.app.connect(b.app.stream_socket(), {kPeer, 9}).status, -EINPROGRESS);
+  b.is_well([] {});
+  EXPECT_EQ(rival.app.end(), 0);
+  EXPECT_EQ(connect_all(third, 1000), 128u);
+}
+
+// A23: another session sends from its memory for ever, so the NIC always holds some of it. That
+// does not keep one that has ended.
+TEST(BesideARival, A23ASenderKeepsNobodyFromEnding) {
+  Beside b({.work_units_max = Beside::kUnitsMax, .copy_bytes = 512}, {}, true);
+  RawApp sender(b.bed.kernel, 1, b.bed.now, {}, {.reach = 1});
+  RawApp leaver(b.bed.kernel, 2, b.bed.now, {}, {.reach = 1});
+  RawCq cq = sender.create_cq(64), other = leaver.create_cq(64);
+  RawRq rq = sender.create_rq(sender.socket(), cq, cq, {.receives = 0, .sends = 32});
+  RawRq last = leaver.create_rq(leaver.socket(), other, other, {.receives = 0, .sends = 32});
+  b.port.reads_late = true;
+  const auto pass = [&] {
+    sender.dequeue_all(cq);
+    sender.send(rq, 0, 1400, Endpoint{kPeer, 7}, 1);
+    b.port.let_go();  // of what it took in the pass before
+    b.pass();
+    EXPECT_GT(b.bed.kernel.net().attached(), 0u);
+  };
+  pass();
+  leaver.send(last, 0, 1400, Endpoint{kPeer, 7}, 1);
+  pass();
+  KernelMessage end;
+  end.op = KernelMessage::Op::session_end, end.session = 2;
+  b.bed.kernel.control(end, b.bed.now);
+  EXPECT_EQ(end.status, -EINPROGRESS);
+  pass(), pass();
+  b.bed.kernel.control(end, b.bed.now);
+  EXPECT_EQ(end.status, 0);
+  b.port.reads_late = false;
+  b.port.let_go();
+  b.pass(), b.pass();
+}
+
 // A42, A23: everything under way, then everything gone, in each order; the NIC reads late. When the
 // session has ended nothing refers to its memory any more (AddressSanitizer watches it go).
 TEST(BesideARival, A23A42EndsWithTransmitsInFlight) {
@@ -212,7 +275,8 @@ TEST(BesideARival, A23A42EndsWithTransmitsInFlight) {
       }
       b.port.reads_late = false;
       b.port.let_go();
-      for (int i = 0; i < 100 && end.status != 0; ++i) b.pass(), b.bed.kernel.control(end, b.bed.now);
+      for (int i = 0; i < 100 && end.status != 0; ++i)
+        b.pass(), b.bed.kernel.control(end, b.bed.now);
       EXPECT_EQ(end.status, 0);
     }
     b.is_well([] {});
