@@ -1,5 +1,6 @@
 // piniond: configuration -> DPDK ports -> kernel -> core thread and control thread. The composition
 // root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -10,6 +11,7 @@
 #include "host/descriptors.h"
 #include "piniond/build.h"
 #include "piniond/dma_regions.h"
+#include "piniond/privileges.h"
 #include "piniond/status_page.h"
 #include "pmd-glue/tsc_clock.h"
 
@@ -17,6 +19,7 @@ namespace pinion::daemon {
 namespace {
 
 constexpr time_t kHousekeepingNs = 200'000'000;
+constexpr int kArenasMax = 8;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "piniond: %s\n", why.c_str());
@@ -67,6 +70,13 @@ bool open_ports(const config::Config& config, std::vector<std::unique_ptr<Ethdev
   return true;
 }
 
+// Everything is open, and no application has come in yet.
+bool give_up_privileges(const config::Host& host, std::string& why) {
+  mallopt(M_ARENA_MAX, kArenasMax);  // else malloc counts the CPUs, in a file
+  if (host.drop_capabilities && !drop_capabilities(host.lock_memory, why)) return false;
+  return !host.filter_system_calls || filter_system_calls(why);
+}
+
 int run(const config::Config& config) {
   // Blocked before any thread exists, so that only housekeeping takes them.
   sigset_t signals;
@@ -109,6 +119,7 @@ int run(const config::Config& config) {
   if (config.host.lock_memory && mlockall(MCL_CURRENT) != 0)
     return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
   if (core.start(*kernel, why) != 0) return fail(why);
+  if (!give_up_privileges(config.host, why)) return fail(why);
   attach.start();
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());

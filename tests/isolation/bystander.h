@@ -35,8 +35,8 @@ class BystanderTest : public DaemonTest {
     options.region.arena = &arena_;
     arena_.reach = options.dma_delay != 0;
     DaemonTest::start(options);
-    void* p = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                   0);
+    void* p =
+        mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared_ = static_cast<Shared*>(p);
     bystander_ = std::make_unique<Process>([this] { return stand_by(); });
     ASSERT_TRUE(bystander_->wait_ready()) << bystander_->wait();

@@ -1,6 +1,6 @@
-// HOSTILE.md A46: the daemon dies by SIGKILL while applications poll. They are told within a bounded
-// time; a daemon that is started again serves them as new sessions, and what they held of the old
-// one stays dead.
+// HOSTILE.md A46: the daemon dies by SIGKILL while applications poll. They are told within a
+// bounded time; a daemon that is started again serves them as new sessions, and what they held of
+// the old one stays dead.
 #include <signal.h>
 
 #include <cerrno>
@@ -18,10 +18,8 @@ constexpr uint32_t kSilentMs = 300;
 std::unique_ptr<Process> start_daemon(const std::string& dir, uint32_t epoch, Nanos sleep_after) {
   auto process = std::make_unique<Process>(
       [=] {
-        Daemon daemon({.sleep_after = sleep_after,
-                       .core_silent_ms = kSilentMs,
-                       .epoch = epoch,
-                       .dir = dir});
+        Daemon daemon(
+            {.sleep_after = sleep_after, .core_silent_ms = kSilentMs, .epoch = epoch, .dir = dir});
         Process::ready();
         for (;;) pause();
         return 0;

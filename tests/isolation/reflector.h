@@ -1,7 +1,8 @@
 // The network of an isolation test: a NIC whose peer sends everything back, inside the core's own
-// thread. Swapping addresses and ports changes no checksum. A datagram is echoed so; and a connection
-// meets itself: the answer to its SYN is its SYN (RFC 9293 3.5, simultaneous open), and from then on
-// every byte comes back. With a delay it is a device that reads payloads by DMA, and late.
+// thread. Swapping addresses and ports changes no checksum. A datagram is echoed so; and a
+// connection meets itself: the answer to its SYN is its SYN (RFC 9293 3.5, simultaneous open), and
+// from then on every byte comes back. With a delay it is a device that reads payloads by DMA, and
+// late.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -69,9 +70,7 @@ class Reflector : public Port {
   // Payloads read from an application's memory, from any thread.
   uint64_t dma_reads() const { return dma_reads_.load(std::memory_order_relaxed); }
   // The core's thread alone may ask.
-  size_t frames_held() const {
-    return kFrames - pool_.size() - reflected_.size() - in_dma_.size();
-  }
+  size_t frames_held() const { return kFrames - pool_.size() - reflected_.size() - in_dma_.size(); }
 
  private:
   static constexpr size_t kFrames = 2048;

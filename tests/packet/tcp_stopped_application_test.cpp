@@ -1,6 +1,6 @@
-// HOSTILE A24: an application that was stopped. Nothing of it runs, so nothing is posted and nothing
-// dequeued. TCP goes on for it: it acknowledges until the window is closed, answers probes and
-// keepalives for hours, and the connection is as good as before when the application goes on.
+// HOSTILE A24: an application that was stopped. Nothing of it runs, so nothing is posted and
+// nothing dequeued. TCP goes on for it: it acknowledges until the window is closed, answers probes
+// and keepalives for hours, and the connection is as good as before when the application goes on.
 #include "packet/tcp_events.h"
 
 namespace pinion::testing {

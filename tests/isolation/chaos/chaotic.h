@@ -216,8 +216,8 @@ class ChaoticLife {
     if (socket.bind(at) == 0 && rng_.next() % 2 == 0) socket.listen(1u << 31);
     rio_parse_address("10.0.0.77", static_cast<uint16_t>(rng_.next()), &at);
     (void)socket.connect(at);
-    (void)sockets_[rng_.next() % kSockets].set_option(
-        static_cast<uint32_t>(rng_.next() % 32), static_cast<int64_t>(rng_.next() % 1000));
+    (void)sockets_[rng_.next() % kSockets].set_option(static_cast<uint32_t>(rng_.next() % 32),
+                                                      static_cast<int64_t>(rng_.next() % 1000));
     void* memory = nullptr;
     if (rng_.next() % 4 == 0 && app_.session.map_memory(1 + rng_.next() % (1u << 20), &memory) == 0)
       (void)app_.session.unmap_memory(memory);
@@ -227,8 +227,7 @@ class ChaoticLife {
     RawClient stranger(path_);
     rio_control m = RawClient::attach();
     auto* bytes = reinterpret_cast<std::byte*>(&m);
-    for (int i = 0; i < 4; ++i)
-      bytes[rng_.next() % sizeof m] = static_cast<std::byte>(rng_.next());
+    for (int i = 0; i < 4; ++i) bytes[rng_.next() % sizeof m] = static_cast<std::byte>(rng_.next());
     if (stranger.connected()) (void)stranger.send(m, {1, 2});
     // On its own connection the answer is never taken, so the next honest call gets a wrong one.
     if (rng_.next() % 8 == 0) (void)client_.send(m);
