@@ -13,21 +13,20 @@ Drop Net::udp_input(const Ipv4Input& in, Nanos now) {
       !udp_checksum_ok(in.packet.payload, datagram, ip.source, ip.destination))
     return Drop::udp_checksum;
   if (datagram.destination_port == 0) return Drop::udp_port_zero;
-  if (ip.destination.is_multicast()) return Drop::udp_multicast_not_joined;
-
   const Endpoint from{ip.source, datagram.source_port};
   const Endpoint to{ip.destination, datagram.destination_port};
-  Socket* sk = udp_.lookup(to, from);
-  if (!sk) {
-    icmp_error_output(in, kUnreachablePort, now);  // RFC 1122 4.1.3.1
-    return Drop::udp_no_socket;
-  }
   const Nanos hw_time = in.frame->hw_time;
   const Arrival arrival{.payload = datagram.payload,
                         .from = from,
                         .to = to,
                         .time = hw_time != 0 ? hw_time : now,
                         .time_is_hardware = hw_time != 0};
+  if (ip.destination.is_multicast()) return group_deliver(in.interface->index, arrival, now);
+  Socket* sk = udp_.lookup(to, from);
+  if (!sk) {
+    icmp_error_output(in, kUnreachablePort, now);  // RFC 1122 4.1.3.1
+    return Drop::udp_no_socket;
+  }
   const Drop why = socket_deliver(*sk, arrival, now);
   if (why == Drop::none) ++counters_.udp_received;
   return why;
