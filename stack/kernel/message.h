@@ -12,13 +12,13 @@ namespace pinion {
 // Local endpoints that a session may bind. Ephemeral ports need no grant.
 struct BindGrant {
   bool any_address = false;
-  Ipv4 address;
+  Ip address;
   uint16_t first = 0, last = 0;
 };
 
 // Groups that a session may join.
 struct GroupGrant {
-  Ipv4 prefix;
+  Ip prefix;
   uint8_t prefix_length = 0;
 };
 

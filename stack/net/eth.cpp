@@ -157,7 +157,8 @@ void Net::look_at_link(PortState& p, Nanos now) {
 void Net::link_came_up(const PortState& p, Nanos now) {
   for (Interface& i : interfaces_) {
     if (&ports_[i.port] != &p) continue;
-    for (const InterfaceAddress& a : i.addresses) arp_announce(i, a.address);
+    for (const InterfaceAddress& a : i.addresses)
+      if (a.address.is_v4()) arp_announce(i, a.address.v4());
     groups_.announce(i.index, now);
   }
 }

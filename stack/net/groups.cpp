@@ -18,24 +18,24 @@ GroupTable::GroupTable(const GroupLimits& limits)
       timers_(limits.groups_max),
       buckets_(std::bit_ceil(size_t{limits.groups_max}), nullptr) {}
 
-Group*& GroupTable::bucket_of(uint32_t interface, Ipv4 group) {
-  const uint64_t key = uint64_t{interface} << 32 | group.v;
-  return buckets_[mix64(key ^ secret_) & (buckets_.size() - 1)];
+Group*& GroupTable::bucket_of(uint32_t interface, Ip group) {
+  const uint64_t hash = mix_words(group.hi ^ interface, group.lo, secret_, ~secret_);
+  return buckets_[hash & (buckets_.size() - 1)];
 }
 
-Group* GroupTable::lookup(uint32_t interface, Ipv4 group) {
+Group* GroupTable::lookup(uint32_t interface, Ip group) {
   Group* g = bucket_of(interface, group);
   while (g != nullptr && (g->address != group || g->interface != interface)) g = g->next;
   return g;
 }
 
-Group* GroupTable::find(uint32_t interface, Ipv4 group) {
+Group* GroupTable::find(uint32_t interface, Ip group) {
   Group* g = lookup(interface, group);
   return g != nullptr && g->wanted() ? g : nullptr;
 }
 
 // One without members, that is only kept for its last reports, gives way.
-Group* GroupTable::create(uint32_t interface, Ipv4 group) {
+Group* GroupTable::create(uint32_t interface, Ip group) {
   Group* g = pool_.take();
   if (g == nullptr) {
     Group* idle = groups_.front();
@@ -67,7 +67,7 @@ void GroupTable::remove(Group& group) {
   pool_.give(&group);
 }
 
-int GroupTable::join(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Nanos now) {
+int GroupTable::join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
   for (const GroupMember* m = sk.groups; m != nullptr; m = m->of_socket) {
     if (m->group->address != group || m->group->interface != interface) continue;
     if (m->source == source) return -EADDRINUSE;
@@ -88,7 +88,7 @@ int GroupTable::join(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Na
 }
 
 // As many sources as joins: those that nobody wants any more give theirs back when they are needed.
-GroupSource* GroupTable::want_source(Group& group, Ipv4 address) {
+GroupSource* GroupTable::want_source(Group& group, Ip address) {
   for (GroupSource* s = group.sources; s != nullptr; s = s->next)
     if (s->address == address) return s;
   GroupSource* s = sources_.take();
@@ -121,7 +121,7 @@ void GroupTable::add(Group& group, GroupMember& member, Nanos now) {
   change(group, now);
 }
 
-int GroupTable::leave(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Nanos now) {
+int GroupTable::leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
   for (GroupMember** link = &sk.groups; *link != nullptr; link = &(*link)->of_socket) {
     GroupMember& m = **link;
     if (m.group->address != group || m.group->interface != interface || m.source != source)
@@ -143,7 +143,7 @@ void GroupTable::leave_all(Socket& sk, Nanos now) {
 void GroupTable::drop(GroupMember& member, Nanos now) {
   Group& group = *member.group;
   group.members.remove(&member);
-  const Ipv4 source = member.source;
+  const Ip source = member.source;
   members_.give(&member);
   if (source.is_any()) {
     if (--group.any_members != 0) return;
@@ -185,20 +185,16 @@ void GroupTable::change(Group& group, Nanos now) {
 // RFC 3376 5.2: an answer that is due earlier stands for this one too. A query for sources is
 // answered for those that are wanted (by the whole filter, if that is every source), one for the
 // group with the whole filter.
-void GroupTable::on_query(Group& group, Nanos delay, Bytes sources, Nanos now) {
+void GroupTable::on_query(Group& group, Nanos delay, bool sources, Nanos now) {
   const bool pending = group.answer_at != kNever;
-  if (sources.empty()) {
-    group.answer_sources = false;
-  } else if (!pending || group.answer_sources) {
-    group.answer_sources = true;
-    for (; sources.size() >= sizeof(be32); sources = sources.subspan(sizeof(be32))) {
-      const Ipv4 asked{load<be32>(sources.data()).get()};
-      for (GroupSource* s = group.sources; s != nullptr; s = s->next)
-        if (s->address == asked) s->asked = true;
-    }
-  }
+  group.answer_sources = sources && (!pending || group.answer_sources);
   group.answer_at = std::min(group.answer_at, now + delay);
   set_timer(group);
+}
+
+void GroupTable::on_query_source(Group& group, Ip source) {
+  for (GroupSource* s = group.sources; s != nullptr; s = s->next)
+    if (s->address == source) s->asked = true;
 }
 
 void GroupTable::announce(uint32_t interface, Nanos now) {

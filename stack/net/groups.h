@@ -22,14 +22,14 @@ struct Group;
 struct GroupMember {
   Socket* sk = nullptr;
   Group* group = nullptr;
-  Ipv4 source;                       // 0: every
+  Ip source;                       // 0: every
   GroupMember* of_socket = nullptr;  // its next join
   Link<GroupMember> of_group;
 };
 
 // A source that members want, or that routers must still be told nobody wants any more.
 struct GroupSource {
-  Ipv4 address;
+  Ip address;
   uint32_t members = 0;
   uint8_t changes_left = 0;  // reports of ALLOW or BLOCK
   bool asked = false;        // by a query of group and source
@@ -37,7 +37,7 @@ struct GroupSource {
 };
 
 struct Group {
-  Ipv4 address;
+  Ip address;
   uint32_t interface = 0;
   uint32_t any_members = 0;  // that want every source
   List<GroupMember, &GroupMember::of_group> members;
@@ -67,16 +67,17 @@ class GroupTable {
 
   // source 0: every. 0; -EADDRINUSE: the socket has joined so before; -EINVAL: it has joined the
   // group the other way (every source, single ones); -ENOBUFS: a limit is reached.
-  int join(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Nanos now);
+  int join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
   // -EADDRNOTAVAIL: the socket has not joined so.
-  int leave(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Nanos now);
+  int leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
   void leave_all(Socket& sk, Nanos now);
   // The group, if a member is left; nullptr.
-  Group* find(uint32_t interface, Ipv4 group);
+  Group* find(uint32_t interface, Ip group);
 
-  // A query that concerns the group, to be answered `delay` from now at the latest. `sources`, 4
-  // bytes each, may be empty.
-  void on_query(Group& group, Nanos delay, Bytes sources, Nanos now);
+  // A query that concerns the group, to be answered `delay` from now at the latest: with its whole
+  // filter, or with those of its sources for which on_query_source is called before.
+  void on_query(Group& group, Nanos delay, bool sources, Nanos now);
+  static void on_query_source(Group& group, Ip source);
   // The link came up, or the querier changed its version: tell everything anew.
   void announce(uint32_t interface, Nanos now);
 
@@ -96,11 +97,11 @@ class GroupTable {
   uint32_t members() const { return members_.used(); }
 
  private:
-  Group*& bucket_of(uint32_t interface, Ipv4 group);
-  Group* lookup(uint32_t interface, Ipv4 group);
-  Group* create(uint32_t interface, Ipv4 group);
+  Group*& bucket_of(uint32_t interface, Ip group);
+  Group* lookup(uint32_t interface, Ip group);
+  Group* create(uint32_t interface, Ip group);
   void remove(Group& group);
-  GroupSource* want_source(Group& group, Ipv4 address);
+  GroupSource* want_source(Group& group, Ip address);
   void add(Group& group, GroupMember& member, Nanos now);
   void drop(GroupMember& member, Nanos now);
   void change(Group& group, Nanos now);

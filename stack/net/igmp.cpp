@@ -39,12 +39,14 @@ uint8_t Net::igmp_version(const Interface& interface, Nanos now) const {
                                        : igmp_version_max_;
 }
 
-Drop Net::igmp_input(const Ipv4Input& in, Nanos now) {
+Drop Net::igmp_input(const IpInput& in, const Ipv4Header& header, Nanos now) {
   IgmpMessage m;
-  if (const Drop why = igmp_parse(in.packet.payload, m); why != Drop::none) return why;
-  if (in.packet.header.ttl != 1) return Drop::igmp_ttl;
+  if (const Drop why = igmp_parse(in.payload, m); why != Drop::none) return why;
+  if (header.ttl != 1) return Drop::igmp_ttl;
   switch (m.type) {
-    case kIgmpQuery: return igmp_query_input(in, m, now);
+    case kIgmpQuery:
+      if (m.version > 1 && !header.router_alert) return Drop::igmp_router_alert;
+      return igmp_query_input(in, m, now);
     case kIgmpV1Report:
     case kIgmpV2Report: {
       // RFC 2236 3: another host's report stands for ours.
@@ -61,10 +63,9 @@ Drop Net::igmp_input(const Ipv4Input& in, Nanos now) {
 }
 
 // RFC 3376 5.2, 7.2.1 and 9.1.
-Drop Net::igmp_query_input(const Ipv4Input& in, const IgmpMessage& m, Nanos now) {
+Drop Net::igmp_query_input(const IpInput& in, const IgmpMessage& m, Nanos now) {
   Interface& interface = *in.interface;
-  if (m.version > 1 && !in.packet.header.router_alert) return Drop::igmp_router_alert;
-  const Ipv4 to = in.packet.header.destination;
+  const Ipv4 to = in.destination.v4();
   const bool general = m.group.is_any();
   if (!general && !m.group.is_multicast()) return Drop::igmp_group;
   if (in.group && to != (general ? kAllSystems : m.group)) return Drop::igmp_group;
@@ -73,21 +74,24 @@ Drop Net::igmp_query_input(const Ipv4Input& in, const IgmpMessage& m, Nanos now)
   const uint8_t before = igmp_version(interface, now);
   if (general && m.version == 1) state.v1_until = now + kV1RouterPresent;
   if (general && m.version == 2) state.v2_until = now + kV2QuerierPresent;
-  if (general) state.querier = in.packet.header.source, state.querier_version = m.version;
+  if (general) state.querier = in.source.v4(), state.querier_version = m.version;
   if (m.robustness != 0) groups_.set_robustness(std::max<uint8_t>(m.robustness, 1));
   if (igmp_version(interface, now) != before) igmp_cancel(interface);
   ++counters_.igmp_received;
   if (!general) {
-    if (Group* g = groups_.find(interface.index, m.group))
-      groups_.on_query(*g, groups_.delay(m.max_response), m.sources, now);
+    Group* g = groups_.find(interface.index, m.group);
+    if (g == nullptr) return Drop::none;
+    for (Bytes s = m.sources; !s.empty(); s = s.subspan(sizeof(be32)))
+      GroupTable::on_query_source(*g, Ipv4{load<be32>(s.data()).get()});
+    groups_.on_query(*g, groups_.delay(m.max_response), !m.sources.empty(), now);
     return Drop::none;
   }
   // Version 3 tells of all groups in as few messages as they fit in; the older ones spread them.
   const bool v3 = igmp_version(interface, now) == 3;
   const Nanos together = groups_.delay(m.max_response);
   for (Group* g = groups_.groups().front(); g != nullptr; g = groups_.groups().next(g)) {
-    if (g->interface != interface.index || !g->wanted()) continue;
-    groups_.on_query(*g, v3 ? together : groups_.delay(m.max_response), {}, now);
+    if (g->interface != interface.index || !g->wanted() || !g->address.is_v4()) continue;
+    groups_.on_query(*g, v3 ? together : groups_.delay(m.max_response), false, now);
   }
   return Drop::none;
 }
@@ -148,12 +152,12 @@ void Net::igmp_record(GroupReport& report, const Group& group, GroupRecord type,
     while (s != nullptr && !pick(*s)) s = s->next;
     if (s == nullptr && !(first && empty)) return;
     if (!igmp_begin(report)) return;
-    IgmpRecordHdr h{static_cast<uint8_t>(type), 0, {}, be32::of(group.address.v)};
+    IgmpRecordHdr h{static_cast<uint8_t>(type), 0, {}, be32::of(group.address.v4().v)};
     std::byte* at = report.frame->append(sizeof h);
     uint16_t sources = 0;
     for (; s != nullptr && report.room() >= sizeof(be32); s = s->next) {
       if (!pick(*s)) continue;
-      const be32 address = be32::of(s->address.v);
+      const be32 address = be32::of(s->address.v4().v);
       std::memcpy(report.frame->append(sizeof address), &address, sizeof address);
       ++sources;
     }
@@ -187,8 +191,8 @@ void Net::igmp_old_report(Interface& interface, const Group& group, Nanos now) {
   Frame* frame = igmp_frame(interface);
   if (frame == nullptr) return;
   const uint8_t type = !group.wanted() ? kIgmpV2Leave : v1 ? kIgmpV1Report : kIgmpV2Report;
-  igmp_emit(type, group.address, {frame->append(sizeof(IgmpHdr)), sizeof(IgmpHdr)});
-  igmp_output(interface, frame, group.wanted() ? group.address : kAllRouters);
+  igmp_emit(type, group.address.v4(), {frame->append(sizeof(IgmpHdr)), sizeof(IgmpHdr)});
+  igmp_output(interface, frame, group.wanted() ? group.address.v4() : kAllRouters);
 }
 
 Frame* Net::igmp_frame(Interface& interface) {
@@ -203,8 +207,7 @@ void Net::igmp_output(Interface& interface, Frame* frame, Ipv4 to) {
   Ipv4Header header{.tos = kIgmpTos,
                     .ttl = 1,
                     .protocol = kProtocolIgmp,
-                    .source = interface.addresses.empty() ? Ipv4{}
-                                                          : interface.addresses.front().address,
+                    .source = address_towards(interface, to).v4(),
                     .destination = to,
                     .router_alert = true};
   header.total_length = static_cast<uint16_t>(frame->length + header.length());

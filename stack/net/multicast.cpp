@@ -6,7 +6,7 @@
 namespace pinion {
 namespace {
 
-constexpr bool is_source_specific(Ipv4 group) { return group.v >> 24 == 232; }  // RFC 4607 1
+bool is_source_specific(Ip group) { return group.is_v4() && group.v4().v >> 24 == 232; }  // RFC 4607 1
 
 // A bound socket gets what comes to its port, if it is bound to every address or to the group.
 bool listens(const Socket& sk, const Endpoint& to) {
@@ -24,7 +24,7 @@ uint32_t Net::interface_named(std::string_view name) const {
 
 // That of an address of ours, else of a route to the group or the source, else the first (RFC 1122
 // 3.3.7). kAnyInterface: there is none.
-uint32_t Net::group_interface(Ipv4 local, Ipv4 group, Ipv4 source) const {
+uint32_t Net::group_interface(Ip local, Ip group, Ip source) const {
   if (!local.is_any() && !local.is_multicast()) {
     for (const Interface& i : interfaces_)
       if (owns(i, local)) return i.index;
@@ -36,8 +36,8 @@ uint32_t Net::group_interface(Ipv4 local, Ipv4 group, Ipv4 source) const {
   return interfaces_.empty() ? kAnyInterface : 0;
 }
 
-int Net::join(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Nanos now) {
-  if (!group.is_multicast() || group == kAllSystems) return -EINVAL;
+int Net::join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
+  if (!group.is_multicast() || !group.is_v4() || group == Ip{kAllSystems}) return -EINVAL;
   if (!source.is_any() && !is_host_address(source)) return -EINVAL;
   if (is_source_specific(group) && source.is_any()) return -EINVAL;
   if (interface == kAnyInterface) interface = group_interface(sk.local.address, group, source);
@@ -45,7 +45,7 @@ int Net::join(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Nanos now
   return groups_.join(sk, interface, group, source, now);
 }
 
-int Net::leave(Socket& sk, uint32_t interface, Ipv4 group, Ipv4 source, Nanos now) {
+int Net::leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
   if (interface == kAnyInterface) interface = group_interface(sk.local.address, group, source);
   return groups_.leave(sk, interface, group, source, now);
 }

@@ -10,11 +10,11 @@ namespace pinion {
 
 namespace {
 
-bool may_join(const SessionQuota& quota, Ipv4 group) {
+bool may_join(const SessionQuota& quota, Ip group) {
   if (quota.join_anything) return true;
   for (uint32_t i = 0; i < quota.group_grants; ++i) {
     const GroupGrant& g = quota.group_grant[i];
-    if (((g.prefix.v ^ group.v) & prefix_mask(g.prefix_length)) == 0) return true;
+    if (is_within(group, g.prefix, g.prefix_length)) return true;
   }
   return false;
 }
@@ -41,7 +41,8 @@ int Server::membership(Session& s, KernelMessage& m, Nanos now) {
   if (app.address.family != RIO_FAMILY_IPV4) return refuse(m, -EAFNOSUPPORT, "not an IPv4 address");
   uint8_t bytes[16];
   std::memcpy(bytes, &app.offset, 8), std::memcpy(bytes + 8, &app.size, 8);
-  const Ipv4 group = endpoint_of(app.address).address, source{load<be32>(bytes).get()};
+  const Ip group = endpoint_of(app.address).address;
+  const Ip source = load_address(bytes, app.address.family);
   uint32_t interface = kAnyInterface;
   if (app.why[0] != 0) {
     interface = net_.interface_named(std::string_view(app.why));
