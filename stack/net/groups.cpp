@@ -64,6 +64,7 @@ void GroupTable::remove(Group& group) {
   }
   timers_.remove(&group);
   groups_.remove(&group);
+  group.any_members = group.source_members = 0;
   pool_.give(&group);
 }
 
@@ -115,6 +116,7 @@ void GroupTable::add(Group& group, GroupMember& member, Nanos now) {
     forget_told(group);
     return change(group, now);
   }
+  ++group.source_members;
   GroupSource* s = want_source(group, member.source);
   if (s->members++ != 0 || was_any) return;
   change_of(group, *s);
@@ -151,6 +153,7 @@ void GroupTable::drop(GroupMember& member, Nanos now) {
     forget_told(group);
     return change(group, now);
   }
+  --group.source_members;
   GroupSource* s = want_source(group, source);
   if (--s->members != 0 || group.any_members != 0) return;
   change_of(group, *s);

@@ -1,8 +1,8 @@
 // GroupTable: who has joined which multicast group on which interface, with which sources, and what
 // routers are still to be told of it (RFC 3376 5 and 6, RFC 2236 3). A pure state machine: Net asks
 // what is due and sends it. A socket either joins a group with every source (EXCLUDE of none) or
-// with single sources (INCLUDE), so an interface's filter is EXCLUDE{} as soon as one wants all, and
-// else the INCLUDE of all sources that anybody wants.
+// with single sources (INCLUDE), so an interface's filter is EXCLUDE{} as soon as one wants all,
+// and else the INCLUDE of all sources that anybody wants.
 #pragma once
 #include <memory>
 #include <vector>
@@ -22,7 +22,7 @@ struct Group;
 struct GroupMember {
   Socket* sk = nullptr;
   Group* group = nullptr;
-  Ip source;                       // 0: every
+  Ip source;                         // 0: every
   GroupMember* of_socket = nullptr;  // its next join
   Link<GroupMember> of_group;
 };
@@ -39,13 +39,14 @@ struct GroupSource {
 struct Group {
   Ip address;
   uint32_t interface = 0;
-  uint32_t any_members = 0;  // that want every source
+  uint32_t any_members = 0;     // that want every source
+  uint32_t source_members = 0;  // that want one
   List<GroupMember, &GroupMember::of_group> members;
   GroupSource* sources = nullptr;
-  uint8_t mode_changes_left = 0;  // reports of TO_IN or TO_EX
-  Nanos change_at = kNever;       // the next of these reports
-  Nanos answer_at = kNever;       // the answer to a query for this group
-  bool answer_sources = false;    // of the sources that were asked for only
+  uint8_t mode_changes_left = 0;          // reports of TO_IN or TO_EX
+  Nanos change_at = kNever;               // the next of these reports
+  Nanos answer_at = kNever;               // the answer to a query for this group
+  bool answer_sources = false;            // of the sources that were asked for only
   uint64_t received = 0, not_wanted = 0;  // datagrams: for members, for nobody's port or source
   Group* next = nullptr;                  // of its bucket
   Link<Group> listed;
@@ -92,6 +93,9 @@ class GroupTable {
   // In 0..max: when to answer.
   Nanos delay(Nanos max) { return max <= 0 ? 0 : static_cast<Nanos>(rng_.next() % (max + 1u)); }
 
+  // For status, which another thread reads: any recent values will do. `i` is below capacity().
+  const Group& slot(uint32_t i) const { return pool_[i]; }
+  uint32_t capacity() const { return pool_.capacity(); }
   void set_robustness(uint8_t value) { robustness_ = value; }
   const List<Group, &Group::listed>& groups() const { return groups_; }
   uint32_t members() const { return members_.used(); }

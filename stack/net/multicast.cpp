@@ -6,7 +6,9 @@
 namespace pinion {
 namespace {
 
-bool is_source_specific(Ip group) { return group.is_v4() && group.v4().v >> 24 == 232; }  // RFC 4607 1
+bool is_source_specific(Ip group) {
+  return group.is_v4() && group.v4().v >> 24 == 232;
+}  // RFC 4607 1
 
 // A bound socket gets what comes to its port, if it is bound to every address or to the group.
 bool listens(const Socket& sk, const Endpoint& to) {
@@ -72,7 +74,6 @@ Drop Net::group_deliver(uint32_t interface, const Arrival& arrival, Nanos now) {
     return why;
   }
   ++group->received;
-  ++counters_.udp_received;
   return Drop::none;
 }
 

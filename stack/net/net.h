@@ -153,7 +153,7 @@ class Net {
     Interface* interface = nullptr;
     Ip source, next_hop;
     bool broadcast = false;
-    bool group = false;  // multicast
+    bool group = false;              // multicast
     Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
     bool ready = false;              // it can leave at once; set by admit
   };

@@ -20,13 +20,15 @@ Drop Net::udp_input(const IpInput& in, Nanos now) {
                         .to = to,
                         .time = hw_time != 0 ? hw_time : now,
                         .time_is_hardware = hw_time != 0};
-  if (in.destination.is_multicast()) return group_deliver(in.interface->index, arrival, now);
-  Socket* sk = udp_.lookup(to, from);
-  if (!sk) {
+  Drop why = Drop::none;
+  if (in.destination.is_multicast()) {
+    why = group_deliver(in.interface->index, arrival, now);
+  } else if (Socket* sk = udp_.lookup(to, from)) {
+    why = socket_deliver(*sk, arrival, now);
+  } else {
     icmp_error_output(in, kUnreachablePort, now);  // RFC 1122 4.1.3.1
-    return Drop::udp_no_socket;
+    why = Drop::udp_no_socket;
   }
-  const Drop why = socket_deliver(*sk, arrival, now);
   if (why == Drop::none) ++counters_.udp_received;
   return why;
 }

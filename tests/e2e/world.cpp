@@ -143,7 +143,7 @@ std::string configuration() {
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp +
          ", nic: veth}]\n"
-         "sessions: [{user: root, bind: [\"*:1-65535\"]}]\n";
+         "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4]}]\n";
 }
 
 class In {
