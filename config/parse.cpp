@@ -65,7 +65,8 @@ std::optional<Ipv4Prefix> parse_groups(std::string_view text) {
   constexpr uint8_t kAllGroups = 4;  // 224.0.0.0/4
   std::optional<Ipv4Prefix> prefix = parse_prefix(text);
   if (const std::optional<Ipv4> one = parse_ipv4(text)) prefix = Ipv4Prefix{*one, 32};
-  if (!prefix || prefix->length < kAllGroups || !prefix->address.is_multicast()) return std::nullopt;
+  if (!prefix || prefix->length < kAllGroups || !prefix->address.is_multicast())
+    return std::nullopt;
   return prefix->address == prefix->network() ? prefix : std::nullopt;
 }
 

@@ -122,8 +122,8 @@ class Run {
   // Frames of which something was made, but for ARP replies: nothing counts those.
   uint64_t taken() const {
     const Counters& c = counters();
-    return c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received + c.igmp_received +
-           c.arp_replies_sent;
+    return c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received +
+           c.igmp_received + c.arp_replies_sent;
   }
 
   bool pad_;

@@ -223,8 +223,9 @@ int rio_shutdown(rio_socket_t socket);
 /* UDP: the socket gets what is sent to the group and to the port it is bound to (it is bound to
  * every address, or to the group; not connected), from every source (NULL) or from this one; more
  * sources by more calls. nic: a name of the configuration; NULL: the NIC that has the address which
- * the socket is bound to, else that of the route to the group or the source, else the first. Several
- * sockets of one port, of any applications, set RIO_SO_REUSEADDR first; each gets a copy. -EINVAL: no
+ * the socket is bound to, else that of the route to the group or the source, else the first.
+ * Several sockets of one port, of any applications, set RIO_SO_REUSEADDR first; each gets a copy.
+ * -EINVAL: no
  * group's address, 232/8 without a source (RFC 4607), or the socket has joined the group with every
  * source and asks for one, or the other way round; -EADDRINUSE: joined already; -EPERM: the
  * configuration does not grant this group; -EDQUOT: joins_max of the session; -ENODEV: no such NIC;
