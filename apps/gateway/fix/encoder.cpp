@@ -18,10 +18,11 @@ constexpr size_t kNumberBytes = 24;
 }  // namespace
 
 Encoder::Encoder(std::span<char> memory, std::string_view begin_string, std::string_view type)
-    : memory_(memory), begin_string_(begin_string), type_(type) {
+    : memory_(memory), begin_string_(begin_string) {
   body_ = 2 + begin_string.size() + 1 + 2 + kLengthDigits + 1;  // 8=..., 9=..., as long as can be
   at_ = body_;
-  full_ = memory_.size() < body_ + kTrailerBytes;
+  full_ = memory_.size() < body_ + kTrailerBytes || type.size() > kTypeMax;
+  type_bytes_ = type.copy(type_, kTypeMax);
   text(kMsgType, type);
 }
 

@@ -78,7 +78,7 @@ void Session::close(const Now& now) {
 
 void Session::logout(std::string_view text, const Now& now) {
   if (state_ != State::active) return;
-  Encoder e = begin_session('5', now);
+  Encoder e = begin("5", now);
   if (!text.empty()) e.text(kText, text);
   state_ = State::logout_sent;
   state_since_ = now.monotonic_ns;
@@ -86,7 +86,7 @@ void Session::logout(std::string_view text, const Now& now) {
 }
 
 void Session::fail(std::string_view text, const Now& now) {
-  Encoder e = begin_session('5', now);
+  Encoder e = begin("5", now);
   e.text(kText, text);
   send(e, now);
   close(now);
@@ -127,12 +127,12 @@ void Session::poll_heartbeat(const Now& now) {
   if (hole_end_ != 0 && now.monotonic_ns - hole_asked_at_ >= heartbeat_ns_) ask_again(now);
   if (test_request_sent_) return;  // nothing more until that is answered, as QuickFIX has it
   if (silence >= heartbeat_ns_ / 10 * 12) {
-    Encoder e = begin_session('1', now);
+    Encoder e = begin("1", now);
     e.text(kTestReqID, kTestRequestId);
     send(e, now);
     test_request_sent_ = true;
   } else if (now.monotonic_ns - sent_at_ >= heartbeat_ns_) {
-    Encoder e = begin_session('0', now);
+    Encoder e = begin("0", now);
     send(e, now);
   }
 }
@@ -189,7 +189,7 @@ void Session::transmit(std::string_view bytes, const Now& now) {
 }
 
 void Session::send_logon(bool reset, const Now& now) {
-  Encoder e = begin_session('A', now);
+  Encoder e = begin("A", now);
   e.number(kEncryptMethod, 0);
   e.number(kHeartBtInt, static_cast<uint64_t>(heartbeat_ns_ / kSecond));
   if (reset) e.yes(kResetSeqNumFlag);
@@ -220,7 +220,7 @@ void Session::send_unsupported(uint64_t number, const Now& now) {
 
 void Session::ask_again(const Now& now) {
   hole_asked_at_ = now.monotonic_ns;
-  Encoder e = begin_session('2', now);
+  Encoder e = begin("2", now);
   e.number(kBeginSeqNo, store_.next_in());
   e.number(kEndSeqNo, 0);
   send(e, now);

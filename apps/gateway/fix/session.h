@@ -118,7 +118,6 @@ class Session {
  private:
   Encoder header(std::string_view type, uint64_t number, const Now& now, const Routing& routing,
                  std::string_view original_time);
-  Encoder begin_session(char type, const Now& now) { return begin({&type, 1}, now); }
   void transmit(std::string_view message, const Now& now);
   void send_logon(bool reset, const Now& now);
   void send_reject(uint64_t number, const Refusal& refusal, const Now& now);

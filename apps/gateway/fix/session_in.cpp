@@ -126,7 +126,7 @@ void Session::handle_type(uint64_t number, const Now& now) {
     case '1':
       if (!check_number(number, now)) return;
       {
-        Encoder e = begin_session('0', now);
+        Encoder e = begin("0", now);
         e.text(kTestReqID, in_.value(kTestReqID));
         send(e, now);
       }
@@ -266,7 +266,7 @@ void Session::on_sequence_reset(uint64_t number, const Now& now) {
 void Session::on_logout(uint64_t number, const Now& now) {
   consume(number, now);
   if (state_ == State::active) {
-    Encoder e = begin_session('5', now);
+    Encoder e = begin("5", now);
     send(e, now);
   }
   close(now);
