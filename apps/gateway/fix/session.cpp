@@ -113,10 +113,14 @@ void Session::poll(const Now& now) {
   if (wire_ != nullptr) poll_heartbeat(now);
 }
 
-// A new day begins without the counterparty, so that what the application sends has its numbers.
 void Session::poll_down(const Now& now) {
   if (now.monotonic_ns - schedule_checked_ < kSecond) return;
   schedule_checked_ = now.monotonic_ns;
+  begin_day(now);
+}
+
+// A new day begins without the counterparty, so that what the application sends has its numbers.
+void Session::begin_day(const Now& now) {
   if (const auto today = day(now); today && store_.day() != today) reset(now);
 }
 
@@ -164,6 +168,7 @@ Encoder Session::header(std::string_view type, uint64_t number, const Now& now, 
 }
 
 Encoder Session::begin(std::string_view type, const Now& now, const Routing& routing) {
+  if (wire_ == nullptr) begin_day(now);
   return header(type, store_.next_out(), now, routing, {});
 }
 

@@ -152,6 +152,7 @@ class Session {
   void reset(const Now& now);
   void poll_heartbeat(const Now& now);
   void poll_down(const Now& now);
+  void begin_day(const Now& now);
 
   SessionConfig config_;
   const Dictionary& dictionary_;
