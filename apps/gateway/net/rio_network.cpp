@@ -64,7 +64,7 @@ void RioNetwork::init(Slot& slot, rio_socket_t socket, Kind kind) {
   slot.datagrams = nullptr;
   slot.received.reset(memory_ + receive_offset(slot), config_.receive_bytes);
   slot.receives = slot.sends = 0;
-  slot.send_at = slot.send_used = 0;
+  slot.send_at = slot.send_used = slot.unposted = 0;
 }
 
 int RioNetwork::open_socket(uint32_t type, Kind kind, Slot*& out) {
@@ -162,31 +162,40 @@ int RioNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, Sock
 size_t RioNetwork::room(SocketId stream) const {
   const Slot* slot = slots_.find(stream);
   if (slot == nullptr || (slot->kind != Kind::stream && slot->kind != Kind::datagram)) return 0;
-  if (slot->sends + 2 > kSendsMax) return 0;  // one may lie across the end of the ring
   return config_.send_bytes - slot->send_used;
 }
 
-// One piece that does not wrap. The completion's context gives its bytes back; sends complete in
-// their order.
-bool RioNetwork::post_send(Slot& slot, std::string_view bytes, const rio_address* peer,
-                           uint32_t flags) {
-  const uint32_t offset = send_offset(slot) + slot.send_at;
-  std::memcpy(memory_ + offset, bytes.data(), bytes.size());
-  const rio_slice slice{buffer_, offset, static_cast<uint32_t>(bytes.size())};
-  if (rio_send_ex(slot.rq, &slice, peer, flags, bytes.size()) != 0) return false;
-  slot.send_at = (slot.send_at + slice.length) % config_.send_bytes;
-  slot.send_used += slice.length;
-  ++slot.sends;
-  return true;
+void RioNetwork::copy_in(Slot& slot, std::string_view bytes) {
+  char* ring = memory_ + send_offset(slot);
+  const size_t behind = std::min<size_t>(bytes.size(), config_.send_bytes - slot.send_at);
+  std::memcpy(ring + slot.send_at, bytes.data(), behind);
+  std::memcpy(ring, bytes.data() + behind, bytes.size() - behind);
+  const auto n = static_cast<uint32_t>(bytes.size());
+  slot.send_at = (slot.send_at + n) % config_.send_bytes;
+  slot.send_used += n;
+  slot.unposted += n;
+}
+
+// Requests are fewer than messages may be: what finds no room leaves with a later completion, all
+// in one piece then. A completion's context gives its bytes back; sends complete in their order.
+void RioNetwork::post_sends(Slot& slot) {
+  while (slot.unposted != 0 && slot.sends < kSendsMax) {
+    const uint32_t at = (slot.send_at + config_.send_bytes - slot.unposted) % config_.send_bytes;
+    const uint32_t length = std::min(slot.unposted, config_.send_bytes - at);
+    const rio_slice slice{buffer_, send_offset(slot) + at, length};
+    const bool more = length < slot.unposted && slot.sends + 1 < kSendsMax;
+    if (rio_send(slot.rq, &slice, more ? RIO_DEFER : 0, length) != 0) return;
+    slot.unposted -= length;
+    ++slot.sends;
+  }
 }
 
 bool RioNetwork::send(SocketId stream, std::string_view bytes) {
   Slot* slot = slots_.find(stream);
   if (bytes.empty() || room(stream) < bytes.size() || slot->kind != Kind::stream) return false;
-  const size_t behind = config_.send_bytes - slot->send_at;
-  if (bytes.size() <= behind) return post_send(*slot, bytes, nullptr, 0);
-  return post_send(*slot, bytes.substr(0, behind), nullptr, RIO_DEFER) &&
-         post_send(*slot, bytes.substr(behind), nullptr, 0);
+  copy_in(*slot, bytes);
+  post_sends(*slot);
+  return true;
 }
 
 // A datagram is one piece: what is left at the end of the ring is left out, and given back with it.
@@ -196,7 +205,8 @@ bool RioNetwork::send_to(SocketId socket, const Endpoint& to, std::string_view b
   if (slot == nullptr || slot->kind != Kind::datagram || !address_of(to, peer)) return false;
   const uint32_t behind = config_.send_bytes - slot->send_at;
   const uint32_t skip = bytes.size() <= behind ? 0 : behind;
-  if (bytes.empty() || room(socket) < skip + bytes.size()) return false;
+  if (bytes.empty() || slot->sends == kSendsMax) return false;
+  if (room(socket) < skip + bytes.size()) return false;
   const uint32_t at = (slot->send_at + skip) % config_.send_bytes;
   const rio_slice slice{buffer_, send_offset(*slot) + at, static_cast<uint32_t>(bytes.size())};
   std::memcpy(memory_ + slice.offset, bytes.data(), bytes.size());
@@ -208,8 +218,10 @@ bool RioNetwork::send_to(SocketId socket, const Endpoint& to, std::string_view b
 }
 
 void RioNetwork::close(SocketId stream) {
-  if (Slot* slot = slots_.find(stream); slot != nullptr && slot->kind != Kind::closing)
-    destroy(*slot);
+  Slot* slot = slots_.find(stream);
+  if (slot == nullptr || slot->kind == Kind::closing || slot->kind == Kind::flushing) return;
+  if (slot->kind == Kind::stream && slot->unposted != 0) slot->kind = Kind::flushing;
+  else destroy(*slot);
 }
 
 void RioNetwork::post_receive(Slot& slot) {
@@ -275,12 +287,13 @@ int RioNetwork::accept_all(Slot& listener) {
 
 // 1: its handler was told how it ended.
 int RioNetwork::finish_connect(Slot& slot) {
-  const int s = rio_connect_wait(slot.socket, 0);
+  int s = rio_connect_wait(slot.socket, 0);
   if (s == -EHOSTDOWN || s == -EBADMSG) return fail(s, "connect");
   if (s == -ETIMEDOUT) {
     int64_t state = RIO_STATE_CLOSED;
     rio_get_option(slot.socket, RIO_SO_STATE, &state);
     if (state != RIO_STATE_CLOSED) return 0;
+    s = rio_connect_wait(slot.socket, 0);  // it may have been refused in between
   }
   if (s != 0) return lost(slot, s), 1;
   slot.kind = Kind::stream;
@@ -300,10 +313,15 @@ void RioNetwork::complete(const rio_result& result) {
     --slot->receives;
     if (slot->kind == Kind::datagram) return on_datagram(*slot, result);
     if (slot->kind == Kind::stream) return on_receive(*slot, result);
+    if (slot->kind == Kind::flushing && result.status == 0 && result.bytes != 0)
+      return post_receive(*slot);  // over the same bytes: nobody reads them
   } else {
     --slot->sends;
     slot->send_used -= static_cast<uint32_t>(result.request_context);
     if (slot->kind == Kind::stream && result.status != 0) return lost(*slot, result.status);
+    if (slot->kind == Kind::stream || slot->kind == Kind::flushing) post_sends(*slot);
+    if (slot->kind == Kind::flushing && (slot->unposted == 0 || result.status != 0))
+      return destroy(*slot);
   }
   release_if_quiet(*slot);
 }

@@ -31,7 +31,9 @@ class RioNetwork final : public Network {
   std::string error() const override { return error_; }
 
  private:
-  enum class Kind : uint8_t { listener, stream, connecting, closing, datagram };
+  // flushing: closed by its owner, with bytes that are not posted yet. closing: its socket is
+  // closed, and completions are still to come.
+  enum class Kind : uint8_t { listener, stream, connecting, flushing, closing, datagram };
   struct Slot {
     bool used = false;
     uint32_t generation = 0;
@@ -43,7 +45,9 @@ class RioNetwork final : public Network {
     ReceiveSpace received;
     uint32_t receives = 0;  // outstanding
     uint32_t sends = 0;
-    uint32_t send_at = 0, send_used = 0;  // the ring of bytes that belong to sends
+    // A ring of bytes: posted ones that are the core's, behind them those that found no room among
+    // the requests. send_at is where the next byte goes.
+    uint32_t send_at = 0, send_used = 0, unposted = 0;
   };
 
   int fail(int status, const char* what);
@@ -56,7 +60,8 @@ class RioNetwork final : public Network {
   uint32_t receive_offset(const Slot& slot) const;
   uint32_t send_offset(const Slot& slot) const { return receive_offset(slot) + receive_bytes_; }
   void post_receive(Slot& slot);
-  bool post_send(Slot& slot, std::string_view bytes, const rio_address* peer, uint32_t flags);
+  void copy_in(Slot& slot, std::string_view bytes);
+  void post_sends(Slot& slot);
   void post_datagram_receive(Slot& slot, uint32_t index);
   int control_turn();
   int accept_all(Slot& listener);

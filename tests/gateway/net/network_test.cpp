@@ -150,6 +150,24 @@ TEST_F(NetworkContract, BytesBothWays) {
   }
 }
 
+// More sends than there can be requests, a byte each, in one turn; then close().
+TEST_F(NetworkContract, ManySmallSends) {
+  for (const Pair& p : pairs()) {
+    StreamEnd a, b;
+    connect(p, a, b);
+    if (HasFatalFailure()) return;
+    a.expected = 5000;
+    for (; b.sent < a.expected; ++b.sent) {
+      const char one = byte_at(b.sent);
+      ASSERT_TRUE(p.b->send(b.stream, {&one, 1})) << p.name << b.sent;
+    }
+    p.b->close(b.stream);
+    EXPECT_TRUE(polled(p, [&] { return a.closed; })) << p.name;
+    EXPECT_EQ(a.received, a.expected) << p.name;
+    EXPECT_FALSE(a.wrong) << p.name;
+  }
+}
+
 // What was sent before close() arrives, then the end.
 TEST_F(NetworkContract, CloseGoesBehindWhatWasSent) {
   for (const Pair& p : pairs()) {
