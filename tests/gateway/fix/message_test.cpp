@@ -131,7 +131,8 @@ TEST(FixMessage, BrokenTagsAreGarbled) {
 // Volume 1, "data": the length in front tells, and SOH is a byte as any other.
 TEST(FixMessage, DataMayHoldSoh) {
   Message m;
-  ASSERT_TRUE(m.parse(fix_message("35=A|95=5|96=a|b=c|98=0|")));
+  const std::string raw = fix_message("35=A|95=5|96=a|b=c|98=0|");
+  ASSERT_TRUE(m.parse(raw));
   EXPECT_EQ(m.value(96), std::string("a\x01"
                                      "b=c"));
   EXPECT_EQ(m.value(98), "0");
