@@ -1,10 +1,12 @@
-// Any bytes as a SoupBinTCP stream: cut into segments anywhere, the same packets come out.
+// Any bytes as a SoupBinTCP stream: cut into segments anywhere, the same packets come out. Then to
+// a client and to a server: they use no more than there is, and number what they deliver.
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "base/check.h"
-#include "gateway/soupbintcp/soupbintcp.h"
+#include "gateway/soupbintcp/client.h"
+#include "gateway/soupbintcp/server.h"
 
 namespace {
 
@@ -36,6 +38,30 @@ void check_packets(const Packets& packets) {
   }
 }
 
+void check_sessions(Bytes stream) {
+  std::vector<std::byte> room(500);
+  Client client({});
+  client.on_connecting();
+  client.on_connected(0);
+  (void)client.output(room, 0);
+  uint64_t last = 0;
+  STACK_CHECK(client.input(stream, 0, [&](uint64_t sequence, Bytes) {
+    STACK_CHECK(last == 0 || sequence == last + 1);
+    last = sequence;
+  }) <= stream.size());
+  (void)client.output(room, kSecond);
+  client.poll(20 * kSecond);
+  MessageStore store({2, 100});
+  STACK_CHECK(store.append(bytes_of_text("one")));
+  ServerConnection server({}, store, 0);
+  STACK_CHECK(server.input(
+                  stream, 0, [](const LoginRequest&) { return kAuthorised; }, [](Bytes) {}) <=
+              stream.size());
+  while (server.output(room, 0) > 0) {
+  }
+  STACK_CHECK(!server.behind());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -52,5 +78,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   STACK_CHECK(whole == pieces);
   check_packets(whole);
+  check_sessions(stream);
   return 0;
 }

@@ -25,7 +25,7 @@ enum class Tag : uint8_t {
   trade_now = 16,
   handling = 17,
   bbo_weight = 18,
-  reference_price = 19,       // of an older revision, as is the next
+  reference_price = 19,  // of an older revision, as is the next
   reference_price_type = 20,
   display_quantity = 22,
   display_price = 23,
@@ -41,19 +41,34 @@ enum class Tag : uint8_t {
 // How long a value of this tag is, or 0 if the tag is unknown.
 constexpr size_t value_bytes(Tag tag) {
   switch (tag) {
-    case Tag::secondary_ref: case Tag::discretion_price: case Tag::display_price:
-    case Tag::reference_price:
-      return 8;
-    case Tag::firm: case Tag::min_quantity: case Tag::max_floor: case Tag::peg_offset:
-    case Tag::discretion_peg_offset: case Tag::random_reserves: case Tag::route:
-    case Tag::expire_seconds: case Tag::display_quantity: case Tag::locate_broker:
-      return 4;
-    case Tag::group: case Tag::aiq_group:
-      return 2;
-    case Tag::customer_type: case Tag::price_type: case Tag::discretion_type: case Tag::post_only:
-    case Tag::trade_now: case Tag::handling: case Tag::bbo_weight: case Tag::reference_price_type:
-    case Tag::shares_located: case Tag::side: case Tag::user_ref_index: case Tag::aiq_strategy:
-      return 1;
+    case Tag::secondary_ref:
+    case Tag::discretion_price:
+    case Tag::display_price:
+    case Tag::reference_price: return 8;
+    case Tag::firm:
+    case Tag::min_quantity:
+    case Tag::max_floor:
+    case Tag::peg_offset:
+    case Tag::discretion_peg_offset:
+    case Tag::random_reserves:
+    case Tag::route:
+    case Tag::expire_seconds:
+    case Tag::display_quantity:
+    case Tag::locate_broker: return 4;
+    case Tag::group:
+    case Tag::aiq_group: return 2;
+    case Tag::customer_type:
+    case Tag::price_type:
+    case Tag::discretion_type:
+    case Tag::post_only:
+    case Tag::trade_now:
+    case Tag::handling:
+    case Tag::bbo_weight:
+    case Tag::reference_price_type:
+    case Tag::shares_located:
+    case Tag::side:
+    case Tag::user_ref_index:
+    case Tag::aiq_strategy: return 1;
   }
   return 0;
 }

@@ -40,21 +40,23 @@ TEST(ItchMessages, AddOrderMpidOfTheWire) {
   const auto wire = testing::from_hex(
       "46 06ca 0000 1f1aced99936 0000000120be7553 42 00000064 4341535920202020 0026fd40 464c5455");
   int calls = 0;
-  ASSERT_EQ(read(wire, [&](const auto& m, Bytes rest) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(m)>, AddOrderMpid>) {
-      ++calls;
-      EXPECT_EQ(m.locate.get(), 0x06ca);
-      EXPECT_EQ(m.tracking.get(), 0);
-      EXPECT_EQ(m.timestamp.get(), 0x1f1aced99936u);
-      EXPECT_EQ(m.reference.get(), 0x120be7553u);
-      EXPECT_EQ(m.side.get(), 'B');
-      EXPECT_EQ(m.shares.get(), 100u);
-      EXPECT_EQ(m.stock.get(), "CASY");
-      EXPECT_EQ(m.price.get(), 2'555'200u);  // 255.52
-      EXPECT_EQ(m.attribution.get(), "FLTU");
-      EXPECT_TRUE(rest.empty());
-    }
-  }), Read::ok);
+  ASSERT_EQ(read(wire,
+                 [&](const auto& m, Bytes rest) {
+                   if constexpr (std::is_same_v<std::decay_t<decltype(m)>, AddOrderMpid>) {
+                     ++calls;
+                     EXPECT_EQ(m.locate.get(), 0x06ca);
+                     EXPECT_EQ(m.tracking.get(), 0);
+                     EXPECT_EQ(m.timestamp.get(), 0x1f1aced99936u);
+                     EXPECT_EQ(m.reference.get(), 0x120be7553u);
+                     EXPECT_EQ(m.side.get(), 'B');
+                     EXPECT_EQ(m.shares.get(), 100u);
+                     EXPECT_EQ(m.stock.get(), "CASY");
+                     EXPECT_EQ(m.price.get(), 2'555'200u);  // 255.52
+                     EXPECT_EQ(m.attribution.get(), "FLTU");
+                     EXPECT_TRUE(rest.empty());
+                   }
+                 }),
+            Read::ok);
   EXPECT_EQ(calls, 1);
 }
 
@@ -78,25 +80,28 @@ TEST(ItchCaptures, AgreeByteByByte) {
     ASSERT_EQ(moldudp64::parse(captured.payload, packet), moldudp64::Parse::ok);
     for (int i = 0; i < packet.count; ++i) {
       const Bytes message = moldudp64::take_message(packet.blocks);
-      ASSERT_EQ(read(message, [&](const auto& m, Bytes rest) {
-        using Message = std::decay_t<decltype(m)>;
-        EXPECT_EQ(message.size(), sizeof(Message));
-        EXPECT_TRUE(rest.empty());
-        testing::check_fields(m);
-        ++types[Message::kType];
-        if constexpr (requires { m.timestamp; }) {
-          EXPECT_LT(m.timestamp.get(), 24 * 3600 * 1'000'000'000ull);
-          EXPECT_GT(m.timestamp.get(), 3 * 3600 * 1'000'000'000ull);
-          EXPECT_GT(m.locate.get(), 0);
-        }
-        if constexpr (requires { m.stock; }) {
-          EXPECT_FALSE(m.stock.get().empty());
-          for (const char c : m.stock.get()) EXPECT_TRUE(std::isupper(c) || std::ispunct(c)) << c;
-        }
-        if constexpr (requires { m.side; }) {
-          EXPECT_TRUE(m.side.get() == 'B' || m.side.get() == 'S');
-        }
-      }), Read::ok);
+      ASSERT_EQ(read(message,
+                     [&](const auto& m, Bytes rest) {
+                       using Message = std::decay_t<decltype(m)>;
+                       EXPECT_EQ(message.size(), sizeof(Message));
+                       EXPECT_TRUE(rest.empty());
+                       testing::check_fields(m);
+                       ++types[Message::kType];
+                       if constexpr (requires { m.timestamp; }) {
+                         EXPECT_LT(m.timestamp.get(), 24 * 3600 * 1'000'000'000ull);
+                         EXPECT_GT(m.timestamp.get(), 3 * 3600 * 1'000'000'000ull);
+                         EXPECT_GT(m.locate.get(), 0);
+                       }
+                       if constexpr (requires { m.stock; }) {
+                         EXPECT_FALSE(m.stock.get().empty());
+                         for (const char c : m.stock.get())
+                           EXPECT_TRUE(std::isupper(c) || std::ispunct(c)) << c;
+                       }
+                       if constexpr (requires { m.side; }) {
+                         EXPECT_TRUE(m.side.get() == 'B' || m.side.get() == 'S');
+                       }
+                     }),
+                Read::ok);
     }
   });
   if (count < 0) GTEST_SKIP() << "no captures: PINION_CAPTURES names no directory with itch50/";

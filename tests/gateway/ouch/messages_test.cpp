@@ -14,12 +14,12 @@ using testing::from_hex;
 TEST(OuchMessages, EveryLayoutAndTruncation) {
 #define FIELD(offset, word, field)
 #define END(name)
-#define MESSAGE(name, letter, bytes)               \
+#define MESSAGE(name, letter, bytes)                     \
   testing::check_layout<request::name>("request " #name, \
                                        [](Bytes b, auto&& on) { return request::read(b, on); });
 #include "gateway/ouch/requests.def"
 #undef MESSAGE
-#define MESSAGE(name, letter, bytes)              \
+#define MESSAGE(name, letter, bytes)                   \
   testing::check_layout<answer::name>("answer " #name, \
                                       [](Bytes b, auto&& on) { return answer::read(b, on); });
 #include "gateway/ouch/answers.def"
@@ -128,39 +128,43 @@ TEST(OuchCaptures, AgreeByteByByte) {
     size_t used = 0;
     while (soupbintcp::next_packet(stream, packet, used) == soupbintcp::Framing::packet) {
       stream = stream.subspan(used);
-      ASSERT_EQ(soupbintcp::read(packet, [&](const auto& p, Bytes rest) {
-        using Packet = std::decay_t<decltype(p)>;
-        heartbeats += std::is_same_v<Packet, soupbintcp::ClientHeartbeat> ||
-                      std::is_same_v<Packet, soupbintcp::ServerHeartbeat>;
-        const auto look = [&](const auto& m, Bytes appendage_bytes) {
-          testing::check_fields(m);
-          Appendage appendage(appendage_bytes);
-          EXPECT_TRUE(appendage.ok());
-          if constexpr (std::is_same_v<std::decay_t<decltype(m)>, request::EnterOrder>) {
-            ++entered;
-            EXPECT_EQ(m.user_ref.get(), 0x71u);
-            EXPECT_EQ(m.side.get(), 'T');
-            EXPECT_EQ(m.quantity.get(), 225u);
-            EXPECT_EQ(m.symbol.get(), "CVLT");
-            EXPECT_EQ(m.price.get(), 630'200u);  // 63.02
-            EXPECT_EQ(m.display.get(), 'Y');
-            EXPECT_EQ(m.capacity.get(), 'A');
-            EXPECT_EQ(m.cross.get(), 'N');
-            EXPECT_EQ(m.cl_ord_id.get(), "H8FUB8IV");
-            Element e;
-            ASSERT_TRUE(appendage.next(e));
-            EXPECT_EQ(e.tag, Tag::firm);
-            EXPECT_EQ(e.as_text(), "LIME");
-          }
-        };
-        if constexpr (std::is_same_v<Packet, soupbintcp::UnsequencedData>) {
-          EXPECT_EQ(request::read(rest, look), Read::ok);
-        } else if constexpr (std::is_same_v<Packet, soupbintcp::SequencedData>) {
-          EXPECT_EQ(answer::read(rest, look), Read::ok);
-        } else {
-          EXPECT_TRUE(rest.empty());
-        }
-      }), Read::ok);
+      ASSERT_EQ(
+          soupbintcp::read(
+              packet,
+              [&](const auto& p, Bytes rest) {
+                using Packet = std::decay_t<decltype(p)>;
+                heartbeats += std::is_same_v<Packet, soupbintcp::ClientHeartbeat> ||
+                              std::is_same_v<Packet, soupbintcp::ServerHeartbeat>;
+                const auto look = [&](const auto& m, Bytes appendage_bytes) {
+                  testing::check_fields(m);
+                  Appendage appendage(appendage_bytes);
+                  EXPECT_TRUE(appendage.ok());
+                  if constexpr (std::is_same_v<std::decay_t<decltype(m)>, request::EnterOrder>) {
+                    ++entered;
+                    EXPECT_EQ(m.user_ref.get(), 0x71u);
+                    EXPECT_EQ(m.side.get(), 'T');
+                    EXPECT_EQ(m.quantity.get(), 225u);
+                    EXPECT_EQ(m.symbol.get(), "CVLT");
+                    EXPECT_EQ(m.price.get(), 630'200u);  // 63.02
+                    EXPECT_EQ(m.display.get(), 'Y');
+                    EXPECT_EQ(m.capacity.get(), 'A');
+                    EXPECT_EQ(m.cross.get(), 'N');
+                    EXPECT_EQ(m.cl_ord_id.get(), "H8FUB8IV");
+                    Element e;
+                    ASSERT_TRUE(appendage.next(e));
+                    EXPECT_EQ(e.tag, Tag::firm);
+                    EXPECT_EQ(e.as_text(), "LIME");
+                  }
+                };
+                if constexpr (std::is_same_v<Packet, soupbintcp::UnsequencedData>) {
+                  EXPECT_EQ(request::read(rest, look), Read::ok);
+                } else if constexpr (std::is_same_v<Packet, soupbintcp::SequencedData>) {
+                  EXPECT_EQ(answer::read(rest, look), Read::ok);
+                } else {
+                  EXPECT_TRUE(rest.empty());
+                }
+              }),
+          Read::ok);
     }
     EXPECT_TRUE(stream.empty());
   });

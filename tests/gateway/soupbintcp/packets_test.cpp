@@ -8,7 +8,7 @@ namespace {
 using testing::from_hex;
 
 TEST(SoupPackets, EveryLayoutAndTruncation) {
-#define MESSAGE(name, letter, bytes)   \
+#define MESSAGE(name, letter, bytes) \
   testing::check_layout<name>(#name, [](Bytes b, auto&& on) { return read(b, on); });
 #define FIELD(offset, word, field)
 #define END(name)

@@ -16,7 +16,8 @@ TEST(SoupTshark, ReadsLoginDataAndHeartbeats) {
     at += emit_packet(packet, bytes_of_text(rest), MutableBytes{stream}.subspan(at));
   };
   put(LoginRequest{Char::of('L'), Alpha<6>::of("USER01"), Alpha<10>::of("SECRET"),
-                   Alpha<10>::right_aligned(""), Digits20::of(17)}, "");
+                   Alpha<10>::right_aligned(""), Digits20::of(17)},
+      "");
   put(LoginAccepted{Char::of('A'), Alpha<10>::right_aligned("S1"), Digits20::of(17)}, "");
   put(SequencedData{Char::of('S')}, "abc");
   put(ServerHeartbeat{Char::of('H')}, "");
@@ -29,8 +30,8 @@ TEST(SoupTshark, ReadsLoginDataAndHeartbeats) {
   };
   const auto lines = testing::tshark_fields(
       testing::Carrier::tcp, "soupbintcp", {cut(0, 20), cut(20, 49 + 33), cut(82, at)},
-      {"soupbintcp.packet_type", "soupbintcp.packet_length", "soupbintcp.username", "soupbintcp.message",
-       "soupbintcp.reject_code", "_ws.malformed"});
+      {"soupbintcp.packet_type", "soupbintcp.packet_length", "soupbintcp.username",
+       "soupbintcp.message", "soupbintcp.reject_code", "_ws.malformed"});
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0], "|||||");
   EXPECT_EQ(lines[1], "'L','A'|47,31|USER01|||");

@@ -44,8 +44,7 @@ inline std::optional<Captured> payload_of(Bytes frame) {
   if (frame.size() < ip + ip_length) return {};
   const auto protocol = std::to_integer<int>(frame[ip + 9]);
   const size_t l4 = ip + header;
-  const size_t l4_header =
-      protocol == 17 ? 8 : (std::to_integer<size_t>(frame[l4 + 12]) >> 4) * 4;
+  const size_t l4_header = protocol == 17 ? 8 : (std::to_integer<size_t>(frame[l4 + 12]) >> 4) * 4;
   const Bytes payload = frame.subspan(l4 + l4_header, ip_length - header - l4_header);
   out.payload.assign(payload.begin(), payload.end());
   out.trailing = frame.size() - ip - ip_length;
@@ -62,8 +61,7 @@ inline std::vector<Captured> read_capture(const std::string& path) {
     const size_t length = u32(at + 8);
     at += 16;
     if (length > file.size() - at) break;
-    const auto captured =
-        payload_of(std::as_bytes(std::span{file.data() + at, length}));
+    const auto captured = payload_of(std::as_bytes(std::span{file.data() + at, length}));
     if (captured) out.push_back(*captured);
     at += length;
   }

@@ -63,10 +63,9 @@ inline std::vector<std::string> tshark_fields(Carrier carrier, const std::string
   const int fd = mkstemp(path);
   if (fd < 0 || write(fd, file.data(), file.size()) != static_cast<ssize_t>(file.size())) return {};
   close(fd);
-  std::string command = std::string("tshark -n -r ") + path + " -d " +
-                        (carrier == Carrier::udp ? "udp" : "tcp") + ".port==" +
-                        std::to_string(kTsharkPort) + "," + protocol +
-                        " -T fields -E separator='|'";
+  std::string command =
+      std::string("tshark -n -r ") + path + " -d " + (carrier == Carrier::udp ? "udp" : "tcp") +
+      ".port==" + std::to_string(kTsharkPort) + "," + protocol + " -T fields -E separator='|'";
   for (const auto& field : fields) command += " -e " + field;
   std::vector<std::string> lines;
   if (FILE* pipe = popen((command + " 2>/dev/null").c_str(), "r")) {
