@@ -5,9 +5,12 @@ namespace pinion::moldudp64 {
 size_t Sender::next_packet(MutableBytes out, Nanos now) {
   PacketWriter writer(out, config_.session, next_);
   while (store_.has(next_) && writer.add(store_.get(next_))) ++next_;
-  if (writer.count() == 0 && now - last_sent_ < config_.heartbeat) return 0;
-  last_sent_ = now;
   const bool over = ending_ && writer.count() == 0 && !store_.has(next_);
+  const bool first_end = over && !end_sent_;
+  const Nanos pause = over ? config_.heartbeat / 10 : config_.heartbeat;
+  if (writer.count() == 0 && !first_end && now - last_sent_ < pause) return 0;
+  last_sent_ = now;
+  end_sent_ |= over;
   return over ? writer.finish_end_of_session() : writer.finish();
 }
 

@@ -22,7 +22,8 @@ class Sender {
   // The answer to a datagram that came to the re-request server: as many of the messages as fit.
   // 0: no answer, as the specification has it for what is unknown.
   size_t answer(Bytes datagram, MutableBytes out) const;
-  // No message will follow the stored ones.
+  // No message will follow the stored ones. The end is told at once and then ten times as often as
+  // a heartbeat, since whoever misses it waits for ever.
   void end() { ending_ = true; }
 
  private:
@@ -30,7 +31,7 @@ class Sender {
   const MessageStore& store_;
   uint64_t next_ = 1;
   Nanos last_sent_ = INT64_MIN / 2;
-  bool ending_ = false;
+  bool ending_ = false, end_sent_ = false;
 };
 
 }  // namespace pinion::moldudp64

@@ -14,7 +14,7 @@ void ServerConnection::on_login(const LoginRequest& login, char refusal) {
     refusal_ = kSessionNotAvailable;
   }
   if (wanted == Digits20::kBad) return void(state_ = State::closed);
-  next_ = wanted == 0 ? store_.next() : std::min(wanted, store_.next());
+  next_ = wanted == 0 ? store_->next() : std::min(wanted, store_->next());
   state_ = refusal_ == kAuthorised ? State::accepting : State::rejecting;
 }
 
@@ -46,7 +46,7 @@ size_t ServerConnection::output(MutableBytes out, Nanos now) {
   size_t total = 0;
   if (state_ == State::accepting || state_ == State::rejecting) total += output_answer(out);
   while (behind()) {
-    const size_t written = emit_typed<SequencedData>(store_.get(next_), out.subspan(total));
+    const size_t written = emit_typed<SequencedData>(store_->get(next_), out.subspan(total));
     if (written == 0) break;
     total += written;
     ++next_;

@@ -19,12 +19,15 @@ inline constexpr char kNotAuthorised = 'A', kSessionNotAvailable = 'S', kAuthori
 class ServerConnection {
  public:
   ServerConnection(const ServerConfig& config, const MessageStore& store, Nanos now)
-      : config_(config), store_(store), opened_(now), last_heard_(now), last_sent_(now) {}
+      : config_(config), store_(&store), opened_(now), last_heard_(now), last_sent_(now) {}
+
+  // The stream to serve, where the login decides which: called from authorise.
+  void serve(const MessageStore& store) { store_ = &store; }
 
   bool active() const { return state_ == State::active; }
   bool wants_close() const { return state_ == State::closed; }
   // True if there are sequenced messages that output() has not written yet.
-  bool behind() const { return active() && next_ < store_.next(); }
+  bool behind() const { return active() && next_ < store_->next(); }
 
   // As Client::input. authorise(login) says kAuthorised or the reason for the refusal;
   // on_message(bytes) gets each unsequenced message.
@@ -70,7 +73,7 @@ class ServerConnection {
   size_t output_answer(MutableBytes out);
 
   ServerConfig config_;
-  const MessageStore& store_;
+  const MessageStore* store_;
   State state_ = State::login;
   bool ending_ = false;
   char refusal_ = kAuthorised;
