@@ -11,6 +11,7 @@
 #include "piniond/build.h"
 #include "piniond/dma_regions.h"
 #include "piniond/status_page.h"
+#include "pmd-glue/nic_sysfs.h"
 #include "pmd-glue/tsc_clock.h"
 
 namespace pinion::daemon {
@@ -40,7 +41,12 @@ void housekeeping(const sigset_t& signals, std::vector<std::unique_ptr<EthdevPor
   for (uint32_t n = 0;; ++n) {
     update();
     if (sigtimedwait(&signals, nullptr, &turn) > 0) return;
-    for (auto& port : ports) port->refresh_link();
+    for (auto& port : ports) {
+      port->refresh_link();
+      if (port->needs_dma_map() && port->watch(clock.now()))
+        std::fprintf(stderr, "piniond: restarted a NIC that sent nothing any more: %s\n",
+                     port->describe().c_str());
+    }
     if (n % 5 == 0) clock.recalibrate();
   }
 }
@@ -56,6 +62,13 @@ Clock clock_of(TscClock& tsc) {
 bool open_ports(const config::Config& config, std::vector<std::unique_ptr<EthdevPort>>& ports,
                 std::string& why) {
   for (const config::Nic& nic : config.nics) {
+    if (!nic.device.pci.empty()) {
+      why = check_binding(nic.device.pci, nic.device.binding == config::Binding::vfio_pci);
+      if (!why.empty()) {
+        why.insert(0, "nic " + nic.name + ": ");
+        return false;
+      }
+    }
     ports.push_back(EthdevPort::open(port_config(config, nic), why));
     if (ports.back() == nullptr) {
       why.insert(0, "nic " + nic.name + ": ");
@@ -67,7 +80,7 @@ bool open_ports(const config::Config& config, std::vector<std::unique_ptr<Ethdev
   return true;
 }
 
-int run(const config::Config& config) {
+int run(const config::Config& config, TscClock::Require tsc_promise) {
   // Blocked before any thread exists, so that only housekeeping takes them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -76,7 +89,7 @@ int run(const config::Config& config) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
 
   std::string why;
-  const auto tsc = TscClock::create(TscClock::Require::invariant_tsc, why);
+  const auto tsc = TscClock::create(tsc_promise, why);
   if (tsc == nullptr) return fail(why);
   DmaRegions regions;
   if (!regions.reserve(config, why)) return fail(why);
@@ -113,7 +126,7 @@ int run(const config::Config& config) {
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
-  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status()); });
+  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status(), ports); });
   attach.stop();
   core.stop();
   std::printf("piniond: ended\n");
@@ -128,6 +141,9 @@ int main(int argc, char** argv) {
   std::string file = "/etc/pinion/piniond.yaml";
   bool check_only = false;
   app.add_flag("--check", check_only, "Only check the configuration; exit status 0 if it is good");
+  bool any_tsc = false;
+  app.add_flag("--any-tsc", any_tsc,
+               "Believe a TSC whose processor does not promise one rate: some virtual machines");
   app.add_option("file", file, "Configuration, YAML")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   pinion::config::Config config;
@@ -136,5 +152,6 @@ int main(int argc, char** argv) {
     std::printf("%s: good\n", file.c_str());
     return 0;
   }
-  return pinion::daemon::run(config);
+  using Require = pinion::TscClock::Require;
+  return pinion::daemon::run(config, any_tsc ? Require::any_tsc : Require::invariant_tsc);
 }
