@@ -92,7 +92,7 @@ void StatusPage::add_tcp_gauges(const Tcp& tcp) {
   add(RIO_STATUS_GAUGE, "tcp_connections", "with those that open, close or wait (TIME-WAIT)",
       tcp.tcbs_used());
   add(RIO_STATUS_GAUGE, "tcp_half_open", "begun by peers, not finished", tcp.half_open());
-  add(RIO_STATUS_GAUGE, "tcp_time_wait", "closed, until no old segment can be about",
+  add(RIO_STATUS_GAUGE, "tcp_time_wait", "over, until no old segment can be about",
       tcp.time_waiting());
   add(RIO_STATUS_GAUGE, "tcp_listeners", "", tcp.listeners());
   add(RIO_STATUS_GAUGE, "tcp_segments", "sent and not acknowledged", tcp.segments_used());

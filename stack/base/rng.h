@@ -13,6 +13,15 @@ constexpr uint64_t mix64(uint64_t x) {
   return x ^ x >> 31;
 }
 
+__extension__ typedef unsigned __int128 Wide;  // NOLINT(modernize-use-using): has no such form
+
+// Of two words that a peer may choose, with two that it does not know: the halves of one product.
+constexpr uint64_t mix_words(uint64_t a, uint64_t b, uint64_t secret_a, uint64_t secret_b) {
+  const Wide product =
+      Wide{a ^ secret_a ^ 0x9e3779b97f4a7c15} * (b ^ secret_b ^ 0xd6e8feb86659fd93);
+  return static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product);
+}
+
 class Rng {
  public:
   explicit Rng(uint64_t seed) {

@@ -41,6 +41,13 @@ struct be32 {
              static_cast<uint8_t>(v >> 8), static_cast<uint8_t>(v)}};
   }
 };
+struct be64 {
+  be32 high, low;
+  constexpr uint64_t get() const { return uint64_t{high.get()} << 32 | low.get(); }
+  static constexpr be64 of(uint64_t v) {
+    return {be32::of(static_cast<uint32_t>(v >> 32)), be32::of(static_cast<uint32_t>(v))};
+  }
+};
 static_assert(sizeof(be16) == 2 && alignof(be16) == 1 && sizeof(be32) == 4 && alignof(be32) == 1);
 
 // An IPv4 address in host order: 10.0.0.1 is 0x0a000001.
@@ -56,6 +63,29 @@ struct Ipv4 {
 constexpr Ipv4 ipv4(unsigned a, unsigned b, unsigned c, unsigned d) {
   return {a << 24 | b << 16 | c << 8 | d};
 }
+
+// An address of either family in two words, in host order. IPv4's stand as ::ffff:a.b.c.d (RFC 4291
+// 2.5.5.2), so that everything above the wire compares, hashes and sums both alike; in a packet of
+// IPv6 such an address is refused. The default is IPv4's 0.0.0.0; Ip{0, 0} is "::".
+struct Ip {
+  static constexpr uint64_t kMapped = uint64_t{0xffff} << 32;
+  uint64_t hi = 0, lo = kMapped;
+
+  constexpr Ip() = default;
+  constexpr Ip(Ipv4 a) : lo(kMapped | a.v) {}  // NOLINT(google-explicit-constructor): no loss
+  constexpr Ip(uint64_t high, uint64_t low) : hi(high), lo(low) {}
+  friend constexpr bool operator==(Ip a, Ip b) { return ((a.hi ^ b.hi) | (a.lo ^ b.lo)) == 0; }
+
+  constexpr bool is_v4() const { return (hi | (lo >> 32 ^ 0xffff)) == 0; }
+  constexpr Ipv4 v4() const { return {static_cast<uint32_t>(lo)}; }
+  constexpr bool is_any() const { return hi == 0 && (lo == 0 || lo == kMapped); }
+  constexpr bool is_loopback() const { return is_v4() ? v4().is_loopback() : hi == 0 && lo == 1; }
+  constexpr bool is_multicast() const { return is_v4() ? v4().is_multicast() : hi >> 56 == 0xff; }
+  constexpr bool is_limited_broadcast() const { return is_v4() && v4().is_limited_broadcast(); }
+  constexpr bool is_link_local() const { return hi >> 54 == 0xfe80 >> 6; }  // fe80::/10
+};
+static_assert(sizeof(Ip) == 16);
+inline constexpr Ip kAnyIpv6{0, 0};
 
 struct Mac {
   uint8_t b[6] = {};

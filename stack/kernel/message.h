@@ -12,7 +12,7 @@ namespace pinion {
 // Local endpoints that a session may bind. Ephemeral ports need no grant.
 struct BindGrant {
   bool any_address = false;
-  Ipv4 address;
+  Ip address;
   uint16_t first = 0, last = 0;
 };
 

@@ -36,7 +36,7 @@ Drop Net::arp_request_input(Interface& interface, const ArpPacket& arp, Nanos no
   if (!arp.spa.is_any()) {
     switch (neighbours_.on_request(interface.index, arp.spa, arp.sha, to_us, now)) {
       case Learned::accepted: neighbour_resolved(interface, arp.spa); break;
-      case Learned::suspicious: arp_doubt(interface, arp.spa, now); break;
+      case Learned::suspicious: neighbour_doubt(interface, arp.spa, now); break;
       case Learned::pinned_conflict: return Drop::arp_pinned;
       case Learned::ignored: break;
     }
@@ -51,7 +51,9 @@ Drop Net::arp_request_input(Interface& interface, const ArpPacket& arp, Nanos no
 Drop Net::arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now) {
   switch (neighbours_.on_reply(interface.index, arp.spa, arp.sha, now)) {
     case Learned::accepted: neighbour_resolved(interface, arp.spa); return Drop::none;
-    case Learned::suspicious: arp_doubt(interface, arp.spa, now); return Drop::arp_unsolicited;
+    case Learned::suspicious:
+      neighbour_doubt(interface, arp.spa, now);
+      return Drop::arp_unsolicited;
     case Learned::pinned_conflict: return Drop::arp_pinned;
     case Learned::ignored: break;
   }
@@ -60,14 +62,14 @@ Drop Net::arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now)
 
 // Somebody claims the address of a neighbour that we know: ask the one we know (RFC 5227 lets an
 // address move; a liar gains nothing while the old station answers).
-void Net::arp_doubt(Interface& interface, Ipv4 address, Nanos now) {
+void Net::neighbour_doubt(Interface& interface, Ip address, Nanos now) {
   Neighbour* n = neighbours_.find(interface.index, address);
-  if (n && neighbours_.start_probe(*n, now)) arp_request(interface, address, n->mac);
+  if (n && neighbours_.start_probe(*n, now)) arp_request(interface, address.v4(), n->mac);
 }
 
 void Net::arp_request(Interface& interface, Ipv4 target, Mac dst) {
-  const ArpPacket request{ArpOp::request, interface.mac, address_towards(interface, target), Mac{},
-                          target};
+  const ArpPacket request{ArpOp::request, interface.mac, address_towards(interface, target).v4(),
+                          Mac{}, target};
   const Drop why = arp_output(interface, request, dst);
   if (why == Drop::none) ++counters_.arp_requests_sent;
   else counters_.drop(why);
@@ -84,7 +86,7 @@ Drop Net::arp_output(Interface& interface, const ArpPacket& arp, Mac dst) {
 }
 
 // The parked frames are complete but for the destination, which stands at their front.
-void Net::neighbour_resolved(Interface& interface, Ipv4 address) {
+void Net::neighbour_resolved(Interface& interface, Ip address) {
   Neighbour* n = neighbours_.find(interface.index, address);
   STACK_DCHECK(n && n->usable());
   for (Frame* f = neighbours_.unpark(*n); f;) {

@@ -40,9 +40,9 @@ Drop drop_of(int status) {
 
 }  // namespace
 
-Drop Net::icmp_input(const Ipv4Input& in, Nanos now) {
+Drop Net::icmp_input(const IpInput& in, Nanos now) {
   IcmpMessage message;
-  if (const Drop why = icmp_parse(in.packet.payload, message); why != Drop::none) return why;
+  if (const Drop why = icmp_parse(in.payload, message); why != Drop::none) return why;
   if (in.group) return Drop::icmp_broadcast;
   switch (message.type) {
     case kIcmpEcho: return icmp_echo(in, message, now);
@@ -54,10 +54,10 @@ Drop Net::icmp_input(const Ipv4Input& in, Nanos now) {
 }
 
 // RFC 1122 3.2.2.6: the data comes back whole, from the address that was asked.
-Drop Net::icmp_echo(const Ipv4Input& in, const IcmpMessage& message, Nanos now) {
+Drop Net::icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   if (!icmp_echoes_.take(now)) return Drop::icmp_rate;
   Path path;
-  int status = find_path(in.packet.header.destination, in.packet.header.source, path);
+  int status = find_path(in.destination, in.source, path);
   if (status == 0) status = admit(path, true, now);
   if (status != 0) return drop_of(status);
   const size_t length = sizeof(IcmpHdr) + message.body.size();
@@ -67,7 +67,7 @@ Drop Net::icmp_echo(const Ipv4Input& in, const IcmpMessage& message, Nanos now) 
   std::byte* out = frame->append(static_cast<uint32_t>(length));
   const uint64_t sum = copy_and_sum(out + sizeof(IcmpHdr), message.body, 0);
   icmp_emit_summed({kIcmpEchoReply, 0, message.rest, {}}, {out, length}, sum);
-  status = ipv4_output(path, frame, own_header(path, in.packet.header.source, length), now);
+  status = ipv4_output(path, frame, own_header(path, in.source, length), now);
   if (status != 0) return drop_of(status);
   ++counters_.icmp_echo_replies;
   return Drop::none;
@@ -114,13 +114,13 @@ Drop Net::tcp_error_input(const IcmpMessage& message, const IcmpQuote& quote, Na
 // bad is counted already, so nothing here counts a drop. It quotes no more than RFC 792 asks for,
 // and a source beyond a gateway, which nobody has verified, gets no more than it sent; one on the
 // link has to answer ARP before it gets anything.
-void Net::icmp_error_output(const Ipv4Input& in, uint8_t code, Nanos now) {
-  const Ipv4 to = in.packet.header.source;
-  const size_t header_length = sizeof(Ipv4Hdr) + in.packet.options.size();
+void Net::icmp_error_output(const IpInput& in, uint8_t code, Nanos now) {
+  const Ip to = in.source;
+  const auto header_length = static_cast<size_t>(in.payload.data() - in.raw.data());
   const Bytes quote = in.raw.first(std::min(in.raw.size(), header_length + kQuotedDataBytes));
   const size_t length = sizeof(IcmpHdr) + quote.size();
   Path path;
-  const bool allowed = !in.group && find_path(in.packet.header.destination, to, path) == 0 &&
+  const bool allowed = !in.group && find_path(in.destination, to, path) == 0 &&
                        (path.next_hop == to || sizeof(Ipv4Hdr) + length <= in.raw.size()) &&
                        admit(path, true, now) == 0 && icmp_errors_.take(now);
   Frame* frame = allowed ? frame_alloc(*path.interface) : nullptr;
@@ -136,13 +136,13 @@ void Net::icmp_error_output(const Ipv4Input& in, uint8_t code, Nanos now) {
   else ++counters_.icmp_errors_suppressed;
 }
 
-Ipv4Header Net::own_header(const Path& path, Ipv4 destination, size_t payload_bytes) {
+Ipv4Header Net::own_header(const Path& path, Ip destination, size_t payload_bytes) {
   return {.total_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + payload_bytes),
           .dont_fragment = true,
           .ttl = kIcmpTtl,
           .protocol = kProtocolIcmp,
-          .source = path.source,
-          .destination = destination};
+          .source = path.source.v4(),
+          .destination = destination.v4()};
 }
 
 }  // namespace pinion

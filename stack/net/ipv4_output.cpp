@@ -8,7 +8,7 @@
 namespace pinion {
 
 // 0, -EINVAL or -ENETUNREACH. A source that is given decides the interface (RFC 1122 3.3.4.2).
-int Net::find_path(Ipv4 source, Ipv4 dst, Path& out) {
+int Net::find_path(Ip source, Ip dst, Path& out) {
   if (dst.is_any()) return -EINVAL;
   if (dst.is_limited_broadcast()) return broadcast_path(source, out);
   if (!is_host_address(dst) || is_local(dst)) return -ENETUNREACH;
@@ -28,7 +28,7 @@ int Net::find_path(Ipv4 source, Ipv4 dst, Path& out) {
 }
 
 // The limited broadcast has no route: the source's interface, else the first one (RFC 1122 3.3.6).
-int Net::broadcast_path(Ipv4 source, Path& out) {
+int Net::broadcast_path(Ip source, Path& out) {
   out.interface =
       source.is_any() ? (interfaces_.empty() ? nullptr : &interfaces_.front()) : owner_of(source);
   if (!out.interface || out.interface->addresses.empty()) return -ENETUNREACH;
@@ -37,24 +37,26 @@ int Net::broadcast_path(Ipv4 source, Path& out) {
   return 0;
 }
 
-Net::Interface* Net::owner_of(Ipv4 address) {
+Net::Interface* Net::owner_of(Ip address) {
   for (Interface& i : interfaces_)
     if (owns(i, address)) return &i;
   return nullptr;
 }
 
 // An address of the interface in the destination's own prefix, else its first; 0 if it has none.
-Ipv4 Net::address_towards(const Interface& interface, Ipv4 dst) const {
+Ip Net::address_towards(const Interface& interface, Ip dst) const {
   for (const InterfaceAddress& a : interface.addresses)
-    if (((a.address.v ^ dst.v) & prefix_mask(a.prefix_length)) == 0) return a.address;
-  return interface.addresses.empty() ? Ipv4{} : interface.addresses.front().address;
+    if (is_within(dst, a.address, a.prefix_length)) return a.address;
+  for (const InterfaceAddress& a : interface.addresses)
+    if (a.address.is_v4() == dst.is_v4()) return a.address;
+  return any_of(dst);
 }
 
-Ipv4 Net::source_for(Ipv4 dst) const {
+Ip Net::source_for(Ip dst) const {
   if (dst.is_limited_broadcast())
-    return interfaces_.empty() ? Ipv4{} : address_towards(interfaces_.front(), dst);
+    return interfaces_.empty() ? Ip{} : address_towards(interfaces_.front(), dst);
   const Route* route = routes_.lookup(dst);
-  if (!route) return {};
+  if (!route) return any_of(dst);
   return address_towards(interfaces_[route->interface], route->via.is_any() ? dst : route->via);
 }
 
@@ -98,7 +100,7 @@ int Net::ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, N
       frame_free(interface, frame);
       return -ENOBUFS;
     }
-    arp_request(interface, path.next_hop, kBroadcastMac);
+    arp_request(interface, path.next_hop.v4(), kBroadcastMac);
   }
   neighbours_.park(*n, frame);
   return 0;

@@ -27,12 +27,12 @@ NeighbourTable::NeighbourTable(const NeighbourLimits& limits) : limits_(limits) 
   retry_ = timeout_ = {kNone, kNone};
 }
 
-uint32_t NeighbourTable::bucket_of(uint32_t interface, Ipv4 address) const {
-  const uint64_t key = uint64_t{interface} << 32 | address.v;
-  return static_cast<uint32_t>(mix64(key ^ limits_.secret)) & mask_;
+uint32_t NeighbourTable::bucket_of(uint32_t interface, Ip address) const {
+  const uint64_t key = mix_words(address.hi, address.lo, limits_.secret[0], limits_.secret[1]);
+  return static_cast<uint32_t>(mix64(key + interface)) & mask_;
 }
 
-Neighbour* NeighbourTable::find(uint32_t interface, Ipv4 address) {
+Neighbour* NeighbourTable::find(uint32_t interface, Ip address) {
   for (uint32_t i = buckets_[bucket_of(interface, address)]; i != kNone;
        i = entries_[i].hash_next) {
     Neighbour& n = entries_[i];
@@ -41,7 +41,7 @@ Neighbour* NeighbourTable::find(uint32_t interface, Ipv4 address) {
   return nullptr;
 }
 
-void NeighbourTable::pin(uint32_t interface, Ipv4 address, Mac mac) {
+void NeighbourTable::pin(uint32_t interface, Ip address, Mac mac) {
   STACK_CHECK(find(interface, address) == nullptr);
   Neighbour* n = create(interface, address, true);
   STACK_CHECK(n != nullptr);
@@ -49,7 +49,7 @@ void NeighbourTable::pin(uint32_t interface, Ipv4 address, Mac mac) {
   n->mac = mac;
 }
 
-Neighbour* NeighbourTable::ask(uint32_t interface, Ipv4 address, Nanos now) {
+Neighbour* NeighbourTable::ask(uint32_t interface, Ip address, Nanos now) {
   STACK_DCHECK(find(interface, address) == nullptr);
   // Half of the table at most is questions, so that a scan cannot push out what is known.
   if (incomplete_ >= (limits_.neighbours_max + 1) / 2) return nullptr;
@@ -84,7 +84,7 @@ Frame* NeighbourTable::unpark(Neighbour& n) {
   return first;
 }
 
-Learned NeighbourTable::on_reply(uint32_t interface, Ipv4 address, Mac mac, Nanos now) {
+Learned NeighbourTable::on_reply(uint32_t interface, Ip address, Mac mac, Nanos now) {
   Neighbour* n = find(interface, address);
   if (!n) return Learned::ignored;
   switch (n->state) {
@@ -102,8 +102,7 @@ Learned NeighbourTable::on_reply(uint32_t interface, Ipv4 address, Mac mac, Nano
   return Learned::accepted;
 }
 
-Learned NeighbourTable::on_request(uint32_t interface, Ipv4 address, Mac mac, bool to_us,
-                                   Nanos now) {
+Learned NeighbourTable::on_request(uint32_t interface, Ip address, Mac mac, bool to_us, Nanos now) {
   Neighbour* n = find(interface, address);
   if (!n) {
     if (!to_us) return Learned::ignored;
@@ -190,7 +189,7 @@ NeighbourEvent NeighbourTable::timeout_due(Neighbour& n, Nanos now) {
   return {};
 }
 
-Neighbour* NeighbourTable::create(uint32_t interface, Ipv4 address, bool for_send) {
+Neighbour* NeighbourTable::create(uint32_t interface, Ip address, bool for_send) {
   if (free_ == kNone) {
     const uint32_t given_up = victim(for_send);
     if (given_up == kNone) return nullptr;

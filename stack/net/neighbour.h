@@ -1,4 +1,4 @@
-// The neighbour cache: IPv4 address on an interface -> MAC address, and the frames that wait for
+// The neighbour cache: address on an interface -> MAC address, and the frames that wait for
 // it. A pure state machine: it neither sends nor frees; Net asks what is due and does it.
 //
 //   (none) --send--> incomplete --reply--> reachable <--reply-- probe
@@ -20,7 +20,7 @@ inline constexpr Nanos kNeverYet = -1;  // before every time there is
 enum class NeighbourState : uint8_t { free, incomplete, reachable, probe, failed, pinned };
 
 struct Neighbour {
-  Ipv4 address;
+  Ip address;
   uint32_t interface = 0;
   Mac mac;
   NeighbourState state = NeighbourState::free;
@@ -47,7 +47,7 @@ struct NeighbourLimits {
   uint32_t arp_retries = 3;
   Nanos arp_interval = kSecond;
   Nanos timeout = 60 * kSecond;
-  uint64_t secret = 0;
+  uint64_t secret[2] = {0, 0};
 };
 
 // What a due timer asks of Net. The neighbour is valid until the next call of the table.
@@ -64,12 +64,12 @@ class NeighbourTable {
  public:
   explicit NeighbourTable(const NeighbourLimits& limits);
 
-  Neighbour* find(uint32_t interface, Ipv4 address);
+  Neighbour* find(uint32_t interface, Ip address);
   // At construction of Net only.
-  void pin(uint32_t interface, Ipv4 address, Mac mac);
+  void pin(uint32_t interface, Ip address, Mac mac);
   // A new question: an incomplete neighbour whose first request the caller now sends. nullptr: no
   // room. The address must not be in the table.
-  Neighbour* ask(uint32_t interface, Ipv4 address, Nanos now);
+  Neighbour* ask(uint32_t interface, Ip address, Nanos now);
   // Could a frame be parked? A quarter of the room is the most that frames of our own may take
   // (`own`: answers, whose destinations a peer chooses).
   bool may_park(const Neighbour* n, bool own) const;
@@ -78,10 +78,10 @@ class NeighbourTable {
   Frame* unpark(Neighbour& n);
 
   // A reply. accepted: reachable now, its frames may go. ignored: nobody asked.
-  Learned on_reply(uint32_t interface, Ipv4 address, Mac mac, Nanos now);
+  Learned on_reply(uint32_t interface, Ip address, Mac mac, Nanos now);
   // A request from that address; `to_us` if it asks for an address of ours (RFC 826: only then is a
   // new entry made). suspicious: contradicts what is known; ask again with start_probe.
-  Learned on_request(uint32_t interface, Ipv4 address, Mac mac, bool to_us, Nanos now);
+  Learned on_request(uint32_t interface, Ip address, Mac mac, bool to_us, Nanos now);
   // true: the caller sends one unicast request to n.mac now. false: asked within arp_interval.
   bool start_probe(Neighbour& n, Nanos now);
 
@@ -101,11 +101,11 @@ class NeighbourTable {
     uint32_t head = 0, tail = 0;
   };
 
-  uint32_t bucket_of(uint32_t interface, Ipv4 address) const;
+  uint32_t bucket_of(uint32_t interface, Ip address) const;
   uint32_t index_of(const Neighbour& n) const {
     return static_cast<uint32_t>(&n - entries_.data());
   }
-  Neighbour* create(uint32_t interface, Ipv4 address, bool for_send);
+  Neighbour* create(uint32_t interface, Ip address, bool for_send);
   uint32_t victim(bool for_send);
   void remove(Neighbour& n);
   void confirm(Neighbour& n, Mac mac, Nanos now);

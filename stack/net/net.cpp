@@ -16,7 +16,7 @@ NeighbourLimits neighbour_limits(const NetConfig& c) {
           .arp_retries = c.arp_retries,
           .arp_interval = c.arp_interval,
           .timeout = c.neighbour_timeout,
-          .secret = c.secret[0]};
+          .secret = {c.secret[0], c.secret[1]}};
 }
 
 UdpDemuxConfig demux_config(const NetConfig& c) {
@@ -49,7 +49,7 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
   STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);
   for (const InterfaceConfig& i : config.interfaces) add_interface(i);
   for (const RouteConfig& r : config.routes) {
-    STACK_CHECK(r.interface < interfaces_.size() && r.prefix_length <= 32);
+    STACK_CHECK(r.interface < interfaces_.size() && r.prefix_length <= prefix_length_max(r.prefix));
     routes_.add({r.prefix, r.prefix_length, r.via, r.interface});
   }
   for (const NeighbourConfig& n : config.neighbours) {
@@ -89,7 +89,7 @@ void Net::add_interface(const InterfaceConfig& config) {
   i.addresses = config.addresses;
   STACK_CHECK(interface_of(i.port, i.vlan_id) == nullptr);
   for (const InterfaceAddress& a : config.addresses) {
-    STACK_CHECK(a.prefix_length <= 32);
+    STACK_CHECK(a.prefix_length <= prefix_length_max(a.address));
     routes_.add({a.address, a.prefix_length, {}, i.index});
   }
   interfaces_.push_back(std::move(i));
@@ -125,9 +125,11 @@ void Net::expire(Nanos now) {
     Interface& interface = interfaces_[n.interface];
     switch (event.what) {
       case NeighbourEvent::What::request_broadcast:
-        arp_request(interface, n.address, kBroadcastMac);
+        arp_request(interface, n.address.v4(), kBroadcastMac);
         break;
-      case NeighbourEvent::What::request_unicast: arp_request(interface, n.address, n.mac); break;
+      case NeighbourEvent::What::request_unicast:
+        arp_request(interface, n.address.v4(), n.mac);
+        break;
       case NeighbourEvent::What::failed: neighbour_failed(interface, n, now); break;
       case NeighbourEvent::What::nothing: break;
     }

@@ -84,15 +84,15 @@ class Net {
   // Errors as udp_send's; nothing is told afterwards.
   int tcp_send(const TcpSend& send, Nanos now);
   // The MTU towards dst from that source; 0: there is no path.
-  uint16_t path_mtu(Ipv4 source, Ipv4 dst);
+  uint16_t path_mtu(Ip source, Ip dst);
 
   UdpDemux& udp() { return udp_; }
   Tcp& tcp() { return tcp_; }
   const Tcp& tcp() const { return tcp_; }
   // The source address for dst, 0 if there is no route.
-  Ipv4 source_for(Ipv4 dst) const;
-  bool is_local(Ipv4 address) const;      // an address of any interface
-  bool is_broadcast(Ipv4 address) const;  // limited, or of a subnet of any interface
+  Ip source_for(Ip dst) const;
+  bool is_local(Ip address) const;      // an address of any interface
+  bool is_broadcast(Ip address) const;  // limited, or of a subnet of any interface
 
   size_t interface_count() const { return interfaces_.size(); }
   InterfaceStatus interface_status(size_t index) const;
@@ -121,24 +121,26 @@ class Net {
     uint16_t vlan_id = 0, mtu_bytes = 0;
     uint8_t tx_offload = kTxNone;
     std::vector<InterfaceAddress> addresses;
-    Ipv4 good_source;  // the last that may send to us through here, 0: none yet
+    Ip good_source;  // the last that may send to us through here, 0: none yet
     uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
   };
   // Where a packet goes.
   struct Path {
     Interface* interface = nullptr;
-    Ipv4 source, next_hop;
+    Ip source, next_hop;
     bool broadcast = false;
     Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
     bool ready = false;              // it can leave at once; set by admit
   };
-  // A received IPv4 packet, on its way up.
-  struct Ipv4Input {
-    Ipv4Packet packet;
-    Bytes raw;  // from the IPv4 header to the end of the total length
+  // A received packet, on its way up.
+  struct IpInput {
+    Ip source, destination;
+    Bytes payload;  // behind the IP headers
+    Bytes raw;      // from the IP header on, without padding
     const Frame* frame = nullptr;
     Interface* interface = nullptr;
-    bool group = false;  // to a broadcast or multicast address, of the link or of IPv4
+    uint8_t protocol = 0;
+    bool group = false;  // to a broadcast or multicast address, of the link or of IP
   };
 
   void add_interface(const InterfaceConfig& config);
@@ -164,35 +166,35 @@ class Net {
   Drop arp_check_sender(const Interface& interface, const ArpPacket& arp) const;
   Drop arp_request_input(Interface& interface, const ArpPacket& arp, Nanos now);
   Drop arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now);
-  void arp_doubt(Interface& interface, Ipv4 address, Nanos now);
+  void neighbour_doubt(Interface& interface, Ip address, Nanos now);
   void arp_request(Interface& interface, Ipv4 target, Mac dst);
   Drop arp_output(Interface& interface, const ArpPacket& arp, Mac dst);
-  void neighbour_resolved(Interface& interface, Ipv4 address);
+  void neighbour_resolved(Interface& interface, Ip address);
   void neighbour_failed(Interface& interface, Neighbour& n, Nanos now);
 
   // ipv4_input.cpp
   Drop ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool link_group,
                   Nanos now);
-  Drop ipv4_check_addresses(Ipv4Input& in, bool link_group) const;
-  bool may_be_source(const Interface& interface, Ipv4 source) const;
-  bool owns(const Interface& interface, Ipv4 address) const;
-  bool is_subnet_broadcast(const Interface& interface, Ipv4 address) const;
+  Drop ipv4_check_addresses(IpInput& in, bool link_group) const;
+  bool may_be_source(const Interface& interface, Ip source) const;
+  bool owns(const Interface& interface, Ip address) const;
+  bool is_subnet_broadcast(const Interface& interface, Ip address) const;
 
   // ipv4_output.cpp
-  int find_path(Ipv4 source, Ipv4 dst, Path& out);
-  int broadcast_path(Ipv4 source, Path& out);
-  Ipv4 address_towards(const Interface& interface, Ipv4 dst) const;
-  Interface* owner_of(Ipv4 address);
+  int find_path(Ip source, Ip dst, Path& out);
+  int broadcast_path(Ip source, Path& out);
+  Ip address_towards(const Interface& interface, Ip dst) const;
+  Interface* owner_of(Ip address);
   int admit(Path& path, bool own, Nanos now);
   int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
 
   // icmp.cpp
-  Drop icmp_input(const Ipv4Input& in, Nanos now);
-  Drop icmp_echo(const Ipv4Input& in, const IcmpMessage& message, Nanos now);
+  Drop icmp_input(const IpInput& in, Nanos now);
+  Drop icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
   Drop icmp_error_input(const IcmpMessage& message, Nanos now);
   Drop tcp_error_input(const IcmpMessage& message, const IcmpQuote& quote, Nanos now);
-  void icmp_error_output(const Ipv4Input& in, uint8_t code, Nanos now);
-  static Ipv4Header own_header(const Path& path, Ipv4 destination, size_t payload_bytes);
+  void icmp_error_output(const IpInput& in, uint8_t code, Nanos now);
+  static Ipv4Header own_header(const Path& path, Ip destination, size_t payload_bytes);
 
   // udp/output.cpp
   int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
@@ -201,14 +203,14 @@ class Net {
   void keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const;
 
   // udp/input.cpp
-  Drop udp_input(const Ipv4Input& in, Nanos now);
+  Drop udp_input(const IpInput& in, Nanos now);
 
   // tcp/emit.cpp
   int tcp_send_again(const TcpSend& send, Nanos now);
   void keep_path(Flow& flow, const TcpSend& send, const Path& path, Ipv4Header header) const;
 
   // ipv4_input.cpp
-  Drop tcp_input(const Ipv4Input& in, Nanos now);
+  Drop tcp_input(const IpInput& in, Nanos now);
 
   uint32_t rx_burst_, tx_burst_, tx_queue_max_;
   Counters& counters_;

@@ -12,7 +12,7 @@ namespace pinion {
 class Port;
 
 struct InterfaceAddress {
-  Ipv4 address;
+  Ip address;
   uint8_t prefix_length = 24;
 };
 
@@ -25,15 +25,15 @@ struct InterfaceConfig {
 };
 
 struct RouteConfig {
-  Ipv4 prefix;
+  Ip prefix;
   uint8_t prefix_length = 0;
-  Ipv4 via;  // 0: on-link
+  Ip via;  // 0: on-link
   uint32_t interface = 0;
 };
 
 // A pinned neighbour: nothing on the wire changes it.
 struct NeighbourConfig {
-  Ipv4 address;
+  Ip address;
   Mac mac;
   uint32_t interface = 0;
 };

@@ -5,16 +5,21 @@
 namespace pinion {
 
 void RouteTable::add(const Route& route) {
-  Route masked = route;
-  masked.prefix.v &= prefix_mask(route.prefix_length);
-  const auto shorter = [&](const Route& r) { return r.prefix_length < route.prefix_length; };
-  routes_.insert(std::find_if(routes_.begin(), routes_.end(), shorter), masked);
+  Entry e{route, prefix_mask(route.prefix, route.prefix_length), route.prefix.is_v4()};
+  e.route.prefix.hi &= e.mask.hi, e.route.prefix.lo &= e.mask.lo;
+  const auto shorter = [&](const Entry& other) {
+    return other.route.prefix_length < route.prefix_length;
+  };
+  routes_.insert(std::find_if(routes_.begin(), routes_.end(), shorter), e);
 }
 
-const Route* RouteTable::lookup(Ipv4 dst, uint32_t interface) const {
-  for (const Route& r : routes_) {
-    if ((dst.v & prefix_mask(r.prefix_length)) != r.prefix.v) continue;
-    if (interface == kAnyInterface || interface == r.interface) return &r;
+const Route* RouteTable::lookup(Ip dst, uint32_t interface) const {
+  const bool v4 = dst.is_v4();
+  for (const Entry& e : routes_) {
+    const uint64_t other =
+        ((dst.hi & e.mask.hi) ^ e.route.prefix.hi) | ((dst.lo & e.mask.lo) ^ e.route.prefix.lo);
+    if (other != 0 || e.v4 != v4) continue;
+    if (interface == kAnyInterface || interface == e.route.interface) return &e.route;
   }
   return nullptr;
 }

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/recorder.h"
 #include "base/types.h"
+#include "rio/slot_address.h"
 #include "socket/socket.h"
 
 namespace pinion {
@@ -86,10 +87,8 @@ struct CompletionQueue {
     if (arrival == nullptr) return;
     slot.time_ns = static_cast<uint64_t>(arrival->time);
     slot.time_source = arrival->time_is_hardware ? RIO_TIME_HARDWARE : RIO_TIME_SOFTWARE;
-    const be32 from = be32::of(arrival->from.address.v);
-    std::memcpy(slot.peer, from.b, sizeof from.b);
     slot.port = arrival->from.port;
-    slot.family = RIO_FAMILY_IPV4;
+    slot.family = static_cast<uint8_t>(store_address(arrival->from.address, slot.peer));
   }
 };
 

@@ -242,7 +242,7 @@ int Server::connect(Session& s, KernelMessage& m, Nanos now) {
   if (sk.type == SocketType::stream) return connect_stream(*sq, m, remote, now);
   if (net_.is_broadcast(remote.address) && !sk.broadcast)
     return refuse(m, -EACCES, "broadcast: set RIO_SO_BROADCAST first");
-  const Ipv4 source =
+  const Ip source =
       sk.bound && !sk.local.address.is_any() ? sk.local.address : net_.source_for(remote.address);
   if (source.is_any()) return refuse(m, -ENETUNREACH, "no route to this peer");
   if (!sk.bound) {

@@ -1,6 +1,7 @@
 // What the cold calls share: handles, addresses and refusals, as they stand in a control message.
 #pragma once
 #include "kernel/message.h"
+#include "rio/slot_address.h"
 #include "socket/endpoint.h"
 
 namespace pinion {
@@ -16,17 +17,13 @@ inline int refuse(KernelMessage& m, int status, const char* why) {
 }
 
 inline Endpoint endpoint_of(const rio_address& a) {
-  return {{uint32_t{a.bytes[0]} << 24 | uint32_t{a.bytes[1]} << 16 | uint32_t{a.bytes[2]} << 8 |
-           a.bytes[3]},
-          a.port};
+  return {load_address(a.bytes, a.family), a.port};
 }
 
 inline rio_address address_of(const Endpoint& e) {
   rio_address a{};
-  a.family = RIO_FAMILY_IPV4;
+  a.family = store_address(e.address, a.bytes);
   a.port = e.port;
-  const be32 wire = be32::of(e.address.v);
-  std::memcpy(a.bytes, wire.b, sizeof wire.b);
   return a;
 }
 

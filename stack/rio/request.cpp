@@ -4,6 +4,7 @@
 
 #include "net/net.h"
 #include "rio/server.h"
+#include "rio/slot_address.h"
 
 namespace pinion {
 
@@ -90,7 +91,7 @@ void Server::append(RequestQueue& rq, const rio_abi_request& slot, std::byte* ba
   r->opcode = slot.opcode;
   r->family = static_cast<uint8_t>(slot.family);
   r->peer_port = slot.port;
-  r->peer_address = load<be32>(slot.peer).get();
+  r->peer_address = load_address(slot.peer, slot.family);
   const bool to_start = status == 0 && slot.opcode != RIO_OP_NOP;
   r->state = to_start ? Request::State::queued : Request::State::done;
   if (r->buffer_id != RIO_INVALID_BUFFER) rq.session->buffers.use(r->buffer_id);
@@ -138,7 +139,7 @@ void Server::output(RequestQueue& rq, uint32_t paid, Nanos now) {
 
 int Server::start_send(RequestQueue& rq, Request& r, Nanos now) {
   Socket& sk = rq.socket->socket;
-  Endpoint to{{r.peer_address}, r.peer_port};
+  Endpoint to{r.peer_address, r.peer_port};
   if (r.family == RIO_FAMILY_NONE) {
     if (!sk.connected) return -EDESTADDRREQ;
     to = sk.remote;

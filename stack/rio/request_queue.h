@@ -25,7 +25,7 @@ struct Request {
   uint32_t length = 0;
   uint32_t buffer_id = RIO_INVALID_BUFFER;  // used, if valid
   int32_t status = 0;
-  uint32_t peer_address = 0;  // IPv4, host order
+  Ip peer_address;
   uint64_t position = 0;  // in flight on a stream: of its first byte; of a receive: bytes it has
   uint16_t peer_port = 0;
   uint16_t flags = 0;

@@ -1,13 +1,25 @@
 // An address and a port, of either end.
 #pragma once
+#include "base/rng.h"
 #include "base/types.h"
 
 namespace pinion {
 
 struct Endpoint {
-  Ipv4 address;
+  Ip address;
   uint16_t port = 0;
-  friend constexpr bool operator==(const Endpoint&, const Endpoint&) = default;
+  friend constexpr bool operator==(const Endpoint& a, const Endpoint& b) {
+    return ((a.address.hi ^ b.address.hi) | (a.address.lo ^ b.address.lo) |
+            static_cast<uint64_t>(a.port ^ b.port)) == 0;
+  }
 };
+
+// What hash tables mix on: both words in one multiplication, with secrets, so that nobody outside
+// can aim at a bucket; and the port, which cannot make up for a word whose product nobody knows.
+inline uint64_t endpoint_key(const Endpoint& e, const uint64_t (&secret)[2]) {
+  return mix_words(e.address.hi, e.address.lo, secret[0], secret[1]) + e.port;
+}
+// The wildcard of the address's family: the families share no port.
+constexpr Ip any_of(Ip address) { return address.is_v4() ? Ip{} : kAnyIpv6; }
 
 }  // namespace pinion

@@ -10,16 +10,17 @@ namespace pinion {
 struct Neighbour;
 
 struct Flow {
-  static constexpr uint32_t kHeadersMax = 48;  // Ethernet, 802.1Q, IPv4, UDP; a multiple of 16
+  static constexpr uint32_t kHeadersMaxIpv4 = 48;  // Ethernet, 802.1Q, IPv4, UDP
+  static constexpr uint32_t kHeadersMax = 80;      // with IPv6; both multiples of 16
 
   Endpoint source, destination;  // as they were asked for; destination port 0: nothing is kept
   uint8_t ttl = 0, tos = 0;
   uint16_t payload_max = 0;  // bytes that the MTU leaves
   uint32_t interface = 0;
-  Ipv4 next_hop;
+  Ip next_hop;
   Mac mac;                         // of next_hop, as it stands in the headers
   Neighbour* neighbour = nullptr;  // a place in the table: whose it is now must be looked at
-  uint64_t ip_sum = 0;             // of the IPv4 header, without length and checksum
+  uint64_t ip_sum = 0;             // of the IPv4 header, without length and checksum; IPv6 has none
   uint64_t pseudo_sum = 0;         // of the pseudo header, without length
   uint64_t ports_sum = 0;
   uint32_t headers_length = 0;

@@ -12,8 +12,6 @@ namespace {
 
 constexpr uint32_t kNone = UINT32_MAX;
 
-uint64_t key_of(const Endpoint& e) { return uint64_t{e.port} << 32 | e.address.v; }
-
 // Of a binding, or of all of a port: may one more socket be bound there?
 template <class Use>
 bool shareable(const Use& use, bool listens, bool reuse) {
@@ -95,7 +93,7 @@ void TcpDemux::unlisten(Socket& sk) {
   --ports_[sk.bound_to.port].listeners;
 }
 
-uint16_t TcpDemux::port_for(Ipv4 local, const Endpoint& remote) {
+uint16_t TcpDemux::port_for(Ip local, const Endpoint& remote) {
   const uint32_t range = uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1;
   const uint32_t first = first_of_range(local, remote);
   for (uint32_t i = 0; i < range; ++i) {
@@ -121,7 +119,13 @@ void TcpDemux::remove(Connection& c) {
   while (*link != &c) link = &(*link)->demux_next;
   *link = c.demux_next;
   c.demux_next = nullptr;
-  --bindings_[c.binding].connections, --ports_[c.local.port].connections, --connections_;
+  --connections_;
+  free_port(c);
+}
+
+void TcpDemux::free_port(Connection& c) {
+  if (c.binding == kNone) return;
+  --bindings_[c.binding].connections, --ports_[c.local.port].connections;
   give_binding(c.binding);
   c.binding = kNone;
 }
@@ -136,17 +140,17 @@ Socket* TcpDemux::find_listener(const Endpoint& local) const {
   if (ports_[local.port].listeners == 0) return nullptr;
   const uint32_t exact = find_binding(local);
   if (exact != kNone && bindings_[exact].listener) return bindings_[exact].listener;
-  const uint32_t any = find_binding({Ipv4{}, local.port});
+  const uint32_t any = find_binding({any_of(local.address), local.port});
   return any == kNone ? nullptr : bindings_[any].listener;
 }
 
 uint32_t TcpDemux::bucket_of(const Endpoint& local) const {
-  return static_cast<uint32_t>(mix64(key_of(local) ^ config_.secret[0])) & mask_;
+  return static_cast<uint32_t>(mix64(endpoint_key(local, config_.secret))) & mask_;
 }
 
 uint32_t TcpDemux::bucket_of(const Endpoint& local, const Endpoint& remote) const {
-  const uint64_t first = mix64(key_of(local) ^ config_.secret[0]);
-  return static_cast<uint32_t>(mix64(first + (key_of(remote) ^ config_.secret[1]))) & mask_;
+  const uint64_t first = mix64(endpoint_key(local, config_.secret));
+  return static_cast<uint32_t>(mix64(first + endpoint_key(remote, config_.secret))) & mask_;
 }
 
 uint32_t TcpDemux::find_binding(const Endpoint& local) const {
@@ -185,7 +189,7 @@ void TcpDemux::give_binding(uint32_t index) {
 bool TcpDemux::available(const Endpoint& local, bool reuse) const {
   const PortUse& port = ports_[local.port];
   if (local.address.is_any()) return shareable(port, port.listeners != 0, reuse);
-  for (const Ipv4 address : {local.address, Ipv4{}}) {
+  for (const Ip address : {local.address, any_of(local.address)}) {
     const uint32_t i = find_binding({address, local.port});
     if (i == kNone) continue;
     if (!shareable(bindings_[i], bindings_[i].listener != nullptr, reuse)) return false;
@@ -194,8 +198,9 @@ bool TcpDemux::available(const Endpoint& local, bool reuse) const {
 }
 
 // RFC 6056 3.3.3, and a counter, as UdpDemux does it: where in the range the search begins.
-uint32_t TcpDemux::first_of_range(Ipv4 address, const Endpoint& towards) {
-  const uint64_t input[3] = {address.v, key_of(towards), ephemeral_counter_++};
+uint32_t TcpDemux::first_of_range(Ip address, const Endpoint& towards) {
+  const uint64_t input[6] = {address.hi,         address.lo,   towards.address.hi,
+                             towards.address.lo, towards.port, ephemeral_counter_++};
   const uint64_t hash =
       siphash({config_.secret[0], ~config_.secret[1]}, std::as_bytes(std::span{input}));
   return static_cast<uint32_t>(hash %

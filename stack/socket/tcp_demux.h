@@ -37,10 +37,12 @@ class TcpDemux {
 
   // A port for a connection of a socket that is not bound (RFC 6056): no socket has it, and its
   // 4-tuple is free. 0: there is none.
-  uint16_t port_for(Ipv4 local, const Endpoint& remote);
+  uint16_t port_for(Ip local, const Endpoint& remote);
   // connection.local and .remote are set. -EADDRINUSE: the 4-tuple is taken; -ENOBUFS.
   int insert(Connection& connection);
   void remove(Connection& connection);
+  // It is found as before, but its port counts as nobody's.
+  void free_port(Connection& connection);
 
   Connection* find(const Endpoint& local, const Endpoint& remote) const;
   // The listener for a SYN to that endpoint: of the address, then of the wildcard.
@@ -69,7 +71,7 @@ class TcpDemux {
   uint32_t take_binding(const Endpoint& local);
   void give_binding(uint32_t index);
   bool available(const Endpoint& local, bool reuse) const;
-  uint32_t first_of_range(Ipv4 address, const Endpoint& towards);
+  uint32_t first_of_range(Ip address, const Endpoint& towards);
 
   TcpDemuxConfig config_;
   uint32_t mask_ = 0;

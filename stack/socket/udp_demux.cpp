@@ -13,8 +13,6 @@ namespace {
 
 constexpr uint32_t kNone = UINT32_MAX;
 
-uint64_t key_of(const Endpoint& e) { return uint64_t{e.port} << 32 | e.address.v; }
-
 bool shareable(uint32_t holders, uint32_t exclusive, bool reuse) {
   return holders == 0 || (reuse && exclusive == 0);
 }
@@ -51,7 +49,7 @@ int UdpDemux::bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards) {
   return 0;
 }
 
-int UdpDemux::connect(Socket& sk, Ipv4 local_address, Endpoint remote) {
+int UdpDemux::connect(Socket& sk, Ip local_address, Endpoint remote) {
   if (!sk.bound || local_address.is_any() || remote.port == 0) return -EINVAL;
   if (!sk.local.address.is_any() && sk.local.address != local_address) return -EINVAL;
   const Endpoint local{local_address, sk.local.port};
@@ -96,17 +94,17 @@ Socket* UdpDemux::lookup(const Endpoint& dst, const Endpoint& src) const {
   if (ports_[dst.port].holders == 0) return nullptr;
   const uint32_t exact = find_binding(dst);
   if (exact != kNone && bindings_[exact].unconnected) return bindings_[exact].unconnected;
-  const uint32_t any = find_binding({Ipv4{}, dst.port});
+  const uint32_t any = find_binding({any_of(dst.address), dst.port});
   return any == kNone ? nullptr : bindings_[any].unconnected;
 }
 
 uint32_t UdpDemux::bucket_of(const Endpoint& local) const {
-  return static_cast<uint32_t>(mix64(key_of(local) ^ config_.secret[0])) & mask_;
+  return static_cast<uint32_t>(mix64(endpoint_key(local, config_.secret))) & mask_;
 }
 
 uint32_t UdpDemux::bucket_of(const Endpoint& local, const Endpoint& remote) const {
-  const uint64_t first = mix64(key_of(local) ^ config_.secret[0]);
-  return static_cast<uint32_t>(mix64(first + (key_of(remote) ^ config_.secret[1]))) & mask_;
+  const uint64_t first = mix64(endpoint_key(local, config_.secret));
+  return static_cast<uint32_t>(mix64(first + endpoint_key(remote, config_.secret))) & mask_;
 }
 
 uint32_t UdpDemux::find_binding(const Endpoint& local) const {
@@ -126,7 +124,7 @@ bool UdpDemux::available(const Endpoint& local, bool reuse) const {
   const PortUse& port = ports_[local.port];
   if (port.holders == 0) return true;
   if (local.address.is_any()) return shareable(port.holders, port.exclusive, reuse);
-  for (const Ipv4 address : {local.address, Ipv4{}}) {
+  for (const Ip address : {local.address, any_of(local.address)}) {
     const uint32_t i = find_binding({address, local.port});
     if (i == kNone) continue;
     if (!shareable(bindings_[i].holders, bindings_[i].exclusive, reuse)) return false;
@@ -136,8 +134,9 @@ bool UdpDemux::available(const Endpoint& local, bool reuse) const {
 
 // RFC 6056: a random place in the range, then the next free port. The place is a keyed hash of the
 // flow (3.3.3) and of a counter, so that nobody who saw one port can tell the next (3.3.1).
-uint16_t UdpDemux::ephemeral_port(Ipv4 address, const Endpoint& towards) {
-  const uint64_t input[3] = {address.v, key_of(towards), ephemeral_counter_++};
+uint16_t UdpDemux::ephemeral_port(Ip address, const Endpoint& towards) {
+  const uint64_t input[6] = {address.hi,         address.lo,   towards.address.hi,
+                             towards.address.lo, towards.port, ephemeral_counter_++};
   const uint64_t hash =
       siphash({config_.secret[0], config_.secret[1]}, std::as_bytes(std::span{input}));
   const uint32_t range = uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1;

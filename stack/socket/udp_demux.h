@@ -26,7 +26,7 @@ class UdpDemux {
   // Sets the peer of a bound socket; it then receives from that peer only. The address must be a
   // host's own: it replaces a wildcard. 0; -EINVAL: not bound, or no local address; -EADDRINUSE:
   // the 4-tuple is another socket's, or the address's port is.
-  int connect(Socket& sk, Ipv4 local_address, Endpoint remote);
+  int connect(Socket& sk, Ip local_address, Endpoint remote);
   void unbind(Socket& sk);
 
   // The socket to which a datagram from src to dst belongs, or nullptr.
@@ -51,7 +51,7 @@ class UdpDemux {
   uint32_t find_binding(const Endpoint& local) const;
   Socket* find_connected(const Endpoint& local, const Endpoint& remote) const;
   bool available(const Endpoint& local, bool reuse) const;
-  uint16_t ephemeral_port(Ipv4 address, const Endpoint& towards);
+  uint16_t ephemeral_port(Ip address, const Endpoint& towards);
   int hold(Socket& sk, const Endpoint& local);
   void release(Socket& sk);
   void unlink_connected(Socket& sk);

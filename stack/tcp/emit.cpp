@@ -55,8 +55,8 @@ int Net::tcp_send(const TcpSend& send, Nanos now) {
                           .dont_fragment = true,
                           .ttl = send.ttl,
                           .protocol = kProtocolTcp,
-                          .source = path.source,
-                          .destination = send.destination.address};
+                          .source = path.source.v4(),
+                          .destination = send.destination.address.v4()};
   const bool keeps = send.flow != nullptr && path.ready;
   const int status = ipv4_output(path, frame, header, now);
   if (status != 0) return status;
@@ -111,7 +111,7 @@ int Net::tcp_send_again(const TcpSend& send, Nanos now) {
   return 0;
 }
 
-uint16_t Net::path_mtu(Ipv4 source, Ipv4 dst) {
+uint16_t Net::path_mtu(Ip source, Ip dst) {
   Path path;
   if (find_path(source, dst, path) != 0 || path.broadcast) return 0;
   return path.interface->mtu_bytes;

@@ -7,8 +7,11 @@ constexpr Nanos kIsnTick = 4 * kMicro;
 constexpr uint16_t kMsses[8] = {64, 256, 536, 1024, 1220, 1400, 1440, 1460};
 
 uint64_t hash(const SipKey& key, const FourTuple& flow, uint64_t more) {
-  const uint64_t input[3] = {uint64_t{flow.local.address.v} << 32 | flow.remote.address.v,
-                             uint64_t{flow.local.port} << 16 | flow.remote.port, more};
+  const Ip& local = flow.local.address;
+  const Ip& remote = flow.remote.address;
+  const uint64_t input[6] = {
+      local.hi, local.lo, remote.hi, remote.lo, uint64_t{flow.local.port} << 16 | flow.remote.port,
+      more};
   return siphash(key, std::as_bytes(std::span{input}));
 }
 

@@ -4,19 +4,18 @@
 
 namespace pinion {
 
-Drop Net::udp_input(const Ipv4Input& in, Nanos now) {
-  const Ipv4Header& ip = in.packet.header;
+Drop Net::udp_input(const IpInput& in, Nanos now) {
   UdpDatagram datagram;
-  if (const Drop why = udp_parse(in.packet.payload, datagram); why != Drop::none) return why;
+  if (const Drop why = udp_parse(in.payload, datagram); why != Drop::none) return why;
   // The port is believed when it says "good"; "bad" is looked at again, as for IPv4 (HOSTILE W77).
   if (in.frame->rx_l4_csum != RxCsum::good &&
-      !udp_checksum_ok(in.packet.payload, datagram, ip.source, ip.destination))
+      !udp_checksum_ok(in.payload, datagram, in.source, in.destination))
     return Drop::udp_checksum;
   if (datagram.destination_port == 0) return Drop::udp_port_zero;
-  if (ip.destination.is_multicast()) return Drop::udp_multicast_not_joined;
+  if (in.destination.is_multicast()) return Drop::udp_multicast_not_joined;
 
-  const Endpoint from{ip.source, datagram.source_port};
-  const Endpoint to{ip.destination, datagram.destination_port};
+  const Endpoint from{in.source, datagram.source_port};
+  const Endpoint to{in.destination, datagram.destination_port};
   Socket* sk = udp_.lookup(to, from);
   if (!sk) {
     icmp_error_output(in, kUnreachablePort, now);  // RFC 1122 4.1.3.1

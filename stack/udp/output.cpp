@@ -29,23 +29,21 @@ uint16_t put_payload(const UdpSend& send, bool attach, uint64_t pseudo, uint64_t
   return checksum_fold(pseudo);
 }
 
-void emit_datagram(const UdpSend& send, Ipv4 source, bool attach, Frame& frame) {
+void emit_datagram(const UdpSend& send, Ip source, bool attach, Frame& frame) {
   UdpDatagram datagram{send.source.port, send.destination.port, 0, send.payload};
   const auto length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
   const MutableBytes out{frame.append(sizeof(UdpHdr)), sizeof(UdpHdr)};
   udp_emit(datagram, out);
-  datagram.checksum =
-      put_payload(send, attach,
-                  pseudo_header_sum(source, send.destination.address, kProtocolUdp, length),
-                  checksum_add(0, out), frame);
+  datagram.checksum = put_payload(
+      send, attach, pseudo_header_sum(source, send.destination.address, kProtocolUdp, length),
+      checksum_add(0, out), frame);
   udp_emit(datagram, out);
 }
 
 }  // namespace
 
 int Net::udp_send(const UdpSend& send, Nanos now) {
-  if (send.flow != nullptr && holds(*send.flow, send))
-    return udp_send_again(send, *send.flow, now);
+  if (send.flow != nullptr && holds(*send.flow, send)) return udp_send_again(send, *send.flow, now);
   if (send.destination.port == 0) return -EINVAL;
   Path path;
   if (const int status = find_path(send.source.address, send.destination.address, path);
@@ -72,8 +70,8 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
                           .dont_fragment = true,
                           .ttl = send.ttl,
                           .protocol = kProtocolUdp,
-                          .source = path.source,
-                          .destination = send.destination.address};
+                          .source = path.source.v4(),
+                          .destination = send.destination.address.v4()};
   const int status = ipv4_output(path, frame, header, now);
   if (status != 0) return status;
   ++counters_.udp_sent;
@@ -133,7 +131,8 @@ int Net::udp_send_again(const UdpSend& send, const Flow& flow, Nanos now) {
   const auto udp_length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
   const auto ip_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + udp_length);
   std::byte* udp = frame->push(flow.headers_length) + flow.headers_length - sizeof(UdpHdr);
-  std::memcpy(frame->data, flow.headers, Flow::kHeadersMax);  // what is too much is written over
+  std::memcpy(frame->data, flow.headers,
+              Flow::kHeadersMaxIpv4);  // what is too much is written over
   const uint64_t pseudo = checksum_add(flow.pseudo_sum, udp_length);
   const bool attach = (send.may_attach >> interface.port & 1) != 0;
   const uint16_t udp_checksum =

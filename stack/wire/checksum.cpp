@@ -58,16 +58,6 @@ uint64_t copy_and_sum(std::byte* dst, Bytes src, uint64_t sum) {
   return add_tail(sum, dst, left);  // of the copy: the source may be an application's
 }
 
-uint64_t pseudo_header_sum(Ipv4 source, Ipv4 destination, uint8_t protocol, uint16_t length) {
-  const struct {
-    be32 source, destination;
-    uint8_t zero, protocol;
-    be16 length;
-  } header{be32::of(source.v), be32::of(destination.v), 0, protocol, be16::of(length)};
-  static_assert(sizeof header == 12);
-  return checksum_add(0, std::as_bytes(std::span{&header, 1}));
-}
-
 uint16_t checksum_fold(uint64_t sum) {
   // A number and its halves exchanged: the upper half of the sum is theirs, with its carry.
   sum = (sum + (sum << 32 | sum >> 32)) >> 32;

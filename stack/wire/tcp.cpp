@@ -45,9 +45,7 @@ void parse_option(uint8_t kind, Bytes value, TcpOptions& out) {
     case kSackPermitted:
       if (value.empty()) out.sack_permitted = true;
       break;
-    case kSack:
-      parse_sack(value, out);
-      break;
+    case kSack: parse_sack(value, out); break;
     case kTimestamps:
       if (value.size() != 8) break;
       out.has_timestamps = true;
@@ -164,10 +162,10 @@ Drop tcp_parse(Bytes packet, TcpSegment& out) {
   return Drop::none;
 }
 
-bool tcp_checksum_ok(Bytes packet, Ipv4 source, Ipv4 destination) {
+bool tcp_checksum_ok(Bytes packet, Ip source, Ip destination) {
   STACK_DCHECK(packet.size() >= sizeof(TcpHdr) && packet.size() <= 0xffff);
-  const uint64_t pseudo = pseudo_header_sum(source, destination, kProtocolTcp,
-                                            static_cast<uint16_t>(packet.size()));
+  const uint64_t pseudo =
+      pseudo_header_sum(source, destination, kProtocolTcp, static_cast<uint16_t>(packet.size()));
   return checksum_finish(checksum_add(pseudo, packet)) == 0;
 }
 

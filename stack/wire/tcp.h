@@ -19,7 +19,7 @@ static_assert(sizeof(TcpHdr) == 20 && alignof(TcpHdr) == 1);
 
 inline constexpr uint8_t kProtocolTcp = 6;
 inline constexpr size_t kTcpHeaderMax = 60;
-inline constexpr uint8_t kWindowScaleMax = 14;  // RFC 7323 2.3
+inline constexpr uint8_t kWindowScaleMax = 14;   // RFC 7323 2.3
 inline constexpr uint16_t kTcpMssDefault = 536;  // of a peer that says none (RFC 9293 MUST-15)
 
 enum TcpFlag : uint8_t {
@@ -81,7 +81,7 @@ struct TcpSegment {
 // skipped (MUST-6), a kind that comes twice counts as it stood last.
 Drop tcp_parse(Bytes packet, TcpSegment& out);
 // Over all of the segment, header included: packet is what tcp_parse has accepted.
-bool tcp_checksum_ok(Bytes packet, Ipv4 source, Ipv4 destination);
+bool tcp_checksum_ok(Bytes packet, Ip source, Ip destination);
 
 // Length of the header with these options: 20..60, a multiple of 4. SACK blocks for which there is
 // no room are not counted; see tcp_sack_room.

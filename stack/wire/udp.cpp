@@ -17,7 +17,7 @@ Drop udp_parse(Bytes packet, UdpDatagram& out) {
   return Drop::none;
 }
 
-bool udp_checksum_ok(Bytes packet, const UdpDatagram& datagram, Ipv4 source, Ipv4 destination) {
+bool udp_checksum_ok(Bytes packet, const UdpDatagram& datagram, Ip source, Ip destination) {
   if (datagram.checksum == 0) return true;
   const size_t length = sizeof(UdpHdr) + datagram.payload.size();
   const uint64_t pseudo =

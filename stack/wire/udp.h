@@ -18,7 +18,7 @@ struct UdpDatagram {
 
 Drop udp_parse(Bytes packet, UdpDatagram& out);
 // Over the datagram in `packet`, which udp_parse has accepted.
-bool udp_checksum_ok(Bytes packet, const UdpDatagram& datagram, Ipv4 source, Ipv4 destination);
+bool udp_checksum_ok(Bytes packet, const UdpDatagram& datagram, Ip source, Ip destination);
 // What goes into the checksum field for a sum over pseudo header, header and payload: a computed 0
 // is sent as 0xFFFF, since 0 means "none" (RFC 768, RFC 1122 4.1.3.4).
 uint16_t udp_checksum_field(uint64_t sum);

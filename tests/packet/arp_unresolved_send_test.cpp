@@ -12,8 +12,8 @@ namespace pinion::testing {
 namespace {
 
 Packet answer(Ipv4 address = kPeerIp, Mac mac = kPeerMac) {
-  return padded(frame_of(ArpSegment{
-      .eth = {.src = mac}, .arp = {.op = 2, .sha = mac, .spa = address, .tha = kOurMac}}));
+  return padded(frame_of(ArpSegment{.eth = {.src = mac},
+                                    .arp = {.op = 2, .sha = mac, .spa = address, .tha = kOurMac}}));
 }
 
 TEST(ArpOutput, SendsLeaveInOrderAfterTheAnswer) {
@@ -22,9 +22,9 @@ TEST(ArpOutput, SendsLeaveInOrderAfterTheAnswer) {
   const std::string texts[] = {"one", "two", "three", "four"};
   for (uint64_t i = 0; i < 4; ++i) socket.send(texts[i], kPeerEndpoint, i);
   peer.poll();
-  peer.expects(padded(frame_of(ArpSegment{
-      .eth = {.dst = kBroadcastMac, .src = kOurMac},
-      .arp = {.sha = kOurMac, .spa = kOurIp, .tpa = kPeerIp}})));
+  peer.expects(
+      padded(frame_of(ArpSegment{.eth = {.dst = kBroadcastMac, .src = kOurMac},
+                                 .arp = {.sha = kOurMac, .spa = kOurIp, .tpa = kPeerIp}})));
   peer.expects_nothing();
   socket.expects_no_completion();
   peer.expect_handled(answer());
@@ -130,7 +130,7 @@ TEST(ArpOutput, W12TenThousandSilentNeighbours) {
     }
   };
   for (uint32_t i = 0; i < kNeighbours; ++i) {
-    socket.send("anyone", Endpoint{{ipv4(10, 64, 0, 0).v + 1 + i}, 9}, i);
+    socket.send("anyone", Endpoint{Ipv4{ipv4(10, 64, 0, 0).v + 1 + i}, 9}, i);
     if (i % kBatch != kBatch - 1) continue;
     bystander.send("still here", kPeerEndpoint, i);
     peer.poll(2);

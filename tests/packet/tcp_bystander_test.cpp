@@ -11,31 +11,26 @@ const struct TcpFlood {
 } kTcpFloods[] = {
     {"Syns",
      [](const TcpEnd& end, uint32_t n) {
-       return frame_of(TcpSegment{.ip = {.src = ipv4(10, 0, 0, 3 + n % 250)},
-                                  .tcp = {.src = static_cast<uint16_t>(n),
-                                          .dst = end.local.port,
-                                          .seq = n,
-                                          .flags = kSyn}});
+       return frame_of(TcpSegment{
+           .ip = {.src = ipv4(10, 0, 0, 3 + n % 250)},
+           .tcp = {
+               .src = static_cast<uint16_t>(n), .dst = end.local.port, .seq = n, .flags = kSyn}});
      }},
     {"Rsts",
      [](const TcpEnd& end, uint32_t n) { return end.frame({.flags = kRst, .seq = 5 + n % 99}); }},
-    {"Acks",
-     [](const TcpEnd& end, uint32_t n) { return end.frame({.seq = 1, .ack = n * 7919}); }},
+    {"Acks", [](const TcpEnd& end, uint32_t n) { return end.frame({.seq = 1, .ack = n * 7919}); }},
     {"Holes",
      [](const TcpEnd& end, uint32_t n) {
        return end.frame({.seq = 3 + 2 * (n % 20'000), .ack = 1, .data = "h"});
      }},
     {"ClosedPorts",
      [](const TcpEnd& end, uint32_t n) {
-       return frame_of(TcpSegment{.ip = {.src = end.remote.address},
-                                  .tcp = {.dst = static_cast<uint16_t>(9000 + n % 999),
-                                          .seq = n,
-                                          .flags = kAck}});
+       return frame_of(TcpSegment{
+           .ip = {.src = end.remote.address.v4()},
+           .tcp = {.dst = static_cast<uint16_t>(9000 + n % 999), .seq = n, .flags = kAck}});
      }},
     {"BadChecksums",
-     [](const TcpEnd& end, uint32_t) {
-       return end.frame({.seq = 1, .ack = 1, .checksum = 1});
-     }}};
+     [](const TcpEnd& end, uint32_t) { return end.frame({.seq = 1, .ack = 1, .checksum = 1}); }}};
 
 class TcpBystander : public ::testing::TestWithParam<TcpFlood> {};
 

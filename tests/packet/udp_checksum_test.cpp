@@ -100,7 +100,7 @@ TEST(UdpOutput, OffloadLeavesThePseudoHeadersSum) {
   UdpSocket socket(peer);
   const std::string data(26, 'o');
   EXPECT_EQ(socket.set_option(RIO_SO_BROADCAST, 1), 0);
-  socket.send(data, Endpoint{{0xffffffff}, 9}, 2);
+  socket.send(data, Endpoint{Ipv4{0xffffffff}, 9}, 2);
   peer.kernel->poll(++peer.now);
   const auto sent = peer.port.take_sent_with_offload();
   ASSERT_EQ(sent.size(), 1u);

@@ -80,10 +80,10 @@ TEST(UdpOutput, DestinationThatIsNone) {
                {{ipv4(224, 0, 0, 1), 9}, -ENETUNREACH},
                {{kOurIp, 9}, -ENETUNREACH},
                {{kSubnetBroadcast, 9}, -EACCES},
-               {{{0xffffffff}, 9}, -EACCES}};
+               {{Ipv4{0xffffffff}, 9}, -EACCES}};
   uint64_t context = 0;
   for (const auto& c : cases) {
-    SCOPED_TRACE(c.to.address.v);
+    SCOPED_TRACE(c.to.address.v4().v);
     socket.send("x", c.to, ++context);
     peer.poll();
     socket.expects_sent(context, c.status);

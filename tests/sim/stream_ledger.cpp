@@ -16,7 +16,7 @@ std::byte StreamLedger::content(uint32_t end, uint64_t at) const {
 
 std::string StreamLedger::name_of(uint32_t end) const {
   const End& e = ends_[end];
-  return "end " + std::to_string(end) + " (host " + std::to_string(e.local.address.v & 0xff) +
+  return "end " + std::to_string(end) + " (host " + std::to_string(e.local.address.v4().v & 0xff) +
          ", port " + std::to_string(e.local.port) + " to " + std::to_string(e.remote.port) + ")";
 }
 
@@ -113,13 +113,13 @@ void StreamLedger::leave(uint32_t end, Nanos now) {
 // The other end left, or failed; or, while it is not known, nobody was there to take the
 // connection, or had no room for it.
 bool StreamLedger::reset_has_reason(const End& e) const {
-  const auto evicted = evicted_.find(e.remote.address.v);
+  const auto evicted = evicted_.find(e.remote.address.v4().v);
   if (evicted != evicted_.end() && evicted->second >= e.since) return true;
   if (e.peer != kNone) return ends_[e.peer].left_at != kNever;
   const auto listener = listeners_.find(e.remote);
   if (listener != listeners_.end() && (!listener->second.on || listener->second.changed >= e.since))
     return true;
-  const auto no_room = no_room_.find(e.remote.address.v);
+  const auto no_room = no_room_.find(e.remote.address.v4().v);
   if (no_room != no_room_.end() && no_room->second >= e.since) return true;
   const auto ends = by_local_.find(e.remote);
   if (ends == by_local_.end()) return false;

@@ -67,7 +67,7 @@ class StreamLedger {
  private:
   struct ByPorts {
     bool operator()(const Endpoint& a, const Endpoint& b) const {
-      return a.address.v != b.address.v ? a.address.v < b.address.v : a.port < b.port;
+      return a.address != b.address ? a.address.lo < b.address.lo : a.port < b.port;
     }
   };
   struct End {

@@ -12,10 +12,10 @@ namespace pinion::testing {
 
 namespace {
 
-constexpr Nanos kQuiet = 120 * kSecond;            // I2
-constexpr Nanos kBusyStep = 100 * kMicro;          // between passes while the port is full
-constexpr uint32_t kPassesMax = 4'000'000;         // of one wait: no livelock
-constexpr size_t kPoisonRun = 4;                   // bytes of the fill pattern that are no chance
+constexpr Nanos kQuiet = 120 * kSecond;     // I2
+constexpr Nanos kBusyStep = 100 * kMicro;   // between passes while the port is full
+constexpr uint32_t kPassesMax = 4'000'000;  // of one wait: no livelock
+constexpr size_t kPoisonRun = 4;            // bytes of the fill pattern that are no chance
 constexpr size_t kFrameMin = 60, kEthBytes = 14;
 constexpr size_t kLeastError = kEthBytes + 20 + 8 + 8;  // and the header that it quotes (RFC 792)
 constexpr uint32_t kReceiveArea = RawApp::kDataBytes / 2;  // the upper half is for sends
@@ -36,14 +36,14 @@ Packet completed(MemoryPort::Sent& sent) {
   if ((sent.tx_offload & kTxIpv4Csum) != 0)
     set16(frame, ip + 10, internet_checksum(bytes.subspan(ip, sent.l3_length)));
   if ((sent.tx_offload & kTxUdpCsum) != 0) {
-    const auto length = static_cast<size_t>(frame.at(udp + 4)) << 8 |
-                        static_cast<size_t>(frame.at(udp + 5));
+    const auto length =
+        static_cast<size_t>(frame.at(udp + 4)) << 8 | static_cast<size_t>(frame.at(udp + 5));
     const uint16_t sum = internet_checksum(bytes.subspan(udp, length));
     set16(frame, udp + 6, sum == 0 ? 0xffff : sum);
   }
   if ((sent.tx_offload & kTxTcpCsum) != 0) {
-    const auto total = static_cast<size_t>(frame.at(ip + 2)) << 8 |
-                       static_cast<size_t>(frame.at(ip + 3));
+    const auto total =
+        static_cast<size_t>(frame.at(ip + 2)) << 8 | static_cast<size_t>(frame.at(ip + 3));
     set16(frame, udp + 16, internet_checksum(bytes.subspan(udp, total - sent.l3_length)));
   }
   return std::move(frame);
@@ -158,8 +158,8 @@ bool Peer::has_fill(const Packet& frame) const {
 }
 
 bool Peer::on_link(Ipv4 address) const {
-  const auto covers = [&](Ipv4 prefix, uint8_t length) {
-    return length == 0 || (prefix.v ^ address.v) >> (32 - length) == 0;
+  const auto covers = [&](Ip prefix, uint8_t length) {
+    return length == 0 || (prefix.v4().v ^ address.v) >> (32 - length) == 0;
   };
   return std::any_of(net_.interfaces.begin(), net_.interfaces.end(), [&](const auto& i) {
     return std::any_of(i.addresses.begin(), i.addresses.end(), [&](const InterfaceAddress& a) {
@@ -323,8 +323,7 @@ uint32_t Peer::take_receive_area(uint32_t session, uint32_t bytes) {
 UdpSocket::UdpSocket(Peer& peer, SocketOptions options)
     : peer_(peer), session_(options.session), handle_(app().socket()) {
   cq_ = app().create_cq(options.receives + options.sends);
-  rq_ = app().create_rq(handle_, cq_, cq_,
-                        {.receives = options.receives, .sends = options.sends});
+  rq_ = app().create_rq(handle_, cq_, cq_, {.receives = options.receives, .sends = options.sends});
   if (options.local.port != 0) {
     EXPECT_EQ(app().bind(handle_, options.local).status, 0);
   }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "rio/slot_address.h"
 
 namespace pinion::testing {
 
@@ -28,9 +29,7 @@ rio_control message(uint16_t opcode) {
 
 rio_address address_of(Endpoint e) {
   rio_address a{};
-  a.family = RIO_FAMILY_IPV4, a.port = e.port;
-  const be32 wire = be32::of(e.address.v);
-  std::memcpy(a.bytes, wire.b, 4);
+  a.family = store_address(e.address, a.bytes), a.port = e.port;
   return a;
 }
 

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "rio/slot_address.h"
+
 namespace pinion::testing {
 
 namespace {
@@ -29,9 +31,7 @@ std::string flag_names(uint8_t flags) {
 
 rio_address address_of(Endpoint e) {
   rio_address a{};
-  a.family = RIO_FAMILY_IPV4, a.port = e.port;
-  const be32 wire = be32::of(e.address.v);
-  std::memcpy(a.bytes, wire.b, sizeof wire.b);
+  a.family = store_address(e.address, a.bytes), a.port = e.port;
   return a;
 }
 
@@ -48,9 +48,10 @@ Packet TcpEnd::frame(const Seg& seg) const {
   if ((seg.flags & kAck) != 0 || seg.ack) tcp.ack = irs + seg.ack.value_or(received);
   if (seg.options) tcp.options = *seg.options;
   else if (timestamps) tcp.options = kNop + kNop + pinion::testing::timestamps(ts_now(), ts_echo);
-  return frame_of(TcpSegment{.ip = {.tos = seg.tos, .src = remote.address, .dst = local.address},
-                             .tcp = tcp,
-                             .data = seg.data});
+  return frame_of(
+      TcpSegment{.ip = {.tos = seg.tos, .src = remote.address.v4(), .dst = local.address.v4()},
+                 .tcp = tcp,
+                 .data = seg.data});
 }
 
 Seg TcpEnd::relative(const Decoded& d) {
@@ -122,8 +123,7 @@ std::vector<Seg> TcpEnd::take_all(Where where) {
   return all;
 }
 
-TcpSocket::TcpSocket(Peer& peer, StreamSocketOptions options)
-    : peer_(peer), options_(options) {
+TcpSocket::TcpSocket(Peer& peer, StreamSocketOptions options) : peer_(peer), options_(options) {
   rio_control m{};
   m.magic = RIO_CONTROL_MAGIC, m.opcode = RIO_CTL_SOCKET;
   m.a = RIO_FAMILY_IPV4, m.b = RIO_TYPE_STREAM;
@@ -143,10 +143,9 @@ TcpSocket::TcpSocket(Peer& peer, StreamSocketOptions options, uint32_t handle)
 
 void TcpSocket::create_queue() {
   cq_ = app().create_cq(options_.receives + options_.sends);
-  rq_ = app().create_rq(handle_, cq_, cq_,
-                        {.receives = options_.receives,
-                         .sends = options_.sends,
-                         .flags = options_.queue_flags});
+  rq_ = app().create_rq(
+      handle_, cq_, cq_,
+      {.receives = options_.receives, .sends = options_.sends, .flags = options_.queue_flags});
 }
 
 rio_control TcpSocket::call(uint16_t opcode, uint32_t a, uint64_t size,
@@ -261,7 +260,8 @@ PeerOptions with_neighbour(PeerOptions options) {
 }  // namespace
 
 TcpBed::TcpBed(TcpBedOptions options)
-    : peer(with_neighbour(options.peer)), remote(peer, kPeerEndpoint, options.socket.local),
+    : peer(with_neighbour(options.peer)),
+      remote(peer, kPeerEndpoint, options.socket.local),
       options_(std::move(options)) {
   remote.iss = options_.iss;
   remote.window = options_.window;

@@ -30,7 +30,7 @@ TEST(Route, MatchesBruteForce) {
     for (uint32_t i = 0; i < 40; ++i) {
       // Few distinct bits, so that prefixes nest.
       const Ipv4 prefix{rng.below(16) << 28 | rng.below(4) << 16 | rng.below(4)};
-      all.push_back({prefix, static_cast<uint8_t>(rng.below(33)), {i + 1}, rng.below(3)});
+      all.push_back({prefix, static_cast<uint8_t>(rng.below(33)), Ipv4{i + 1}, rng.below(3)});
       table.add(all.back());
     }
     for (int probe = 0; probe < 200; ++probe) {
@@ -39,7 +39,7 @@ TEST(Route, MatchesBruteForce) {
       const Route* best = nullptr;
       for (const Route& r : all) {
         if (interface != kAnyInterface && interface != r.interface) continue;
-        if (((r.prefix.v ^ dst.v) & prefix_mask(r.prefix_length)) != 0) continue;
+        if (((r.prefix.v4().v ^ dst.v) & prefix_mask(r.prefix_length)) != 0) continue;
         if (!best || r.prefix_length > best->prefix_length) best = &r;
       }
       const Route* found = table.lookup(dst, interface);
