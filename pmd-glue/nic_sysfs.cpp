@@ -203,9 +203,9 @@ std::string bind_nic(const std::string& pci, const std::string& driver, const st
   if (why.empty()) why = write(sys + "/bus/pci/drivers_probe", pci);
   if (!why.empty()) return why;
   const std::string now = link_target(device / "driver");
-  if (now == driver || (driver.empty() && !now.empty())) return "";
+  if (driver.empty() ? !now.empty() : now == driver) return "";
   return pci + (now.empty() ? " has no driver now" : " is on " + now) +
-         "; is the module loaded (modprobe " + (driver.empty() ? "..." : driver) + ")?";
+         "; is the module loaded (modprobe " + (driver.empty() ? "of its Linux driver" : driver) + ")?";
 }
 
 std::string carries(const NicInfo& nic, const std::string& proc) {

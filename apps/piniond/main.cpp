@@ -18,6 +18,7 @@ namespace pinion::daemon {
 namespace {
 
 constexpr time_t kHousekeepingNs = 200'000'000;
+constexpr Nanos kEmulatedSlowdown = 60;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "piniond: %s\n", why.c_str());
@@ -80,7 +81,13 @@ bool open_ports(const config::Config& config, std::vector<std::unique_ptr<Ethdev
   return true;
 }
 
-int run(const config::Config& config, TscClock::Require tsc_promise) {
+// What a virtual machine may have to be forgiven.
+struct Lenience {
+  bool any_tsc = false;
+  bool emulated = false;
+};
+
+int run(const config::Config& config, const Lenience& lenience) {
   // Blocked before any thread exists, so that only housekeeping takes them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -89,7 +96,9 @@ int run(const config::Config& config, TscClock::Require tsc_promise) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
 
   std::string why;
-  const auto tsc = TscClock::create(tsc_promise, why);
+  const bool any_tsc = lenience.any_tsc || lenience.emulated;
+  const auto tsc = TscClock::create(
+      any_tsc ? TscClock::Require::any_tsc : TscClock::Require::invariant_tsc, why);
   if (tsc == nullptr) return fail(why);
   DmaRegions regions;
   if (!regions.reserve(config, why)) return fail(why);
@@ -108,7 +117,11 @@ int run(const config::Config& config, TscClock::Require tsc_promise) {
   KernelConfig kernel_cfg = kernel_config(config, raw);
   kernel_cfg.hooks = core.hooks();
   const auto kernel = std::make_unique<Kernel>(kernel_cfg);
-  const AttachServerConfig attach_cfg = attach_config(config, &regions);
+  AttachServerConfig attach_cfg = attach_config(config, &regions);
+  if (lenience.emulated) {
+    attach_cfg.handshake_timeout *= kEmulatedSlowdown;
+    attach_cfg.reply_max *= kEmulatedSlowdown;
+  }
   if (raise_descriptor_limit(descriptors_needed(attach_cfg), why) != 0) return fail(why);
   AttachServer attach(attach_cfg, {&link});
   if (attach.open(why) != 0) return fail(why);
@@ -141,9 +154,11 @@ int main(int argc, char** argv) {
   std::string file = "/etc/pinion/piniond.yaml";
   bool check_only = false;
   app.add_flag("--check", check_only, "Only check the configuration; exit status 0 if it is good");
-  bool any_tsc = false;
-  app.add_flag("--any-tsc", any_tsc,
+  pinion::daemon::Lenience lenience;
+  app.add_flag("--any-tsc", lenience.any_tsc,
                "Believe a TSC whose processor does not promise one rate: some virtual machines");
+  app.add_flag("--emulated", lenience.emulated,
+               "The same, and have patience: the processor is emulated, for tests");
   app.add_option("file", file, "Configuration, YAML")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   pinion::config::Config config;
@@ -152,6 +167,5 @@ int main(int argc, char** argv) {
     std::printf("%s: good\n", file.c_str());
     return 0;
   }
-  using Require = pinion::TscClock::Require;
-  return pinion::daemon::run(config, any_tsc ? Require::any_tsc : Require::invariant_tsc);
+  return pinion::daemon::run(config, lenience);
 }

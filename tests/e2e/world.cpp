@@ -152,6 +152,7 @@ std::string configuration() {
   const std::string device = vm_nic() == nullptr
                                  ? "vdev: \"net_af_packet0,iface=pinion0\""
                                  : std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
+  const char* idle = in_vm ? "busy" : "{sleep_after_us: 200}";
   return "version: 1\n"
          "instance: e2e\n"
          "host:\n"
@@ -163,8 +164,8 @@ std::string configuration() {
          shared->scratch.path("control.sock") +
          ", mode: \"0666\"}\n"
          "cores: [{name: core0, cpu: " +
-         std::to_string(last_cpu()) +
-         ", idle: {sleep_after_us: 200}}]\n"
+         std::to_string(last_cpu()) + ", idle: " + idle +
+         "}]\n"
          "nics: [{name: nic, device: {" +
          device +
          "}, core: core0, "
@@ -174,13 +175,15 @@ std::string configuration() {
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp +
          ", nic: nic}]\n"
-         "sessions: [{user: root, bind: [\"*:1-65535\"]}, {user: nobody, bind: [\"*:7000\"]}]\n";
+         "sessions: [{user: root, bind: [\"*:1-65535\"]}, {user: nobody, bind: [\"*:7000\"]}]\n" +
+         // An emulated processor may stand still for seconds.
+         (vm_nic() == nullptr ? "" : "limits: {core_silent_ms: 30000}\n");
 }
 
 // Empty, or what went wrong. The daemon says its NIC's address when it opens it.
 std::string start_daemon() {
   std::vector<std::string> arguments = {PINION_DAEMON};
-  if (vm_nic() != nullptr) arguments.emplace_back("--any-tsc");
+  if (in_vm) arguments.emplace_back("--emulated");
   arguments.push_back(shared->scratch.write("piniond.yaml", configuration()));
   shared->daemon = std::make_unique<Program>(arguments, shared->pinion_ns);
   if (!shared->daemon->says(" ready, ")) return "not ready: " + shared->daemon->output();
