@@ -45,8 +45,14 @@ struct Core {
   Idle idle;
 };
 
+// How a physical NIC comes to the daemon: its Linux driver replaced by vfio-pci, or beside it.
+enum class Binding : uint8_t { vfio_pci, bifurcated };
+
+// Exactly one of the two is not empty.
 struct Device {
-  std::string vdev;  // name and arguments, as DPDK writes them
+  std::string vdev;                     // name and arguments, as DPDK writes them
+  std::string pci;                      // as Linux writes it, 0000:3b:00.0
+  Binding binding = Binding::vfio_pci;  // of pci
 };
 
 struct Nic {

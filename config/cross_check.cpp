@@ -27,8 +27,9 @@ size_t index_of(const std::vector<Entry>& entries, const std::string& name) {
   return static_cast<size_t>(found - entries.begin());
 }
 
-// The DPDK name of a virtual device: what stands in front of its arguments.
-std::string_view vdev_name(const Nic& nic) {
+// A PCI address, or the DPDK name of a virtual device: what stands in front of its arguments.
+std::string_view device_name(const Nic& nic) {
+  if (!nic.device.pci.empty()) return nic.device.pci;
   const std::string_view vdev = nic.device.vdev;
   return vdev.substr(0, vdev.find(','));
 }
@@ -59,10 +60,10 @@ void check_nic_names(const Draft& draft, Errors& errors) {
         errors.add(here.name, "NIC name " + quoted(nics[i].name) + " is taken " +
                                   at_line(there.name) + "; expected each name once");
       }
-      const bool both = here.vdev.known() && there.vdev.known();
-      if (both && vdev_name(nics[i]) == vdev_name(nics[j])) {
-        errors.add(here.vdev, "device " + quoted(vdev_name(nics[i])) + " is taken " +
-                                  at_line(there.vdev) + "; expected each device once");
+      const bool both = here.device.known() && there.device.known();
+      if (both && device_name(nics[i]) == device_name(nics[j])) {
+        errors.add(here.device, "device " + quoted(device_name(nics[i])) + " is taken " +
+                                    at_line(there.device) + "; expected each device once");
       }
     }
   }

@@ -16,8 +16,6 @@ constexpr uint32_t kHugepageMb = 2;
 constexpr uint16_t kDescriptorsStep = 32;  // what the NICs of DPDK ask for, at most
 
 constexpr std::string_view kLater = "is not supported yet by this version; expected no such key";
-constexpr std::string_view kPhysicalLater =
-    "names a physical NIC, and those are supported by a later version; expected 'vdev'";
 
 constexpr std::string_view kAddressForm = "an IPv4 address such as 10.20.0.5";
 constexpr std::string_view kInterfaceForm =
@@ -143,14 +141,20 @@ void read_core(const Node& node, Draft& draft, Errors& errors) {
 }
 
 Place read_device(const Node& node, Device& device, Errors& errors) {
+  constexpr std::array<std::string_view, 2> kBindings = {"vfio-pci", "bifurcated"};
   Section section(node, "'device'", errors);
   const bool physical = section.has("pci") || section.has("binding");
-  const Need need = physical ? Need::optional : Need::required;
-  section.unsupported("pci", kPhysicalLater);
-  section.unsupported("binding", kPhysicalLater);
-  const Node* vdev = section.text("vdev", kVdevRule, device.vdev, need);
+  const Need need = physical ? Need::required : Need::optional;
+  const Node* pci = section.text("pci", kPciRule, device.pci, need);
+  section.find("binding", need);
+  section.keyword("binding", kBindings, device.binding);
+  const Node* vdev =
+      section.text("vdev", kVdevRule, device.vdev, physical ? Need::optional : Need::required);
+  if (physical && vdev) {
+    errors.add(vdev->place, "'vdev' stands beside a physical NIC; expected one of them");
+  }
   section.finish();
-  return place_of(vdev);
+  return place_of(physical ? pci : vdev);
 }
 
 void read_interface(const Node& node, Nic& nic, NicPlaces& places, Errors& errors) {
@@ -183,7 +187,7 @@ void read_nic(const Node& node, Draft& draft, Errors& errors) {
   Section section(node, "a NIC", errors);
   places.name = place_of(section.text("name", kNameRule, nic.name, Need::required));
   if (const Node* device = section.find("device", Need::required)) {
-    places.vdev = read_device(*device, nic.device, errors);
+    places.device = read_device(*device, nic.device, errors);
   }
   places.core = place_of(section.text("core", kNameRule, nic.core, Need::required));
   if (const Node* list = section.list("addresses", kAddressesMax, Need::required)) {

@@ -118,17 +118,20 @@ std::string unsupported(const config::Config& config) {
 EalConfig eal_config(const config::Config& config) {
   EalConfig eal;
   eal.hugepages_mb = static_cast<int>(config.host.hugepages_mb);
+  for (const config::Nic& nic : config.nics)
+    if (!nic.device.pci.empty()) eal.pci.push_back(nic.device.pci);
   return eal;
 }
 
 PortConfig port_config(const config::Config& config, const config::Nic& nic) {
   PortConfig port;
-  port.device = nic.device.vdev;
+  const bool physical = !nic.device.pci.empty();
+  port.device = physical ? nic.device.pci : nic.device.vdev;
   port.rx_descriptors = nic.rx_descriptors;
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
   port.transmit_frames = static_cast<uint16_t>(NetConfig{}.tx_queue_max);
-  port.rx_interrupt = !config.cores[0].idle.busy;
+  port.rx_interrupt = !physical && !config.cores[0].idle.busy;
   return port;
 }
 

@@ -138,19 +138,24 @@ void StatusPage::add_counters(const Counters& c) {
     add(RIO_STATUS_COUNTER, name, text, glance(value));
 }
 
-void StatusPage::add_interfaces(const Net& net) {
-  for (size_t i = 0; i < net.interface_count(); ++i) {
-    const InterfaceStatus s = net.interface_status(i);
-    const std::string name = s.name;
-    add(RIO_STATUS_GAUGE, name + ".link", "1: up", s.link_up);
-    add(RIO_STATUS_COUNTER, name + ".rx_frames", "", s.rx_frames);
-    add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
-    add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
-    add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
-    if (s.querier_version != 0)
-      add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + text_of(s.querier),
-          s.querier_version);
-  }
+void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) {
+  const std::string name = s.name;
+  add(RIO_STATUS_GAUGE, name + ".link", "1: up", s.link_up);
+  add(RIO_STATUS_COUNTER, name + ".rx_frames", "", s.rx_frames);
+  add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
+  add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
+  add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
+  add(RIO_STATUS_COUNTER, name + ".tx_attached", "frames with payload from where it lay",
+      port.tx_attached);
+  add(RIO_STATUS_COUNTER, name + ".rx_missed", "no descriptor was free: the core was too slow",
+      port.rx_missed);
+  add(RIO_STATUS_COUNTER, name + ".rx_no_frame", "the pool was dry", port.rx_no_frame);
+  add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
+  add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
+  add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
+  if (s.querier_version != 0)
+    add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + text_of(s.querier),
+        s.querier_version);
 }
 
 // Each group that is joined: where, with which filter, and what came.
@@ -170,7 +175,8 @@ void StatusPage::add_groups(const Net& net) {
 }
 
 void StatusPage::update(const Kernel& kernel, const CoreThread& core,
-                        const AttachServer::Status& attach) {
+                        const AttachServer::Status& attach,
+                        const std::vector<std::unique_ptr<EthdevPort>>& ports) {
   rio_word_store(&page_->seqlock, page_->seqlock + 1);
   next_ = fixed_;
   const auto usage = kernel.server().usage();
@@ -195,7 +201,8 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
   add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
       attach.barriers_failed.load());
   add_counters(kernel.counters());
-  add_interfaces(kernel.net());
+  for (size_t i = 0; i < kernel.net().interface_count(); ++i)
+    add_interface(kernel.net().interface_status(i), ports[i]->stats());
   add_groups(kernel.net());
   for (size_t d = 1; d < kDropCount; ++d) {
     const auto drop = static_cast<Drop>(d);

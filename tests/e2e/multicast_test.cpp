@@ -95,7 +95,7 @@ TEST_F(Multicast, JoinBringsTheFeedAndLeaveEndsIt) {
   ASSERT_TRUE(within(kQuerierPatienceMs, [] {
     return status().find("igmp_querier") != std::string::npos;
   })) << status();
-  EXPECT_NE(status().find(std::string("veth.") + kGroup), std::string::npos) << status();
+  EXPECT_NE(status().find(std::string("nic.") + kGroup), std::string::npos) << status();
 
   ASSERT_EQ(app.leave(kGroup), 0);
   EXPECT_TRUE(within(kQuerierPatienceMs, [] { return learned(kGroup).empty(); }))
@@ -138,7 +138,7 @@ TEST_F(Multicast, Version2Querier) {
             0);
   ASSERT_TRUE(within(kQuerierPatienceMs, [] {
     const std::string s = status();
-    const size_t at = s.find("veth.igmp_querier");
+    const size_t at = s.find("nic.igmp_querier");
     return at != std::string::npos && s.substr(at, 60).find(" 2 ") != std::string::npos;
   })) << status();
   AppSocket app(socket_path(), {.port = kPort});

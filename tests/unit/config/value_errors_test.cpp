@@ -77,12 +77,20 @@ TEST(ConfigErrors, Nics) {
        "3:8: a NIC has no key 'device'; expected one\n"
        "3:8: a NIC has no key 'core'; expected one\n"
        "3:8: a NIC has no key 'addresses'; expected one"},
-      {"nics: [{name: n, device: {pci: \"0000:3b:00.0\", binding: vfio-pci}, core: c, addresses: "
-       "[10.0.0.1/24]}]",
-       "3:27: 'pci' names a physical NIC, and those are supported by a later version; expected "
-       "'vdev'\n"
-       "3:48: 'binding' names a physical NIC, and those are supported by a later version; "
-       "expected 'vdev'"},
+      {"nics: [{name: n, device: {pci: \"0000:3b:00.0\"}, core: c, addresses: [10.0.0.1/24]}]",
+       "3:26: 'device' has no key 'binding'; expected one"},
+      {"nics: [{name: n, device: {binding: uio}, core: c, addresses: [10.0.0.1/24]}]",
+       "3:26: 'device' has no key 'pci'; expected one\n"
+       "3:36: 'binding' is 'uio'; expected one of: vfio-pci, bifurcated"},
+      {"nics: [{name: n, device: {pci: \"0000:3B:00.0\", binding: vfio-pci, vdev: net_null0}, "
+       "core: c, addresses: [10.0.0.1/24]}]",
+       "3:32: 'pci' is the quoted text '0000:3B:00.0'; expected a PCI address such as "
+       "\"0000:3b:00.0\"\n"
+       "3:73: 'vdev' stands beside a physical NIC; expected one of them"},
+      {"nics: [{name: n, device: {pci: \"0000:3b:00.0\", binding: vfio-pci}, core: c, "
+       "addresses: [10.0.0.1/24]}, {name: m, device: {pci: \"0000:3b:00.0\", binding: "
+       "bifurcated}, core: c, addresses: [10.0.0.2/24]}]",
+       "3:128: device '0000:3b:00.0' is taken on line 3; expected each device once"},
       {"nics: [{name: n, device: {vdev: \"virtio0\"}, core: c, addresses: [10.0.0.1/24]}]",
        "3:33: 'vdev' is the quoted text 'virtio0'; expected a DPDK virtual device such as "
        "\"net_af_packet0,iface=veth0\""},
