@@ -13,6 +13,7 @@
 #include "piniond/dma_regions.h"
 #include "piniond/privileges.h"
 #include "piniond/status_page.h"
+#include "pmd-glue/nic_sysfs.h"
 #include "pmd-glue/tsc_clock.h"
 
 namespace pinion::daemon {
@@ -20,6 +21,7 @@ namespace {
 
 constexpr time_t kHousekeepingNs = 200'000'000;
 constexpr int kArenasMax = 8;
+constexpr Nanos kEmulatedSlowdown = 60;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "piniond: %s\n", why.c_str());
@@ -43,7 +45,12 @@ void housekeeping(const sigset_t& signals, std::vector<std::unique_ptr<EthdevPor
   for (uint32_t n = 0;; ++n) {
     update();
     if (sigtimedwait(&signals, nullptr, &turn) > 0) return;
-    for (auto& port : ports) port->refresh_link();
+    for (auto& port : ports) {
+      port->refresh_link();
+      if (port->needs_dma_map() && port->watch(clock.now()))
+        std::fprintf(stderr, "piniond: restarted a NIC that sent nothing any more: %s\n",
+                     port->describe().c_str());
+    }
     if (n % 5 == 0) clock.recalibrate();
   }
 }
@@ -59,6 +66,13 @@ Clock clock_of(TscClock& tsc) {
 bool open_ports(const config::Config& config, std::vector<std::unique_ptr<EthdevPort>>& ports,
                 std::string& why) {
   for (const config::Nic& nic : config.nics) {
+    if (!nic.device.pci.empty()) {
+      why = check_binding(nic.device.pci, nic.device.binding == config::Binding::vfio_pci);
+      if (!why.empty()) {
+        why.insert(0, "nic " + nic.name + ": ");
+        return false;
+      }
+    }
     ports.push_back(EthdevPort::open(port_config(config, nic), why));
     if (ports.back() == nullptr) {
       why.insert(0, "nic " + nic.name + ": ");
@@ -70,14 +84,31 @@ bool open_ports(const config::Config& config, std::vector<std::unique_ptr<Ethdev
   return true;
 }
 
-// Everything is open, and no application has come in yet.
-bool give_up_privileges(const config::Host& host, std::string& why) {
+// Everything is open, and no application has come in yet. A bifurcated NIC's driver needs its
+// rights whenever the device is restarted, and opens sockets and files then: beside one nothing is
+// given up.
+bool give_up_privileges(const config::Config& config, std::string& why) {
+  const config::Host& host = config.host;
+  bool locks_memory = host.lock_memory;
+  for (const config::Nic& nic : config.nics) {
+    if (nic.device.pci.empty()) continue;
+    locks_memory = true;  // vfio counts what is mapped for DMA as locked
+    if (nic.device.binding != config::Binding::bifurcated) continue;
+    std::printf("piniond: nic %s is bifurcated: privileges are kept\n", nic.name.c_str());
+    return true;
+  }
   mallopt(M_ARENA_MAX, kArenasMax);  // else malloc counts the CPUs, in a file
-  if (host.drop_capabilities && !drop_capabilities(host.lock_memory, why)) return false;
+  if (host.drop_capabilities && !drop_capabilities(locks_memory, why)) return false;
   return !host.filter_system_calls || filter_system_calls(why);
 }
 
-int run(const config::Config& config) {
+// What a virtual machine may have to be forgiven.
+struct Lenience {
+  bool any_tsc = false;
+  bool emulated = false;
+};
+
+int run(const config::Config& config, const Lenience& lenience) {
   // Blocked before any thread exists, so that only housekeeping takes them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -86,7 +117,9 @@ int run(const config::Config& config) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
 
   std::string why;
-  const auto tsc = TscClock::create(TscClock::Require::invariant_tsc, why);
+  const bool any_tsc = lenience.any_tsc || lenience.emulated;
+  const auto tsc = TscClock::create(
+      any_tsc ? TscClock::Require::any_tsc : TscClock::Require::invariant_tsc, why);
   if (tsc == nullptr) return fail(why);
   DmaRegions regions;
   if (!regions.reserve(config, why)) return fail(why);
@@ -105,7 +138,11 @@ int run(const config::Config& config) {
   KernelConfig kernel_cfg = kernel_config(config, raw);
   kernel_cfg.hooks = core.hooks();
   const auto kernel = std::make_unique<Kernel>(kernel_cfg);
-  const AttachServerConfig attach_cfg = attach_config(config, &regions);
+  AttachServerConfig attach_cfg = attach_config(config, &regions);
+  if (lenience.emulated) {
+    attach_cfg.handshake_timeout *= kEmulatedSlowdown;
+    attach_cfg.reply_max *= kEmulatedSlowdown;
+  }
   if (raise_descriptor_limit(descriptors_needed(attach_cfg), why) != 0) return fail(why);
   AttachServer attach(attach_cfg, {&link});
   if (attach.open(why) != 0) return fail(why);
@@ -119,12 +156,12 @@ int run(const config::Config& config) {
   if (config.host.lock_memory && mlockall(MCL_CURRENT) != 0)
     return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
   if (core.start(*kernel, why) != 0) return fail(why);
-  if (!give_up_privileges(config.host, why)) return fail(why);
+  if (!give_up_privileges(config, why)) return fail(why);
   attach.start();
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
-  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status()); });
+  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status(), ports); });
   attach.stop();
   core.stop();
   std::printf("piniond: ended\n");
@@ -139,6 +176,11 @@ int main(int argc, char** argv) {
   std::string file = "/etc/pinion/piniond.yaml";
   bool check_only = false;
   app.add_flag("--check", check_only, "Only check the configuration; exit status 0 if it is good");
+  pinion::daemon::Lenience lenience;
+  app.add_flag("--any-tsc", lenience.any_tsc,
+               "Believe a TSC whose processor does not promise one rate: some virtual machines");
+  app.add_flag("--emulated", lenience.emulated,
+               "The same, and have patience: the processor is emulated, for tests");
   app.add_option("file", file, "Configuration, YAML")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   pinion::config::Config config;
@@ -147,5 +189,5 @@ int main(int argc, char** argv) {
     std::printf("%s: good\n", file.c_str());
     return 0;
   }
-  return pinion::daemon::run(config);
+  return pinion::daemon::run(config, lenience);
 }

@@ -34,6 +34,7 @@ constexpr int kDropSignal = SIGUSR2;
 constexpr int kTriesMax = 200;
 constexpr useconds_t kTryUs = 5000;
 constexpr uint32_t kNamedMax = 16;
+constexpr scmp_datum_t kVfioType = ';';  // linux/vfio.h
 
 uint32_t kept_capabilities = 0;  // bits; written before any thread is interrupted
 
@@ -222,6 +223,8 @@ int add_partly(scmp_filter_ctx f) {
   // Is the link of a tap up? (To set it down, at the end, is up to the kernel.)
   for (const scmp_datum_t request : {scmp_datum_t{SIOCGIFFLAGS}, scmp_datum_t{SIOCSIFFLAGS}})
     add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, request));
+  // vfio: mapping memory, and a device that is restarted. All its requests are of one type.
+  add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, kVfioType << 8));
   for (const scmp_datum_t what : {scmp_datum_t{PR_SET_NAME}, scmp_datum_t{PR_SET_VMA}})
     add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, what));
   return status;

@@ -26,6 +26,7 @@ struct AttachServerConfig {
   uint32_t half_open_max = 64;          // connections that are not attached yet, of all users
   uint32_t half_open_per_user_max = 16;
   Nanos handshake_timeout = kSecond;
+  Nanos reply_max = 5 * kMilli;  // of the thread's own time
   SessionsConfig sessions;
 };
 
