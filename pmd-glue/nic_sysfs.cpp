@@ -205,7 +205,8 @@ std::string bind_nic(const std::string& pci, const std::string& driver, const st
   const std::string now = link_target(device / "driver");
   if (driver.empty() ? !now.empty() : now == driver) return "";
   return pci + (now.empty() ? " has no driver now" : " is on " + now) +
-         "; is the module loaded (modprobe " + (driver.empty() ? "of its Linux driver" : driver) + ")?";
+         "; is the module loaded (modprobe " + (driver.empty() ? "of its Linux driver" : driver) +
+         ")?";
 }
 
 std::string carries(const NicInfo& nic, const std::string& proc) {
