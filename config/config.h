@@ -86,6 +86,14 @@ struct Udp {
   uint32_t receive_backlog_max = 4096;
 };
 
+// Multicast, of a core.
+struct Igmp {
+  uint8_t version = 3;
+  uint8_t robustness = 2;
+  uint32_t groups_max = 1024;
+  uint32_t joins_max = 4096;
+};
+
 enum class Congestion : uint8_t { newreno, cubic };
 
 // Defaults of what a socket may set, and limits of a core.
@@ -123,7 +131,9 @@ struct Session {
   uint32_t memory_mb = 256;
   uint32_t requests_per_pass = 64;
   uint32_t request_queues_max = 2048;
-  std::vector<BindGrant> bind;  // empty: ephemeral ports only
+  std::vector<BindGrant> bind;     // empty: ephemeral ports only
+  std::vector<Ipv4Prefix> groups;  // multicast groups that it may join
+  uint32_t joins_max = 64;
 };
 
 struct Limits {
@@ -152,6 +162,7 @@ struct Config {
   std::vector<Neighbour> neighbours;
   Tcp tcp;
   Udp udp;
+  Igmp igmp;
   std::vector<Session> sessions;
   Limits limits;
   Log log;

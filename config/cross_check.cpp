@@ -260,10 +260,10 @@ void check_grants(const Draft& draft, size_t session, Errors& errors) {
   const std::vector<BindGrant>& grants = draft.config.sessions[session].bind;
   for (size_t i = 0; i < grants.size(); ++i) {
     const std::optional<Ipv4> address = grants[i].address;
-    if (!address || place_of_address(draft, *address).known()) continue;
+    if (!address || address->is_multicast() || place_of_address(draft, *address).known()) continue;
     errors.add(draft.sessions[session].bind[i], "'bind' " + to_text(*address) +
                                                     " is not an address of ours; expected one from "
-                                                    "the NICs' 'addresses', or *");
+                                                    "the NICs' 'addresses', a group, or *");
   }
 }
 

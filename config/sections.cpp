@@ -25,6 +25,9 @@ constexpr std::string_view kMacForm = "a MAC address such as \"02:00:00:00:00:01
 constexpr std::string_view kBindForm =
     "an IPv4 address or * and a port or range, such as \"10.20.0.5:7000-7999\"";
 
+constexpr std::string_view kGroupsForm =
+    "a multicast group such as 239.1.2.3, or a prefix of groups such as 239.1.0.0/16";
+
 // The value behind a scalar's text, by one of the parsers of parse.h.
 template <class T>
 bool parse_value(const Node& node, std::string_view key, std::string_view expected,
@@ -238,6 +241,16 @@ void read_udp(const Node& node, Draft& draft, Errors& errors) {
   section.finish();
 }
 
+void read_igmp(const Node& node, Draft& draft, Errors& errors) {
+  Igmp& igmp = draft.config.igmp;
+  Section section(node, "'igmp'", errors);
+  section.number("version", {2, 3}, igmp.version);
+  section.number("robustness", {1, 7}, igmp.robustness);
+  section.number("groups_max", {1, 65536}, igmp.groups_max);
+  section.number("joins_max", {1, 65536}, igmp.joins_max);
+  section.finish();
+}
+
 void read_tcp_times(Section& section, Tcp& tcp, TcpPlaces& places) {
   places.initial_rto = place_of(section.number("initial_rto_ms", {100, 60000}, tcp.initial_rto_ms));
   places.min_rto = place_of(section.number("min_rto_ms", {1, 60000}, tcp.min_rto_ms));
@@ -311,6 +324,14 @@ void read_session(const Node& node, Draft& draft, Errors& errors) {
       places.bind.push_back(item.place);
     }
   }
+  if (const Node* list = section.list("groups", kGrantsMax)) {
+    for (const Node& item : list->items) {
+      Ipv4Prefix groups;
+      if (parse_value(item, "groups", kGroupsForm, parse_groups, groups, errors))
+        session.groups.push_back(groups);
+    }
+  }
+  section.number("joins_max", {0, 65536}, session.joins_max);
   section.finish();
 }
 
@@ -369,10 +390,11 @@ void read_sections(const Node& root_node, Draft& draft, Errors& errors) {
   read_list(root, "neighbours", kNeighboursMax, Need::optional, read_neighbour, draft);
   read_mapping(root, "tcp", read_tcp, draft);
   read_mapping(root, "udp", read_udp, draft);
+  read_mapping(root, "igmp", read_igmp, draft);
   read_list(root, "sessions", kSessionsMax, Need::optional, read_session, draft);
   read_mapping(root, "limits", read_limits, draft);
   read_mapping(root, "log", read_log, draft);
-  for (const std::string_view later : {"igmp", "ipv4", "capture", "metrics"}) {
+  for (const std::string_view later : {"ipv4", "capture", "metrics"}) {
     root.unsupported(later, kLater);
   }
   root.finish();

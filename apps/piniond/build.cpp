@@ -89,6 +89,10 @@ SessionPolicy policy_of(const config::Session& s) {
   for (const config::BindGrant& g : s.bind)
     p.quota.grant[p.quota.grants++] = {!g.address.has_value(), g.address.value_or(Ipv4{}),
                                        g.ports.first, g.ports.last};
+  p.quota.join_anything = false;
+  p.quota.joins_max = s.joins_max;
+  for (const config::Ipv4Prefix& g : s.groups)
+    p.quota.group_grant[p.quota.group_grants++] = {g.address, g.length};
   return p;
 }
 
@@ -98,9 +102,9 @@ std::string unsupported(const config::Config& config) {
   if (config.cores.size() != 1)
     return "this version serves one core: give `cores` one entry and every NIC that core";
   for (const config::Session& s : config.sessions)
-    if (s.bind.size() > SessionQuota::kGrantsMax)
+    if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
       return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +
-             " entries in `bind`";
+             " entries in `bind`, and in `groups`";
   const Promised all = promised(config);
   if (all.sessions > ServerConfig{}.sessions_max)
     return "this version serves " + std::to_string(ServerConfig{}.sessions_max) +
@@ -152,6 +156,10 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.rx_burst = config.limits.rx_burst;
   random_bytes(k.net.secret, sizeof k.net.secret);
   k.net.tcp = tcp_config(config.tcp, promised(config).sockets);
+  k.net.igmp_version = config.igmp.version;
+  k.net.igmp_robustness = config.igmp.robustness;
+  k.net.igmp_groups_max = config.igmp.groups_max;
+  k.net.igmp_joins_max = config.igmp.joins_max;
   size_pools(promised(config), k.server);
   k.server.epoch = run_epoch();
   k.server.udp_backlog_max = config.udp.receive_backlog_max;

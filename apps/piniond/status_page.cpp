@@ -31,6 +31,13 @@ uint64_t realtime_ns() {
   return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
+constexpr uint32_t kGroupsShown = 128;  // the page has room for so many lines more
+
+std::string text_of(Ipv4 a) {
+  return std::to_string(a.v >> 24) + "." + std::to_string(a.v >> 16 & 255) + "." +
+         std::to_string(a.v >> 8 & 255) + "." + std::to_string(a.v & 255);
+}
+
 struct Line {
   std::string_view name, text;
   const uint64_t& value;
@@ -119,6 +126,8 @@ void StatusPage::add_counters(const Counters& c) {
            {"tcp_time_wait_evicted", "ended early for a new connection", c.tcp_time_wait_evicted},
            {"tcp_orphans_evicted", "closed, and reset for a new connection", c.tcp_orphans_evicted},
            {"tcp_path_mtu_lowered", "", c.tcp_path_mtu_lowered},
+           {"igmp_received", "queries, and reports of other hosts", c.igmp_received},
+           {"igmp_reports_sent", "", c.igmp_reports_sent},
            {"arp_requests_sent", "", c.arp_requests_sent},
            {"arp_replies_sent", "", c.arp_replies_sent},
            {"icmp_echo_replies", "pings answered", c.icmp_echo_replies},
@@ -144,6 +153,25 @@ void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) 
   add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
   add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
+  if (s.querier_version != 0)
+    add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + text_of(s.querier),
+        s.querier_version);
+}
+
+// Each group that is joined: where, with which filter, and what came.
+void StatusPage::add_groups(const Net& net) {
+  const GroupTable& groups = net.groups();
+  for (uint32_t i = 0, shown = 0; i < groups.capacity() && shown < kGroupsShown; ++i) {
+    const Group& g = groups.slot(i);
+    if (g.any_members + g.source_members == 0) continue;
+    ++shown;
+    const std::string where = net.interface_status(g.interface).name;
+    add(RIO_STATUS_COUNTER, where + "." + text_of(g.address.v4()),
+        "datagrams taken; joined from " +
+            (g.any_members != 0 ? "every source" : std::to_string(g.source_members) + " sources") +
+            ", " + std::to_string(g.not_wanted) + " unwanted (port, source, full)",
+        g.received);
+  }
 }
 
 void StatusPage::update(const Kernel& kernel, const CoreThread& core,
@@ -178,6 +206,7 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
   add_counters(kernel.counters());
   for (size_t i = 0; i < kernel.net().interface_count(); ++i)
     add_interface(kernel.net().interface_status(i), ports[i]->stats());
+  add_groups(kernel.net());
   for (size_t d = 1; d < kDropCount; ++d) {
     const auto drop = static_cast<Drop>(d);
     add(RIO_STATUS_DROP, drop_name(drop), drop_text(drop), glance(kernel.counters().drops[d]));

@@ -35,6 +35,7 @@ class StatusPage {
   void add_tcp_gauges(const Tcp& tcp);
   void add_counters(const Counters& c);
   void add_interface(const InterfaceStatus& s, const PortStats& port);
+  void add_groups(const Net& net);
   void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);
 
   std::string path_;

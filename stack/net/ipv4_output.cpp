@@ -11,6 +11,7 @@ namespace pinion {
 int Net::find_path(Ip source, Ip dst, Path& out) {
   if (dst.is_any()) return -EINVAL;
   if (dst.is_limited_broadcast()) return broadcast_path(source, out);
+  if (dst.is_multicast()) return group_path(source, dst, out);
   if (!is_host_address(dst) || is_local(dst)) return -ENETUNREACH;
   uint32_t only = kAnyInterface;
   if (!source.is_any()) {
@@ -37,6 +38,16 @@ int Net::broadcast_path(Ip source, Path& out) {
   return 0;
 }
 
+int Net::group_path(Ip source, Ip group, Path& out) {
+  const uint32_t index = group_interface(source, group, {});
+  if (index == kAnyInterface || interfaces_[index].addresses.empty()) return -ENETUNREACH;
+  out.interface = &interfaces_[index];
+  out.source = source.is_any() ? address_towards(*out.interface, group) : source;
+  out.next_hop = group;
+  out.group = true;
+  return 0;
+}
+
 Net::Interface* Net::owner_of(Ip address) {
   for (Interface& i : interfaces_)
     if (owns(i, address)) return &i;
@@ -55,6 +66,10 @@ Ip Net::address_towards(const Interface& interface, Ip dst) const {
 Ip Net::source_for(Ip dst) const {
   if (dst.is_limited_broadcast())
     return interfaces_.empty() ? Ip{} : address_towards(interfaces_.front(), dst);
+  if (dst.is_multicast()) {
+    const uint32_t index = group_interface({}, dst, {});
+    return index == kAnyInterface ? Ip{} : address_towards(interfaces_[index], dst);
+  }
   const Route* route = routes_.lookup(dst);
   if (!route) return any_of(dst);
   return address_towards(interfaces_[route->interface], route->via.is_any() ? dst : route->via);
@@ -67,7 +82,7 @@ int Net::admit(Path& path, bool own, Nanos now) {
   if (!p.link_up) return -ENETDOWN;
   if (p.queued >= tx_queue_max_) return -EAGAIN;
   path.ready = true;
-  if (path.broadcast) return 0;
+  if (path.broadcast || path.group) return 0;
   path.neighbour = neighbours_.find(path.interface->index, path.next_hop);
   if (path.neighbour && path.neighbour->usable()) return 0;
   path.ready = false;
@@ -87,7 +102,10 @@ int Net::ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, N
   frame->push(sizeof(Ipv4Hdr));
   ipv4_emit(header, frame->bytes(), !offload);
   Neighbour* n = path.neighbour;
-  const Mac dst = path.broadcast ? kBroadcastMac : path.ready ? n->mac : Mac{};
+  const Mac dst = path.broadcast ? kBroadcastMac
+                  : path.group   ? group_mac(path.next_hop.v4())
+                  : path.ready   ? n->mac
+                                 : Mac{};
   eth_emit(interface, *frame, dst, kEthTypeIpv4);
   if (n) n->last_used = now;
   if (path.ready) {

@@ -26,6 +26,13 @@ UdpDemuxConfig demux_config(const NetConfig& c) {
           .secret = {c.secret[0], c.secret[1]}};
 }
 
+GroupLimits group_limits(const NetConfig& c) {
+  return {.groups_max = c.igmp_groups_max,
+          .members_max = c.igmp_joins_max,
+          .robustness = c.igmp_robustness,
+          .secret = c.secret[1]};
+}
+
 TcpSurroundings tcp_surroundings(const NetConfig& c) {
   return {.ephemeral_first = c.ephemeral_first,
           .ephemeral_last = c.ephemeral_last,
@@ -43,9 +50,12 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       neighbours_(neighbour_limits(config)),
       udp_(demux_config(config)),
       tcp_(config.tcp, tcp_surroundings(config), *this, counters),
+      groups_(group_limits(config)),
+      igmp_version_max_(config.igmp_version),
       arp_replies_(config.arp_replies_per_s),
       icmp_errors_(config.icmp_errors_per_s),
-      icmp_echoes_(config.icmp_echoes_per_s) {
+      icmp_echoes_(config.icmp_echoes_per_s),
+      igmp_queries_(config.igmp_queries_per_s) {
   STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);
   for (const InterfaceConfig& i : config.interfaces) add_interface(i);
   for (const RouteConfig& r : config.routes) {
@@ -134,11 +144,12 @@ void Net::expire(Nanos now) {
       case NeighbourEvent::What::nothing: break;
     }
   }
+  if (groups_.next_deadline() <= now) igmp_report(now);
   tcp_.expire(now);  // behind: a SYN finds out that its neighbour has failed
 }
 
 Nanos Net::next_deadline() const {
-  return std::min(neighbours_.next_deadline(), tcp_.next_deadline());
+  return std::min({neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline()});
 }
 
 bool Net::idle() const {
@@ -158,7 +169,9 @@ InterfaceStatus Net::interface_status(size_t index) const {
           .rx_bytes = i.rx_bytes,
           .tx_frames = i.tx_frames,
           .tx_bytes = i.tx_bytes,
-          .tx_queued = p.queued};
+          .tx_queued = p.queued,
+          .querier = i.igmp.querier,
+          .querier_version = i.igmp.querier_version};
 }
 
 }  // namespace pinion

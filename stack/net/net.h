@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/counters.h"
+#include "net/groups.h"
 #include "net/neighbour.h"
 #include "net/net_config.h"
 #include "net/route.h"
@@ -15,6 +16,7 @@
 #include "tcp/tcp.h"
 #include "wire/arp.h"
 #include "wire/icmp.h"
+#include "wire/igmp.h"
 #include "wire/ipv4.h"
 
 namespace pinion {
@@ -27,6 +29,7 @@ struct UdpSend {
   uint8_t ttl = 64;
   uint8_t tos = 0;
   bool broadcast_ok = false;
+  bool loop = false;  // to a group: members on this core get it as well
   Bytes payload{};
   uint64_t token = 0;       // 0: no socket_sent
   Flow* flow = nullptr;     // of the socket
@@ -51,6 +54,8 @@ struct InterfaceStatus {
   bool link_up = false;
   uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
   uint32_t tx_queued = 0;  // of its port
+  Ipv4 querier;            // of IGMP, the last that was seen; its version, 0: none yet
+  uint8_t querier_version = 0;
 };
 
 class Net {
@@ -89,6 +94,18 @@ class Net {
   UdpDemux& udp() { return udp_; }
   Tcp& tcp() { return tcp_; }
   const Tcp& tcp() const { return tcp_; }
+  // Multicast, for the socket's owner. `interface`: its number; kAnyInterface: the one that has the
+  // address that the socket is bound to, or a route to the group or the source, or the first. 0;
+  // -EINVAL: no group, a source that is none, a group of 232/8 without a source (RFC 4607), or both
+  // ways of joining; -EADDRINUSE: joined already; -ENODEV: no such interface; -ENOBUFS: a limit.
+  int join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
+  // -EADDRNOTAVAIL: it has not joined so.
+  int leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
+  void leave_groups(Socket& sk, Nanos now) { groups_.leave_all(sk, now); }
+  // kAnyInterface: there is none of that name.
+  uint32_t interface_named(std::string_view name) const;
+  const GroupTable& groups() const { return groups_; }
+
   // The source address for dst, 0 if there is no route.
   Ip source_for(Ip dst) const;
   bool is_local(Ip address) const;      // an address of any interface
@@ -113,6 +130,12 @@ class Net {
     bool link_up = false;
     Nanos link_looked_at = 0;
   };
+  // What the queriers of an interface have shown of themselves.
+  struct IgmpState {
+    Nanos v1_until = 0, v2_until = 0;  // an older one is present
+    Ipv4 querier;
+    uint8_t querier_version = 0;  // 0: none was seen
+  };
   struct Interface {
     std::string name;
     uint32_t index = 0;
@@ -122,6 +145,7 @@ class Net {
     uint8_t tx_offload = kTxNone;
     std::vector<InterfaceAddress> addresses;
     Ip good_source;  // the last that may send to us through here, 0: none yet
+    IgmpState igmp;
     uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
   };
   // Where a packet goes.
@@ -129,6 +153,7 @@ class Net {
     Interface* interface = nullptr;
     Ip source, next_hop;
     bool broadcast = false;
+    bool group = false;              // multicast
     Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
     bool ready = false;              // it can leave at once; set by admit
   };
@@ -157,6 +182,7 @@ class Net {
   void copy_attached(PortState& p);
   void collect_released(PortState& p, Nanos now);
   void look_at_link(PortState& p, Nanos now);
+  void link_came_up(const PortState& p, Nanos now);
   void drop_queued(PortState& p, Nanos now);
   Frame* frame_alloc(const Interface& interface);
   void frame_free(const Interface& interface, Frame* frame);
@@ -168,6 +194,7 @@ class Net {
   Drop arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now);
   void neighbour_doubt(Interface& interface, Ip address, Nanos now);
   void arp_request(Interface& interface, Ipv4 target, Mac dst);
+  void arp_announce(Interface& interface, Ipv4 address);
   Drop arp_output(Interface& interface, const ArpPacket& arp, Mac dst);
   void neighbour_resolved(Interface& interface, Ip address);
   void neighbour_failed(Interface& interface, Neighbour& n, Nanos now);
@@ -183,10 +210,32 @@ class Net {
   // ipv4_output.cpp
   int find_path(Ip source, Ip dst, Path& out);
   int broadcast_path(Ip source, Path& out);
+  int group_path(Ip source, Ip group, Path& out);
+  uint32_t group_interface(Ip local, Ip group, Ip source) const;
   Ip address_towards(const Interface& interface, Ip dst) const;
   Interface* owner_of(Ip address);
   int admit(Path& path, bool own, Nanos now);
   int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
+
+  // multicast.cpp
+  Drop group_deliver(uint32_t interface, const Arrival& arrival, Nanos now);
+
+  // igmp.cpp
+  struct GroupReport;
+  uint8_t igmp_version(const Interface& interface, Nanos now) const;
+  Drop igmp_input(const IpInput& in, const Ipv4Header& header, Nanos now);
+  Drop igmp_query_input(const IpInput& in, const IgmpMessage& m, Nanos now);
+  void igmp_cancel(const Interface& interface);
+  void igmp_report(Nanos now);
+  void igmp_records(GroupReport& report, const Group& group, Nanos now);
+  template <class Pick>
+  void igmp_record(GroupReport& report, const Group& group, GroupRecord type, bool empty,
+                   Pick pick);
+  bool igmp_begin(GroupReport& report);
+  void igmp_flush(GroupReport& report);
+  void igmp_old_report(Interface& interface, const Group& group, Nanos now);
+  Frame* igmp_frame(Interface& interface);
+  void igmp_output(Interface& interface, Frame* frame, Ipv4 to);
 
   // icmp.cpp
   Drop icmp_input(const IpInput& in, Nanos now);
@@ -197,6 +246,7 @@ class Net {
   static Ipv4Header own_header(const Path& path, Ip destination, size_t payload_bytes);
 
   // udp/output.cpp
+  void loop_back(const UdpSend& send, const Path& path, Bytes payload, Nanos now);
   int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
   bool holds(const Flow& flow, const UdpSend& send) const;
   bool flow_holds(const Flow& flow) const;
@@ -222,7 +272,9 @@ class Net {
   NeighbourTable neighbours_;
   UdpDemux udp_;
   Tcp tcp_;
-  TokenBucket arp_replies_, icmp_errors_, icmp_echoes_;
+  GroupTable groups_;
+  uint8_t igmp_version_max_;
+  TokenBucket arp_replies_, icmp_errors_, icmp_echoes_, igmp_queries_;
 };
 
 }  // namespace pinion

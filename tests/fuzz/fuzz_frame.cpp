@@ -123,7 +123,7 @@ class Run {
   uint64_t taken() const {
     const Counters& c = counters();
     return c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received +
-           c.arp_replies_sent;
+           c.igmp_received + c.arp_replies_sent;
   }
 
   bool pad_;

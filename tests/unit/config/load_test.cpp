@@ -156,6 +156,16 @@ TEST(ConfigLoad, VethExampleSessionsAndLimits) {
   ASSERT_EQ(trader.bind.size(), 2u);
   EXPECT_EQ(trader.bind[0], (BindGrant{ipv4(10, 20, 0, 5), {7000, 7999}}));
   EXPECT_EQ(trader.bind[1], (BindGrant{std::nullopt, {9000, 9000}}));
+  ASSERT_EQ(trader.groups.size(), 2u);
+  EXPECT_EQ(trader.groups[0], (Ipv4Prefix{ipv4(239, 1, 0, 0), 16}));
+  EXPECT_EQ(trader.groups[1], (Ipv4Prefix{ipv4(232, 1, 2, 3), 32}));
+  EXPECT_EQ(trader.joins_max, 16u);
+  EXPECT_TRUE(config.sessions[1].groups.empty());
+  EXPECT_EQ(config.sessions[1].joins_max, 64u);
+  EXPECT_EQ(config.igmp.version, 3);
+  EXPECT_EQ(config.igmp.robustness, 2);
+  EXPECT_EQ(config.igmp.groups_max, 256u);
+  EXPECT_EQ(config.igmp.joins_max, 4096u);
   EXPECT_EQ(config.sessions[1].who, Who::group);
   EXPECT_EQ(config.sessions[1].id, 2002u);
   EXPECT_EQ(config.sessions[1].sessions_max, 2u);
