@@ -63,6 +63,15 @@ STACK_MAY = {
     'host': _LOWER | {'rio', 'kernel'},
 }
 
+# Which libraries of apps/gateway a library of it may include (besides itself and wire/), and what
+# the simulator may: never the books, which are compared with its own.
+GATEWAY_MAY = {
+    'wire': set(), 'soupbintcp': set(), 'moldudp64': set(), 'itch': set(), 'ouch': set(),
+    'book': {'itch'},
+    'journal': {'ouch'},
+    'exchange-sim': {'soupbintcp', 'moldudp64', 'itch', 'ouch'},
+}
+
 # What must not stand in stack/ outside host/.
 CORE_FORBIDDEN = [
     (r'\b(?:clock_gettime|gettimeofday|steady_clock|system_clock|high_resolution_clock|_?_?rdtscp?)'
@@ -246,10 +255,25 @@ def pmd_include(tree, path, include):
     return None
 
 
+def gateway_include(path, include):
+    _, app, part = path.split('/')[:3]
+    here = part if app == 'gateway' else app
+    if here not in GATEWAY_MAY or not include.startswith('gateway/'):
+        return None
+    other = include.split('/')[1]
+    if other in ({here, 'wire'} | GATEWAY_MAY[here]):
+        return None
+    return '%s must not know gateway/%s; what they share belongs to gateway/wire, or let the ' \
+           'gateway bring them together' % (here, other)
+
+
 def apps_include(tree, path, include):
     app = path.split('/')[1]
     if app in ('piniond', 'demo'):  # compositions: of the daemon, and of an embedded stack
         return None
+    wrong = gateway_include(path, include)
+    if wrong:
+        return wrong
     if include.startswith(('rio/', 'CLI/')) or is_std(tree, include) or \
             sibling(tree, path, include):
         return None
