@@ -139,7 +139,8 @@ int run(const config::Config& config, const Lenience& lenience) {
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
-  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status(), ports); });
+  housekeeping(signals, ports, *tsc,
+               [&] { status.update(*kernel, core, attach.status(), ports, regions); });
   attach.stop();
   core.stop();
   std::printf("piniond: ended\n");
