@@ -54,7 +54,7 @@ struct Nic {
   Device device;
   std::string core;
   size_t core_index = 0;  // in Config::cores
-  std::vector<Ipv4Prefix> addresses;
+  std::vector<Prefix> addresses;
   uint16_t vlan_id = 0;  // 0: untagged
   uint16_t mtu_bytes = 1500;
   uint16_t rx_descriptors = 1024;
@@ -62,15 +62,15 @@ struct Nic {
 };
 
 struct Route {
-  Ipv4Prefix prefix;
-  Ipv4 via;
+  Prefix prefix;
+  Ip via;
   std::string nic;
   size_t nic_index = 0;  // in Config::nics
 };
 
 // Pinned: never changed by what the wire says.
 struct Neighbour {
-  Ipv4 address;
+  Ip address;
   Mac mac;
   std::string nic;       // empty in the file: found by the address
   size_t nic_index = 0;  // in Config::nics

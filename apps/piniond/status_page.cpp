@@ -12,6 +12,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "config/parse.h"
+
 namespace pinion::daemon {
 
 namespace {
@@ -29,6 +31,15 @@ uint64_t realtime_ns() {
   timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
   return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+const char* state_text(AddressState state) {
+  switch (state) {
+    case AddressState::tentative: return "is being claimed";
+    case AddressState::valid: return "in use";
+    case AddressState::duplicate: return "NOT used: another station has it";
+  }
+  return "";
 }
 
 struct Line {
@@ -121,6 +132,13 @@ void StatusPage::add_counters(const Counters& c) {
            {"tcp_path_mtu_lowered", "", c.tcp_path_mtu_lowered},
            {"arp_requests_sent", "", c.arp_requests_sent},
            {"arp_replies_sent", "", c.arp_replies_sent},
+           {"nd_solicitations_sent", "claims of our own addresses too", c.nd_solicitations_sent},
+           {"nd_advertisements_sent", "", c.nd_advertisements_sent},
+           {"nd_received", "messages of use", c.nd_received},
+           {"nd_duplicate_addresses", "addresses of ours that another station has",
+            c.nd_duplicate_addresses},
+           {"mld_queries_received", "", c.mld_queries_received},
+           {"mld_reports_sent", "", c.mld_reports_sent},
            {"icmp_echo_replies", "pings answered", c.icmp_echo_replies},
            {"icmp_errors_received", "about datagrams of ours", c.icmp_errors_received},
            {"icmp_errors_sent", "", c.icmp_errors_sent},
@@ -163,6 +181,10 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
     add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
     add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
     add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
+    for (const AddressClaim& c : s.ipv6)
+      add(RIO_STATUS_GAUGE, name + ".ipv6",
+          config::to_text(c.address.address) + std::string(" ") + state_text(c.state),
+          c.state == AddressState::valid);
   }
   for (size_t d = 1; d < kDropCount; ++d) {
     const auto drop = static_cast<Drop>(d);

@@ -33,6 +33,7 @@ struct StreamOptions {
 struct Socket {
   uint32_t index = 0;
   SocketType type = SocketType::datagram;
+  bool ipv6 = false;   // the family: a socket has one
   bool bound = false;  // the demux (or Tcp) writes bound, connected, local and remote
   bool connected = false;
   bool broadcast = false;  // may send to broadcast addresses

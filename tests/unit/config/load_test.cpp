@@ -83,8 +83,8 @@ TEST(ConfigLoad, VethExampleNics) {
   EXPECT_EQ(orders.vlan_id, 141u);
   EXPECT_EQ(orders.rx_descriptors, 1024u);
   ASSERT_EQ(orders.addresses.size(), 2u);
-  EXPECT_EQ(orders.addresses[0], (Ipv4Prefix{ipv4(10, 20, 0, 5), 24}));
-  EXPECT_EQ(orders.addresses[1], (Ipv4Prefix{ipv4(10, 20, 1, 5), 24}));
+  EXPECT_EQ(orders.addresses[0], (Prefix{ipv4(10, 20, 0, 5), 24}));
+  EXPECT_EQ(orders.addresses[1], (Prefix{ipv4(10, 20, 1, 5), 24}));
 }
 
 TEST(ConfigLoad, ANicBelongsToTheCoreItNames) {
@@ -106,10 +106,10 @@ TEST(ConfigLoad, ANicBelongsToTheCoreItNames) {
 TEST(ConfigLoad, VethExampleRoutesAndNeighbours) {
   const Config config = loaded("veth.yaml");
   ASSERT_EQ(config.routes.size(), 2u);
-  EXPECT_EQ(config.routes[0].prefix, (Ipv4Prefix{ipv4(0, 0, 0, 0), 0}));
+  EXPECT_EQ(config.routes[0].prefix, (Prefix{ipv4(0, 0, 0, 0), 0}));
   EXPECT_EQ(config.routes[0].via, ipv4(10, 20, 0, 1));
   EXPECT_EQ(config.routes[0].nic_index, 1u);
-  EXPECT_EQ(config.routes[1].prefix, (Ipv4Prefix{ipv4(10, 30, 0, 0), 16}));
+  EXPECT_EQ(config.routes[1].prefix, (Prefix{ipv4(10, 30, 0, 0), 16}));
   EXPECT_EQ(config.routes[1].nic_index, 0u);
   ASSERT_EQ(config.neighbours.size(), 2u);
   EXPECT_EQ(config.neighbours[0].address, ipv4(10, 20, 0, 1));
