@@ -45,8 +45,14 @@ struct Core {
   Idle idle;
 };
 
+// How a physical NIC comes to the daemon: its Linux driver replaced by vfio-pci, or beside it.
+enum class Binding : uint8_t { vfio_pci, bifurcated };
+
+// Exactly one of the two is not empty.
 struct Device {
-  std::string vdev;  // name and arguments, as DPDK writes them
+  std::string vdev;                     // name and arguments, as DPDK writes them
+  std::string pci;                      // as Linux writes it, 0000:3b:00.0
+  Binding binding = Binding::vfio_pci;  // of pci
 };
 
 struct Nic {
@@ -78,6 +84,14 @@ struct Neighbour {
 
 struct Udp {
   uint32_t receive_backlog_max = 4096;
+};
+
+// Multicast, of a core.
+struct Igmp {
+  uint8_t version = 3;
+  uint8_t robustness = 2;
+  uint32_t groups_max = 1024;
+  uint32_t joins_max = 4096;
 };
 
 enum class Congestion : uint8_t { newreno, cubic };
@@ -118,6 +132,8 @@ struct Session {
   uint32_t requests_per_pass = 64;
   uint32_t request_queues_max = 2048;
   std::vector<BindGrant> bind;  // empty: ephemeral ports only
+  std::vector<Prefix> groups;   // multicast groups that it may join
+  uint32_t joins_max = 64;
 };
 
 struct Limits {
@@ -146,6 +162,7 @@ struct Config {
   std::vector<Neighbour> neighbours;
   Tcp tcp;
   Udp udp;
+  Igmp igmp;
   std::vector<Session> sessions;
   Limits limits;
   Log log;

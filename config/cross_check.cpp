@@ -27,8 +27,9 @@ size_t index_of(const std::vector<Entry>& entries, const std::string& name) {
   return static_cast<size_t>(found - entries.begin());
 }
 
-// The DPDK name of a virtual device: what stands in front of its arguments.
-std::string_view vdev_name(const Nic& nic) {
+// A PCI address, or the DPDK name of a virtual device: what stands in front of its arguments.
+std::string_view device_name(const Nic& nic) {
+  if (!nic.device.pci.empty()) return nic.device.pci;
   const std::string_view vdev = nic.device.vdev;
   return vdev.substr(0, vdev.find(','));
 }
@@ -59,10 +60,10 @@ void check_nic_names(const Draft& draft, Errors& errors) {
         errors.add(here.name, "NIC name " + quoted(nics[i].name) + " is taken " +
                                   at_line(there.name) + "; expected each name once");
       }
-      const bool both = here.vdev.known() && there.vdev.known();
-      if (both && vdev_name(nics[i]) == vdev_name(nics[j])) {
-        errors.add(here.vdev, "device " + quoted(vdev_name(nics[i])) + " is taken " +
-                                  at_line(there.vdev) + "; expected each device once");
+      const bool both = here.device.known() && there.device.known();
+      if (both && device_name(nics[i]) == device_name(nics[j])) {
+        errors.add(here.device, "device " + quoted(device_name(nics[i])) + " is taken " +
+                                    at_line(there.device) + "; expected each device once");
       }
     }
   }
@@ -268,10 +269,10 @@ void check_grants(const Draft& draft, size_t session, Errors& errors) {
   const std::vector<BindGrant>& grants = draft.config.sessions[session].bind;
   for (size_t i = 0; i < grants.size(); ++i) {
     const std::optional<Ip> address = grants[i].address;
-    if (!address || place_of_address(draft, *address).known()) continue;
+    if (!address || address->is_multicast() || place_of_address(draft, *address).known()) continue;
     errors.add(draft.sessions[session].bind[i], "'bind' " + to_text(*address) +
                                                     " is not an address of ours; expected one from "
-                                                    "the NICs' 'addresses', or *");
+                                                    "the NICs' 'addresses', a group, or *");
   }
 }
 

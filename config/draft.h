@@ -14,7 +14,7 @@ struct CorePlaces {
   Place name, cpu;
 };
 struct NicPlaces {
-  Place name, vdev, core;
+  Place name, device, core;
   std::vector<Place> addresses;  // one for each of Nic::addresses
   bool all_addresses = false;    // none was missing or reported
 };

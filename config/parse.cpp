@@ -78,6 +78,16 @@ std::optional<Prefix> parse_prefix(std::string_view text) {
   return Prefix{*address, static_cast<uint8_t>(*length)};
 }
 
+std::optional<Prefix> parse_groups(std::string_view text) {
+  constexpr uint8_t kAllGroups = 4;  // 224.0.0.0/4
+  std::optional<Prefix> prefix = parse_prefix(text);
+  if (const std::optional<Ipv4> one = parse_ipv4(text)) prefix = Prefix{*one, 32};
+  if (!prefix || !prefix->address.is_v4() || prefix->length < kAllGroups ||
+      !prefix->address.is_multicast())
+    return std::nullopt;
+  return prefix->address == prefix->network() ? prefix : std::nullopt;
+}
+
 std::optional<Mac> parse_mac(std::string_view text) {
   constexpr size_t kMacTextBytes = 17;
   if (text.size() != kMacTextBytes) return std::nullopt;

@@ -43,6 +43,17 @@ bool is_vdev(std::string_view text) {
          text.size() <= kVdevBytesMax && std::all_of(text.begin(), text.end(), is_visible);
 }
 
+// Domain, bus, device (5 bits) and function (3 bits), as Linux writes them.
+bool is_pci(std::string_view text) {
+  constexpr std::string_view kForm = "xxxx:xx:xx.x";
+  if (text.size() != kForm.size() || text[8] > '1' || text.back() > '7') return false;
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const bool hex = is_digit(text[i]) || (text[i] >= 'a' && text[i] <= 'f');
+    if (kForm[i] == 'x' ? !hex : text[i] != kForm[i]) return false;
+  }
+  return true;
+}
+
 // Words that YAML readers take for booleans or nothing.
 bool is_yaml_word(std::string_view text) {
   constexpr std::array<std::string_view, 7> kWords = {"yes",  "no",    "on",  "off",
@@ -119,6 +130,7 @@ const TextRule kUserRule = {is_user, "a user or group name"};
 const TextRule kPathRule = {is_path, "an absolute path of at most 107 bytes, without spaces"};
 const TextRule kVdevRule = {is_vdev,
                             "a DPDK virtual device such as \"net_af_packet0,iface=veth0\""};
+const TextRule kPciRule = {is_pci, "a PCI address such as \"0000:3b:00.0\""};
 
 void report(const Node& node, std::string_view key, std::string_view expected, Errors& errors) {
   if (node.kind == Node::Kind::refused) return;

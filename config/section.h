@@ -26,6 +26,7 @@ extern const TextRule kNameRule;  // of cores, NICs and the instance
 extern const TextRule kUserRule;  // of users and groups
 extern const TextRule kPathRule;
 extern const TextRule kVdevRule;
+extern const TextRule kPciRule;
 
 enum class Need : uint8_t { optional, required };
 

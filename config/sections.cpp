@@ -16,8 +16,6 @@ constexpr uint32_t kHugepageMb = 2;
 constexpr uint16_t kDescriptorsStep = 32;  // what the NICs of DPDK ask for, at most
 
 constexpr std::string_view kLater = "is not supported yet by this version; expected no such key";
-constexpr std::string_view kPhysicalLater =
-    "names a physical NIC, and those are supported by a later version; expected 'vdev'";
 
 constexpr std::string_view kAddressForm = "an address such as 10.20.0.5 or \"2001:db8::5\"";
 constexpr std::string_view kInterfaceForm =
@@ -27,6 +25,9 @@ constexpr std::string_view kMacForm = "a MAC address such as \"02:00:00:00:00:01
 constexpr std::string_view kBindForm =
     "an address or * and a port or range, such as \"10.20.0.5:7000-7999\" or "
     "\"[2001:db8::5]:7000\"";
+
+constexpr std::string_view kGroupsForm =
+    "a multicast group such as 239.1.2.3, or a prefix of groups such as 239.1.0.0/16";
 
 // The value behind a scalar's text, by one of the parsers of parse.h.
 template <class T>
@@ -140,14 +141,20 @@ void read_core(const Node& node, Draft& draft, Errors& errors) {
 }
 
 Place read_device(const Node& node, Device& device, Errors& errors) {
+  constexpr std::array<std::string_view, 2> kBindings = {"vfio-pci", "bifurcated"};
   Section section(node, "'device'", errors);
   const bool physical = section.has("pci") || section.has("binding");
-  const Need need = physical ? Need::optional : Need::required;
-  section.unsupported("pci", kPhysicalLater);
-  section.unsupported("binding", kPhysicalLater);
-  const Node* vdev = section.text("vdev", kVdevRule, device.vdev, need);
+  const Need need = physical ? Need::required : Need::optional;
+  const Node* pci = section.text("pci", kPciRule, device.pci, need);
+  section.find("binding", need);
+  section.keyword("binding", kBindings, device.binding);
+  const Node* vdev =
+      section.text("vdev", kVdevRule, device.vdev, physical ? Need::optional : Need::required);
+  if (physical && vdev) {
+    errors.add(vdev->place, "'vdev' stands beside a physical NIC; expected one of them");
+  }
   section.finish();
-  return place_of(vdev);
+  return place_of(physical ? pci : vdev);
 }
 
 void read_interface(const Node& node, Nic& nic, NicPlaces& places, Errors& errors) {
@@ -182,7 +189,7 @@ void read_nic(const Node& node, Draft& draft, Errors& errors) {
   Section section(node, "a NIC", errors);
   places.name = place_of(section.text("name", kNameRule, nic.name, Need::required));
   if (const Node* device = section.find("device", Need::required)) {
-    places.vdev = read_device(*device, nic.device, errors);
+    places.device = read_device(*device, nic.device, errors);
   }
   places.core = place_of(section.text("core", kNameRule, nic.core, Need::required));
   if (const Node* list = section.list("addresses", kAddressesMax, Need::required)) {
@@ -233,6 +240,16 @@ void read_neighbour(const Node& node, Draft& draft, Errors& errors) {
 void read_udp(const Node& node, Draft& draft, Errors& errors) {
   Section section(node, "'udp'", errors);
   section.number("receive_backlog_max", {1, 65536}, draft.config.udp.receive_backlog_max);
+  section.finish();
+}
+
+void read_igmp(const Node& node, Draft& draft, Errors& errors) {
+  Igmp& igmp = draft.config.igmp;
+  Section section(node, "'igmp'", errors);
+  section.number("version", {2, 3}, igmp.version);
+  section.number("robustness", {1, 7}, igmp.robustness);
+  section.number("groups_max", {1, 65536}, igmp.groups_max);
+  section.number("joins_max", {1, 65536}, igmp.joins_max);
   section.finish();
 }
 
@@ -309,6 +326,14 @@ void read_session(const Node& node, Draft& draft, Errors& errors) {
       places.bind.push_back(item.place);
     }
   }
+  if (const Node* list = section.list("groups", kGrantsMax)) {
+    for (const Node& item : list->items) {
+      Prefix groups;
+      if (parse_value(item, "groups", kGroupsForm, parse_groups, groups, errors))
+        session.groups.push_back(groups);
+    }
+  }
+  section.number("joins_max", {0, 65536}, session.joins_max);
   section.finish();
 }
 
@@ -367,10 +392,11 @@ void read_sections(const Node& root_node, Draft& draft, Errors& errors) {
   read_list(root, "neighbours", kNeighboursMax, Need::optional, read_neighbour, draft);
   read_mapping(root, "tcp", read_tcp, draft);
   read_mapping(root, "udp", read_udp, draft);
+  read_mapping(root, "igmp", read_igmp, draft);
   read_list(root, "sessions", kSessionsMax, Need::optional, read_session, draft);
   read_mapping(root, "limits", read_limits, draft);
   read_mapping(root, "log", read_log, draft);
-  for (const std::string_view later : {"igmp", "ipv4", "capture", "metrics"}) {
+  for (const std::string_view later : {"ipv4", "capture", "metrics"}) {
     root.unsupported(later, kLater);
   }
   root.finish();

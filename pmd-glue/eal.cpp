@@ -64,8 +64,9 @@ bool check_hugepages(int wanted_mb, std::string& error) {
   const uint64_t pages = read_number("/proc/sys/vm/nr_hugepages");
   const uint64_t missing = (static_cast<uint64_t>(wanted_mb) - free_mb + 1) / 2;
   error = "not enough hugepages: wanted " + std::to_string(wanted_mb) + " MB, found " +
-          std::to_string(free_mb) + " MB free. As root: sysctl -w vm.nr_hugepages=" +
-          std::to_string(pages + missing) + " (2 MiB pages), or hugepages_mb: 0 for ordinary pages";
+          std::to_string(free_mb) +
+          " MB free. As root: sysctl -w vm.nr_hugepages=" + std::to_string(pages + missing) +
+          " (2 MiB pages), or hugepages_mb: 0 for ordinary pages";
   return false;
 }
 
@@ -108,8 +109,14 @@ bool make_arguments(const EalConfig& config, std::vector<std::string>& out, std:
   if (config.hugepages_mb > 0 && !check_hugepages(config.hugepages_mb, error)) return false;
 
   // IOVA as VA: what vfio gives us, and all that virtual devices need; it asks for no privilege.
-  out = {"pinion", "--no-pci", "--no-telemetry", "--iova-mode=va", "--lcores=" + lcores,
-         "--log-level=" + config.log_level, "--file-prefix=pinion-" + std::to_string(getpid())};
+  out = {"pinion",
+         "--no-telemetry",
+         "--iova-mode=va",
+         "--lcores=" + lcores,
+         "--log-level=" + config.log_level,
+         "--file-prefix=pinion-" + std::to_string(getpid())};
+  if (config.pci.empty()) out.push_back("--no-pci");
+  for (const std::string& address : config.pci) out.push_back("--allow=" + address);
   if (config.hugepages_mb > 0) {
     out.insert(out.end(), {"--in-memory", "--single-file-segments", "-m",
                            std::to_string(config.hugepages_mb)});
@@ -152,8 +159,9 @@ bool Eal::started() { return eal_used.load(); }
 bool Eal::running() { return eal_running.load(); }
 
 std::unique_ptr<Eal> Eal::start(const EalConfig& config, std::string& error) {
-  const char* const kOnce = "EAL was started in this process before, and DPDK can start only once "
-                            "in a process: start a new process";
+  const char* const kOnce =
+      "EAL was started in this process before, and DPDK can start only once "
+      "in a process: start a new process";
   std::vector<std::string> arguments;
   if (started()) {
     error = kOnce;

@@ -12,6 +12,7 @@ struct EalConfig {
   int hugepages_mb = 0;              // 0: ordinary pages (--no-huge --no-shconf)
   int main_cpu = -1;                 // where start() pins its caller; -1: wherever it may run now
   std::vector<std::string> vdevs{};  // as EAL's --vdev: "net_tap0,iface=tap7"
+  std::vector<std::string> pci{};    // the only PCI devices that EAL may touch; none: no PCI at all
   std::string log_level = "warning";
 };
 

@@ -2,6 +2,7 @@
 // and started. What a driver does not support is tolerated where the stack can do without it, and
 // shows in describe().
 #include <net/if.h>
+#include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -17,8 +18,8 @@
 #include <cstdio>
 #include <string_view>
 
-#include "pmd-glue/dpdk_log.h"
 #include "pmd-glue/device_args.h"
+#include "pmd-glue/dpdk_log.h"
 #include "pmd-glue/eal.h"
 #include "pmd-glue/ethdev_limits.h"
 #include "pmd-glue/ethdev_port.h"
@@ -28,8 +29,8 @@ namespace {
 
 constexpr uint64_t kRxL4Offloads = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 constexpr uint64_t kRxOffloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | kRxL4Offloads;
-constexpr uint64_t kTxOffloads = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
-                                 RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+constexpr uint64_t kTxOffloads =
+    RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 // What it takes to send bytes from where they lie: a segment of their own, and their checksum.
 constexpr uint64_t kAttachOffloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 constexpr uint32_t kLinkOverhead = RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;  // Port: "mtu_bytes + 18"
@@ -150,6 +151,10 @@ std::unique_ptr<EthdevPort> EthdevPort::open_id(uint16_t port_id, bool probed,
     else port->note_unsupported("rx interrupt", status);
   }
   port->refresh_link();
+  if (port->is_device_ && port->capabilities_.tx_attach) {
+    port->tx_release_prompt_ = port->release_is_prompt();
+    port->capabilities_.tx_attach = port->tx_release_prompt_;
+  }
   return port;
 }
 
@@ -160,6 +165,7 @@ bool EthdevPort::configure(const PortConfig& config, std::string& error) {
   }
   device_ = info.device;
   driver_ = info.driver_name;
+  is_device_ = std::string_view(rte_bus_name(rte_dev_bus(device_))) != "vdev";
   tx_release_prompt_ = releases_promptly(driver_) &&
                        device_argument(config.device, "zero-copy") != "yes";  // of net_memif
 
@@ -167,17 +173,20 @@ bool EthdevPort::configure(const PortConfig& config, std::string& error) {
   conf.rxmode.offloads = rx_offloads(info);
   conf.txmode.offloads = info.tx_offload_capa & kTxOffloads;  // never MBUF_FAST_FREE: frames of
   conf.intr_conf.rxq = config.rx_interrupt;                   // other pools pass through a port
-  capabilities_.tx_attach = tx_release_prompt_ &&
+  capabilities_.tx_attach = (tx_release_prompt_ || is_device_) &&  // a device is asked, once open
                             (info.tx_offload_capa & kAttachOffloads) == kAttachOffloads &&
                             rte_eal_iova_mode() == RTE_IOVA_VA;
   if (capabilities_.tx_attach) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   const uint16_t mtu = std::clamp(config.mtu_bytes, info.min_mtu, info.max_mtu);
   conf.rxmode.mtu = mtu;
+  // Some fill buffers of certain sizes only; adopt() puts the segments together.
+  if (is_device_ && mtu > RTE_ETHER_MTU)
+    conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
   if (const int status = rte_eth_dev_configure(port_id_, 1, 1, &conf); status != 0) {
     return fail(error, port_id_, "refuses one queue pair", status);
   }
   capabilities_.tx_offload = offered(conf.txmode.offloads);
-  capabilities_.rx_csum = conf.rxmode.offloads != 0;
+  capabilities_.rx_csum = (conf.rxmode.offloads & kRxOffloads) != 0;
   capabilities_.tx_headroom_bytes = RTE_PKTMBUF_HEADROOM;
   tx_prepares_ = capabilities_.tx_offload != kTxNone;
   set_mtu(mtu);
@@ -207,9 +216,10 @@ bool EthdevPort::make_pool(const PortConfig& config, std::string& error) {
   const uint32_t frames = config.pool_frames == 0 ? needed : uint32_t(config.pool_frames);
   if (config.pool_frames < 0 || frames < needed) {
     error = "port " + std::to_string(port_id_) + ": a pool of " +
-            std::to_string(config.pool_frames) + " frames is too small: " +
-            std::to_string(rx_descriptors_) + " + " + std::to_string(tx_descriptors_) +
-            " descriptors, " + std::to_string(config.transmit_frames) +
+            std::to_string(config.pool_frames) +
+            " frames is too small: " + std::to_string(rx_descriptors_) + " + " +
+            std::to_string(tx_descriptors_) + " descriptors, " +
+            std::to_string(config.transmit_frames) +
             " frames waiting to be transmitted, bursts and caches need " + std::to_string(needed);
     return false;
   }

@@ -2,14 +2,13 @@
 // ethdev_open.cpp has its beginning.
 #include "pmd-glue/ethdev_port.h"
 
-#include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include <algorithm>
 #include <new>
-#include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "pmd-glue/ethdev_limits.h"
@@ -65,6 +64,7 @@ bool is_ipv4(const Frame* frame) {
 struct Attached {
   rte_mbuf_ext_shared_info shared;
   std::vector<uint64_t>* released;
+  uint64_t* tokens_out;
   uint64_t token;
 };
 static_assert(sizeof(Attached) <= sizeof(Frame), "it lies where a first segment has its Frame");
@@ -95,7 +95,8 @@ void write_back(const Frame* frame, rte_mbuf* m) {
 // A frame that was not taken is the caller's again, and whole in its own buffer.
 void detach(rte_mbuf* m) {
   if (m->next == nullptr) return;
-  static_cast<Attached*>(rte_mbuf_to_priv(m->next))->token = 0;  // nobody is told
+  auto* attached = static_cast<Attached*>(rte_mbuf_to_priv(m->next));
+  if (std::exchange(attached->token, 0) != 0) --*attached->tokens_out;  // nobody is told
   rte_pktmbuf_free(m->next);
   m->next = nullptr;
   m->nb_segs = 1;
@@ -120,8 +121,18 @@ bool EthdevPort::adopt(rte_mbuf* m, Frame*& out) {
   return true;
 }
 
+// Pairs with restart(): what the core did before it closed the gate is over when that is seen.
+bool EthdevPort::may_enter() {
+  const Gate gate = gate_.load(std::memory_order_acquire);
+  if (gate == Gate::open) [[likely]]
+    return true;
+  if (gate == Gate::closing) gate_.store(Gate::closed, std::memory_order_release);
+  return false;
+}
+
 size_t EthdevPort::rx_burst(std::span<Frame*> out) {
   size_t taken = 0;
+  if (!may_enter()) return 0;
   while (taken < out.size()) {
     rte_mbuf* mbufs[kBurstFrames];
     const size_t wanted = std::min(out.size() - taken, kBurstFrames);
@@ -137,7 +148,9 @@ size_t EthdevPort::rx_burst(std::span<Frame*> out) {
 bool EthdevPort::attach(Frame* frame, rte_mbuf* m) {
   rte_mbuf* second = rte_pktmbuf_alloc(pool_.get());
   if (second == nullptr) return false;
-  auto* attached = new (rte_mbuf_to_priv(second)) Attached{{}, &released_, frame->token};
+  auto* attached =
+      new (rte_mbuf_to_priv(second)) Attached{{}, &released_, &tokens_out_, frame->token};
+  if (frame->token != 0) ++tokens_out_;
   attached->shared.free_cb = on_release;
   attached->shared.fcb_opaque = attached;
   rte_mbuf_ext_refcnt_set(&attached->shared, 1);
@@ -157,15 +170,21 @@ void EthdevPort::on_release(void*, void* attached) {
   if (a->token != 0) a->released->push_back(a->token);
 }
 
+// Some drivers look for what was sent when they are called, frames or not.
 size_t EthdevPort::released(std::span<uint64_t> out) {
+  if (tokens_out_ == 0 || !may_enter()) return 0;
+  if (released_.empty()) rte_eth_tx_burst(port_id_, 0, nullptr, 0);
   const size_t n = std::min(out.size(), released_.size());
   std::copy_n(released_.end() - static_cast<ptrdiff_t>(n), n, out.begin());
   released_.resize(released_.size() - n);
+  tokens_out_ -= n;
+  tx_attached_.store(tx_attached_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   return n;
 }
 
 size_t EthdevPort::tx_burst(std::span<Frame*> frames) {
   size_t sent = 0;
+  if (!may_enter()) return 0;
   while (sent < frames.size()) {
     rte_mbuf* mbufs[kBurstFrames];
     const size_t burst = std::min(frames.size() - sent, kBurstFrames);
@@ -185,13 +204,18 @@ size_t EthdevPort::tx_burst(std::span<Frame*> frames) {
     if (got < ready) break;
     if (ready < wanted) {  // the driver will never send this one: it must not block those behind
       count(tx_refused_);
-      if (const Frame* f = frames[sent]; f->attached_length != 0) released_.push_back(f->token);
+      if (const Frame* f = frames[sent]; f->attached_length != 0 && f->token != 0) {
+        released_.push_back(f->token);
+        ++tokens_out_;
+      }
       rte_pktmbuf_free(mbufs[ready]);
       ++sent;
     } else if (wanted < burst) {
       break;
     }
   }
+  tx_full_.store(sent == 0 && !frames.empty(), std::memory_order_relaxed);
+  tx_taken_.store(tx_taken_.load(std::memory_order_relaxed) + sent, std::memory_order_relaxed);
   return sent;
 }
 
@@ -251,12 +275,12 @@ PortStats EthdevPort::stats() const {
   out.rx_segments = rx_segments_.load(std::memory_order_relaxed);
   out.rx_foreign = rx_foreign_.load(std::memory_order_relaxed);
   out.tx_refused = tx_refused_.load(std::memory_order_relaxed);
+  out.tx_attached = tx_attached_.load(std::memory_order_relaxed);
+  out.restarts = restarts_.load(std::memory_order_relaxed);
   return out;
 }
 
-bool EthdevPort::needs_dma_map() const {
-  return std::string_view(rte_bus_name(rte_dev_bus(device_))) != "vdev";
-}
+bool EthdevPort::needs_dma_map() const { return is_device_; }
 
 size_t EthdevPort::pool_frames() const { return pool_->size; }
 size_t EthdevPort::pool_frames_free() const { return rte_mempool_avail_count(pool_.get()); }
@@ -269,6 +293,7 @@ void PoolDeleter::operator()(rte_mempool* pool) const {
 EthdevPort::~EthdevPort() {
   if (started_) rte_eth_dev_stop(port_id_);
   rte_eth_dev_close(port_id_);
+  if (kept_by_driver_ != nullptr) free({&kept_by_driver_, 1});
   if (probed_ && device_ != nullptr) rte_dev_remove(device_);
   if (rings_) rings_->pools.push_back(std::move(pool_));  // the other port may hold frames of it
 }

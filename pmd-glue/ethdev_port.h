@@ -29,13 +29,15 @@ struct PortConfig {
 // The device's own counters, and what this file dropped.
 struct PortStats {
   uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
-  uint64_t rx_missed = 0;    // no descriptor was free: the core was too slow
+  uint64_t rx_missed = 0;  // no descriptor was free: the core was too slow
   uint64_t rx_errors = 0;
   uint64_t rx_no_frame = 0;  // the pool was dry
   uint64_t tx_errors = 0;
   uint64_t rx_segments = 0;  // of several segments, and too long for one frame
   uint64_t rx_foreign = 0;   // of a pool without room for a Frame
   uint64_t tx_refused = 0;   // the driver cannot fill in what the frame asks for
+  uint64_t tx_attached = 0;  // frames whose payload was sent from where it lay
+  uint64_t restarts = 0;     // by watch()
 };
 
 struct RingPair;
@@ -60,9 +62,9 @@ class EthdevPort final : public Port {
 
   const PortCapabilities& capabilities() const override { return capabilities_; }
   size_t rx_burst(std::span<Frame*> out) override;
-  // Taken frames are released when the driver gets round to it: some (virtio-user, e1000) only
-  // in later calls with frames, which is why the pool covers all transmit descriptors. An empty
-  // burst helps with none of them. net_af_packet may block here while the kernel's ring is full.
+  // Taken frames are released when the driver gets round to it: some (virtio, e1000) only in later
+  // calls with frames, which is why the pool covers all transmit descriptors. net_af_packet may
+  // block here while the kernel's ring is full.
   size_t tx_burst(std::span<Frame*> frames) override;
   size_t alloc(std::span<Frame*> out) override;
   size_t released(std::span<uint64_t> out) override;
@@ -71,6 +73,11 @@ class EthdevPort final : public Port {
 
   // Asks the driver, which may cost a system call: not for a core thread. Returns link_up().
   bool refresh_link();
+  // Restarts the device when it has taken no frame for kStall though the stack had some and the
+  // link was up. What was with the device is lost, which every protocol above survives. For the
+  // thread of refresh_link, now and then; the core may go on. True: it was restarted.
+  bool watch(Nanos now);
+  static constexpr Nanos kStall = 2 * kSecond;
   PortStats stats() const;
   // One line: driver, MAC, MTU, what is offloaded, and what the driver would not do.
   std::string describe() const;
@@ -97,6 +104,10 @@ class EthdevPort final : public Port {
   void note_unsupported(const char* what, int status);
   bool adopt(rte_mbuf* m, Frame*& out);
   bool attach(Frame* frame, rte_mbuf* m);
+  bool may_enter();
+  bool await_gate();
+  bool restart();
+  bool release_is_prompt();
   static void on_release(void* address, void* attached);
 
   uint16_t port_id_;
@@ -105,10 +116,23 @@ class EthdevPort final : public Port {
   bool tx_prepares_ = false;  // offloads are on: the driver wants to see frames beforehand
   bool tx_release_prompt_ = false;
   bool rx_interrupt_ = false;
+  bool is_device_ = false;          // needs_dma_map()
+  uint64_t tokens_out_ = 0;         // with the driver, or in released_
   std::vector<uint64_t> released_;  // tokens, reserved: never more than are with the driver
   uint16_t rx_descriptors_ = 0, tx_descriptors_ = 0;
   PortCapabilities capabilities_;
   std::atomic<bool> link_up_{false};
+  // While it is not open the core does not touch the driver: restart() does. The core answers
+  // closing by closed.
+  enum class Gate : uint8_t { open, closing, closed };
+  std::atomic<Gate> gate_{Gate::open};
+  std::atomic<bool> tx_full_{false};   // the last burst was refused in whole
+  std::atomic<uint64_t> tx_taken_{0};  // frames
+  uint64_t watched_taken_ = 0;         // watch()'s, as the next three
+  Nanos stalled_since_ = 0;
+  bool stopped_ = false;  // it did not start again: tried each time
+  std::atomic<uint64_t> restarts_{0}, tx_attached_{0};
+  Frame* kept_by_driver_ = nullptr;                                       // of the self-test
   std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
   rte_device* device_ = nullptr;
   MempoolPtr pool_;

@@ -1,5 +1,7 @@
 /* Sockets: creation, addresses, options, close. Everything is one message to the core. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "session.h"
 
@@ -81,6 +83,32 @@ static int ask_address(rio_socket_t socket, uint16_t opcode, rio_address* out) {
   const int status = ask(socket, opcode, &m);
   if (status == 0) *out = m.address;
   return status;
+}
+
+/* JOIN or LEAVE; the NIC's name stands where a reply has its sentence. */
+static int membership(rio_socket_t socket, uint16_t opcode, const rio_address* group,
+                      const rio_address* source, const char* nic) {
+  rio_control m = {.address = *group};
+  if (source && source->family != group->family)
+    return rio_fail_(-EINVAL, "group and source are not of one family");
+  if (source) {
+    memcpy(&m.offset, source->bytes, sizeof m.offset);
+    memcpy(&m.size, source->bytes + sizeof m.offset, sizeof m.size);
+  }
+  const size_t length = nic ? strlen(nic) : 0;
+  if (length >= sizeof m.why) return rio_fail_(-ENODEV, "no NIC has such a long name");
+  if (length != 0) memcpy(m.why, nic, length);
+  return ask(socket, opcode, &m);
+}
+
+int rio_join_group(rio_socket_t socket, const rio_address* group, const rio_address* source,
+                   const char* nic) {
+  return membership(socket, RIO_CTL_JOIN, group, source, nic);
+}
+
+int rio_leave_group(rio_socket_t socket, const rio_address* group, const rio_address* source,
+                    const char* nic) {
+  return membership(socket, RIO_CTL_LEAVE, group, source, nic);
 }
 
 int rio_local_address(rio_socket_t socket, rio_address* out) {

@@ -1,5 +1,6 @@
-// pinionctl: one look at a running daemon. Maps its status page read-only; the daemon does not
-// notice. Never joins DPDK's EAL.
+// pinionctl: one look at a running daemon, by mapping its status page read-only, which the daemon
+// does not notice; and what comes before a daemon can run: its NICs (nic.h) and the machine
+// (doctor.h). Never joins DPDK's EAL.
 #include <fcntl.h>
 #include <rio/ring.h>
 #include <rio/status.h>
@@ -15,6 +16,9 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+
+#include "pinionctl/doctor.h"
+#include "pinionctl/nic.h"
 
 namespace {
 
@@ -89,42 +93,71 @@ void print(const rio_status_page& page, uint32_t section, bool zeros, const char
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app{
-      "Looks at a running Pinion daemon, which does not notice.\n"
-      "Exit status: 0; 1: there is nothing to look at; 2: the daemon is gone or silent."};
+struct Choice {
   std::string socket = "/run/pinion/control.sock";
   bool all = false;
-  app.add_option("--socket", socket, "The daemon's control socket; its status page lies beside it")
-      ->envname("PINION_SOCKET")
-      ->capture_default_str();
-  app.add_flag("--all", all, "Also what is 0");
-  auto* status = app.add_subcommand("status", "Everything that is not 0, at one look");
-  auto* counters = app.add_subcommand("counters", "What was counted since the start");
-  app.add_subcommand("drops", "Frames dropped, by reason, and what that means");
-  app.require_subcommand(1);
-  app.fallthrough();
-  CLI11_PARSE(app, argc, argv);
+  bool status = false, counters = false;  // else: drops
+};
 
-  const auto page = read_page(socket + ".status");
+int look(const Choice& choice) {
+  const auto page = read_page(choice.socket + ".status");
   if (page == nullptr) return 1;
   const bool alive = kill(static_cast<pid_t>(page->pid), 0) == 0 || errno == EPERM;
   const double age = age_s(*page);
   const char* state = !alive            ? "GONE, and did not end by itself: look at its log"
                       : age > kSilent_s ? "SILENT: stopped, or starved of its CPU"
                                         : "running";
-  if (status->parsed()) {
+  if (choice.status) {
     std::printf("%-26s process %u, %s, seen %.1f s ago\n", "piniond", page->pid, state, age);
     print(*page, RIO_STATUS_INFO, true);
     print(*page, RIO_STATUS_GAUGE, true, "in use now");
-    print(*page, RIO_STATUS_COUNTER, all, "counted since the start");
-    print(*page, RIO_STATUS_DROP, all, "frames dropped");
+    print(*page, RIO_STATUS_COUNTER, choice.all, "counted since the start");
+    print(*page, RIO_STATUS_DROP, choice.all, "frames dropped");
   } else {
     if (!alive || age > kSilent_s) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
-    print(*page, counters->parsed() ? RIO_STATUS_COUNTER : RIO_STATUS_DROP,
-          all || counters->parsed());
+    print(*page, choice.counters ? RIO_STATUS_COUNTER : RIO_STATUS_DROP,
+          choice.all || choice.counters);
   }
   return alive && age <= kSilent_s ? 0 : 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  namespace ctl = pinion::ctl;
+  CLI::App app{
+      "Looks at a running Pinion daemon, which does not notice; and prepares the machine for one.\n"
+      "Exit status: 0; 1: there is nothing to look at, or it failed; 2: the daemon is gone or "
+      "silent."};
+  Choice choice;
+  app.add_option("--socket", choice.socket,
+                 "The daemon's control socket; its status page lies beside it")
+      ->envname("PINION_SOCKET")
+      ->capture_default_str();
+  app.add_flag("--all", choice.all, "Also what is 0");
+  app.add_subcommand("status", "Everything that is not 0, at one look");
+  app.add_subcommand("counters", "What was counted since the start");
+  app.add_subcommand("drops", "Frames dropped, by reason, and what that means");
+  std::string file = "/etc/pinion/piniond.yaml", pci;
+  bool force = false;
+  auto* doctor = app.add_subcommand("doctor", "Whether this machine suits a configuration");
+  doctor->add_option("file", file, "Configuration of piniond")->capture_default_str();
+  auto* nic = app.add_subcommand("nic", "The machine's NICs, and their drivers");
+  nic->require_subcommand(1);
+  auto* list = nic->add_subcommand("list", "Each with its driver, NUMA node and IOMMU group");
+  auto* bind = nic->add_subcommand("bind", "Gives a NIC to vfio-pci");
+  bind->add_option("pci", pci, "Its address, such as 0000:3b:00.0")->required();
+  bind->add_flag("--force", force, "Even if this machine is reached by it");
+  auto* unbind = nic->add_subcommand("unbind", "Gives it back to its Linux driver");
+  unbind->add_option("pci", pci, "Its address")->required();
+  app.require_subcommand(1);
+  app.fallthrough();
+  CLI11_PARSE(app, argc, argv);
+  if (doctor->parsed()) return ctl::doctor(file);
+  if (list->parsed()) return ctl::nic_list();
+  if (bind->parsed()) return ctl::nic_bind(pci, force);
+  if (unbind->parsed()) return ctl::nic_unbind(pci);
+  choice.status = app.got_subcommand("status");
+  choice.counters = app.got_subcommand("counters");
+  return look(choice);
 }

@@ -89,6 +89,10 @@ SessionPolicy policy_of(const config::Session& s) {
   for (const config::BindGrant& g : s.bind)
     p.quota.grant[p.quota.grants++] = {!g.address.has_value(), g.address.value_or(Ip{}),
                                        g.ports.first, g.ports.last};
+  p.quota.join_anything = false;
+  p.quota.joins_max = s.joins_max;
+  for (const config::Prefix& g : s.groups)
+    p.quota.group_grant[p.quota.group_grants++] = {g.address, g.length};
   return p;
 }
 
@@ -98,9 +102,9 @@ std::string unsupported(const config::Config& config) {
   if (config.cores.size() != 1)
     return "this version serves one core: give `cores` one entry and every NIC that core";
   for (const config::Session& s : config.sessions)
-    if (s.bind.size() > SessionQuota::kGrantsMax)
+    if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
       return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +
-             " entries in `bind`";
+             " entries in `bind`, and in `groups`";
   const Promised all = promised(config);
   if (all.sessions > ServerConfig{}.sessions_max)
     return "this version serves " + std::to_string(ServerConfig{}.sessions_max) +
@@ -114,17 +118,20 @@ std::string unsupported(const config::Config& config) {
 EalConfig eal_config(const config::Config& config) {
   EalConfig eal;
   eal.hugepages_mb = static_cast<int>(config.host.hugepages_mb);
+  for (const config::Nic& nic : config.nics)
+    if (!nic.device.pci.empty()) eal.pci.push_back(nic.device.pci);
   return eal;
 }
 
 PortConfig port_config(const config::Config& config, const config::Nic& nic) {
   PortConfig port;
-  port.device = nic.device.vdev;
+  const bool physical = !nic.device.pci.empty();
+  port.device = physical ? nic.device.pci : nic.device.vdev;
   port.rx_descriptors = nic.rx_descriptors;
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
   port.transmit_frames = static_cast<uint16_t>(NetConfig{}.tx_queue_max);
-  port.rx_interrupt = !config.cores[0].idle.busy;
+  port.rx_interrupt = !physical && !config.cores[0].idle.busy;
   return port;
 }
 
@@ -148,6 +155,10 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.rx_burst = config.limits.rx_burst;
   random_bytes(k.net.secret, sizeof k.net.secret);
   k.net.tcp = tcp_config(config.tcp, promised(config).sockets);
+  k.net.igmp_version = config.igmp.version;
+  k.net.igmp_robustness = config.igmp.robustness;
+  k.net.igmp_groups_max = config.igmp.groups_max;
+  k.net.igmp_joins_max = config.igmp.joins_max;
   size_pools(promised(config), k.server);
   k.server.epoch = run_epoch();
   k.server.udp_backlog_max = config.udp.receive_backlog_max;

@@ -11,12 +11,14 @@
 #include "piniond/build.h"
 #include "piniond/dma_regions.h"
 #include "piniond/status_page.h"
+#include "pmd-glue/nic_sysfs.h"
 #include "pmd-glue/tsc_clock.h"
 
 namespace pinion::daemon {
 namespace {
 
 constexpr time_t kHousekeepingNs = 200'000'000;
+constexpr Nanos kEmulatedSlowdown = 60;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "piniond: %s\n", why.c_str());
@@ -40,7 +42,12 @@ void housekeeping(const sigset_t& signals, std::vector<std::unique_ptr<EthdevPor
   for (uint32_t n = 0;; ++n) {
     update();
     if (sigtimedwait(&signals, nullptr, &turn) > 0) return;
-    for (auto& port : ports) port->refresh_link();
+    for (auto& port : ports) {
+      port->refresh_link();
+      if (port->needs_dma_map() && port->watch(clock.now()))
+        std::fprintf(stderr, "piniond: restarted a NIC that sent nothing any more: %s\n",
+                     port->describe().c_str());
+    }
     if (n % 5 == 0) clock.recalibrate();
   }
 }
@@ -56,6 +63,13 @@ Clock clock_of(TscClock& tsc) {
 bool open_ports(const config::Config& config, std::vector<std::unique_ptr<EthdevPort>>& ports,
                 std::string& why) {
   for (const config::Nic& nic : config.nics) {
+    if (!nic.device.pci.empty()) {
+      why = check_binding(nic.device.pci, nic.device.binding == config::Binding::vfio_pci);
+      if (!why.empty()) {
+        why.insert(0, "nic " + nic.name + ": ");
+        return false;
+      }
+    }
     ports.push_back(EthdevPort::open(port_config(config, nic), why));
     if (ports.back() == nullptr) {
       why.insert(0, "nic " + nic.name + ": ");
@@ -67,7 +81,13 @@ bool open_ports(const config::Config& config, std::vector<std::unique_ptr<Ethdev
   return true;
 }
 
-int run(const config::Config& config) {
+// What a virtual machine may have to be forgiven.
+struct Lenience {
+  bool any_tsc = false;
+  bool emulated = false;
+};
+
+int run(const config::Config& config, const Lenience& lenience) {
   // Blocked before any thread exists, so that only housekeeping takes them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -76,7 +96,9 @@ int run(const config::Config& config) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
 
   std::string why;
-  const auto tsc = TscClock::create(TscClock::Require::invariant_tsc, why);
+  const bool any_tsc = lenience.any_tsc || lenience.emulated;
+  const auto tsc = TscClock::create(
+      any_tsc ? TscClock::Require::any_tsc : TscClock::Require::invariant_tsc, why);
   if (tsc == nullptr) return fail(why);
   DmaRegions regions;
   if (!regions.reserve(config, why)) return fail(why);
@@ -95,7 +117,11 @@ int run(const config::Config& config) {
   KernelConfig kernel_cfg = kernel_config(config, raw);
   kernel_cfg.hooks = core.hooks();
   const auto kernel = std::make_unique<Kernel>(kernel_cfg);
-  const AttachServerConfig attach_cfg = attach_config(config, &regions);
+  AttachServerConfig attach_cfg = attach_config(config, &regions);
+  if (lenience.emulated) {
+    attach_cfg.handshake_timeout *= kEmulatedSlowdown;
+    attach_cfg.reply_max *= kEmulatedSlowdown;
+  }
   if (raise_descriptor_limit(descriptors_needed(attach_cfg), why) != 0) return fail(why);
   AttachServer attach(attach_cfg, {&link});
   if (attach.open(why) != 0) return fail(why);
@@ -113,7 +139,7 @@ int run(const config::Config& config) {
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
-  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status()); });
+  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status(), ports); });
   attach.stop();
   core.stop();
   std::printf("piniond: ended\n");
@@ -128,6 +154,11 @@ int main(int argc, char** argv) {
   std::string file = "/etc/pinion/piniond.yaml";
   bool check_only = false;
   app.add_flag("--check", check_only, "Only check the configuration; exit status 0 if it is good");
+  pinion::daemon::Lenience lenience;
+  app.add_flag("--any-tsc", lenience.any_tsc,
+               "Believe a TSC whose processor does not promise one rate: some virtual machines");
+  app.add_flag("--emulated", lenience.emulated,
+               "The same, and have patience: the processor is emulated, for tests");
   app.add_option("file", file, "Configuration, YAML")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   pinion::config::Config config;
@@ -136,5 +167,5 @@ int main(int argc, char** argv) {
     std::printf("%s: good\n", file.c_str());
     return 0;
   }
-  return pinion::daemon::run(config);
+  return pinion::daemon::run(config, lenience);
 }

@@ -42,6 +42,13 @@ const char* state_text(AddressState state) {
   return "";
 }
 
+constexpr uint32_t kGroupsShown = 128;  // the page has room for so many lines more
+
+std::string text_of(Ipv4 a) {
+  return std::to_string(a.v >> 24) + "." + std::to_string(a.v >> 16 & 255) + "." +
+         std::to_string(a.v >> 8 & 255) + "." + std::to_string(a.v & 255);
+}
+
 struct Line {
   std::string_view name, text;
   const uint64_t& value;
@@ -103,7 +110,7 @@ void StatusPage::add_tcp_gauges(const Tcp& tcp) {
   add(RIO_STATUS_GAUGE, "tcp_connections", "with those that open, close or wait (TIME-WAIT)",
       tcp.tcbs_used());
   add(RIO_STATUS_GAUGE, "tcp_half_open", "begun by peers, not finished", tcp.half_open());
-  add(RIO_STATUS_GAUGE, "tcp_time_wait", "closed, until no old segment can be about",
+  add(RIO_STATUS_GAUGE, "tcp_time_wait", "over, until no old segment can be about",
       tcp.time_waiting());
   add(RIO_STATUS_GAUGE, "tcp_listeners", "", tcp.listeners());
   add(RIO_STATUS_GAUGE, "tcp_segments", "sent and not acknowledged", tcp.segments_used());
@@ -130,6 +137,8 @@ void StatusPage::add_counters(const Counters& c) {
            {"tcp_time_wait_evicted", "ended early for a new connection", c.tcp_time_wait_evicted},
            {"tcp_orphans_evicted", "closed, and reset for a new connection", c.tcp_orphans_evicted},
            {"tcp_path_mtu_lowered", "", c.tcp_path_mtu_lowered},
+           {"igmp_received", "queries, and reports of other hosts", c.igmp_received},
+           {"igmp_reports_sent", "", c.igmp_reports_sent},
            {"arp_requests_sent", "", c.arp_requests_sent},
            {"arp_replies_sent", "", c.arp_replies_sent},
            {"nd_solicitations_sent", "claims of our own addresses too", c.nd_solicitations_sent},
@@ -147,8 +156,49 @@ void StatusPage::add_counters(const Counters& c) {
     add(RIO_STATUS_COUNTER, name, text, glance(value));
 }
 
+void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) {
+  const std::string name = s.name;
+  add(RIO_STATUS_GAUGE, name + ".link", "1: up", s.link_up);
+  add(RIO_STATUS_COUNTER, name + ".rx_frames", "", s.rx_frames);
+  add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
+  add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
+  add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
+  add(RIO_STATUS_COUNTER, name + ".tx_attached", "frames with payload from where it lay",
+      port.tx_attached);
+  add(RIO_STATUS_COUNTER, name + ".rx_missed", "no descriptor was free: the core was too slow",
+      port.rx_missed);
+  add(RIO_STATUS_COUNTER, name + ".rx_no_frame", "the pool was dry", port.rx_no_frame);
+  add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
+  add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
+  for (const AddressClaim& c : s.ipv6)
+    add(RIO_STATUS_GAUGE, name + ".ipv6",
+        config::to_text(c.address.address) + std::string(" ") + state_text(c.state),
+        c.state == AddressState::valid);
+  add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
+  if (s.querier_version != 0)
+    add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + text_of(s.querier),
+        s.querier_version);
+}
+
+// Each group that is joined: where, with which filter, and what came.
+void StatusPage::add_groups(const Net& net) {
+  const GroupTable& groups = net.groups();
+  for (uint32_t i = 0, shown = 0; i < groups.capacity() && shown < kGroupsShown; ++i) {
+    const Group& g = groups.slot(i);
+    if (g.any_members + g.source_members == 0) continue;
+    ++shown;
+    const std::string where = net.interface_status(g.interface).name;
+    add(RIO_STATUS_COUNTER, where + "." + text_of(g.address.v4()),
+        "datagrams taken; joined from " +
+            (g.any_members != 0 ? "every source" : std::to_string(g.source_members) + " sources") +
+            ", " + std::to_string(g.not_wanted) + " unwanted (port, source, full)",
+        g.received);
+  }
+}
+
 void StatusPage::update(const Kernel& kernel, const CoreThread& core,
-                        const AttachServer::Status& attach) {
+                        const AttachServer::Status& attach,
+                        const std::vector<std::unique_ptr<EthdevPort>>& ports) {
   rio_word_store(&page_->seqlock, page_->seqlock + 1);
   next_ = fixed_;
   const auto usage = kernel.server().usage();
@@ -173,19 +223,9 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
   add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
       attach.barriers_failed.load());
   add_counters(kernel.counters());
-  for (size_t i = 0; i < kernel.net().interface_count(); ++i) {
-    const InterfaceStatus s = kernel.net().interface_status(i);
-    const std::string name = s.name;
-    add(RIO_STATUS_GAUGE, name + ".link", "1: up", s.link_up);
-    add(RIO_STATUS_COUNTER, name + ".rx_frames", "", s.rx_frames);
-    add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
-    add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
-    add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
-    for (const AddressClaim& c : s.ipv6)
-      add(RIO_STATUS_GAUGE, name + ".ipv6",
-          config::to_text(c.address.address) + std::string(" ") + state_text(c.state),
-          c.state == AddressState::valid);
-  }
+  for (size_t i = 0; i < kernel.net().interface_count(); ++i)
+    add_interface(kernel.net().interface_status(i), ports[i]->stats());
+  add_groups(kernel.net());
   for (size_t d = 1; d < kDropCount; ++d) {
     const auto drop = static_cast<Drop>(d);
     add(RIO_STATUS_DROP, drop_name(drop), drop_text(drop), glance(kernel.counters().drops[d]));

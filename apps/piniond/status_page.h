@@ -3,12 +3,15 @@
 #pragma once
 #include <rio/status.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/attach_server.h"
 #include "host/core_thread.h"
 #include "kernel/kernel.h"
+#include "pmd-glue/ethdev_port.h"
 
 namespace pinion::daemon {
 
@@ -23,11 +26,15 @@ class StatusPage {
 
   // A line that does not change while the daemon runs.
   void info(std::string_view name, std::string_view text);
-  void update(const Kernel& kernel, const CoreThread& core, const AttachServer::Status& attach);
+  // ports[i] is the port of the kernel's interface i.
+  void update(const Kernel& kernel, const CoreThread& core, const AttachServer::Status& attach,
+              const std::vector<std::unique_ptr<EthdevPort>>& ports);
 
  private:
   void add_tcp_gauges(const Tcp& tcp);
   void add_counters(const Counters& c);
+  void add_interface(const InterfaceStatus& s, const PortStats& port);
+  void add_groups(const Net& net);
   void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);
 
   std::string path_;

@@ -27,6 +27,7 @@ class Pool {
   }
   uint32_t index(const T* item) const { return static_cast<uint32_t>(item - items_.get()); }
   T& operator[](uint32_t i) { return items_[i]; }
+  const T& operator[](uint32_t i) const { return items_[i]; }
   uint32_t capacity() const { return capacity_; }
   uint32_t used() const { return capacity_ - free_count_; }
 

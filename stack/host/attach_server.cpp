@@ -29,7 +29,6 @@ constexpr Nanos kEvictionLook = 20 * kMilli;     // an evicted session ends with
 constexpr Nanos kTurn = 50 * kMilli;             // of the thread: how soon it sees stop()
 constexpr Nanos kStopPatience = kSecond;
 constexpr uint32_t kUsersRemembered = 64;
-constexpr Nanos kReplyMax = 5 * kMilli;          // of the thread's own time
 constexpr Nanos kSignalPause = 64;               // of a user, as a multiple of the last one's cost
 
 }  // namespace
@@ -233,7 +232,7 @@ bool AttachServer::send_reply(int fd, const rio_control& reply, int fds[2]) {
   do n = sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
   // Whose wait queue takes that long is not served either: see signaller.h.
-  return n == static_cast<ssize_t>(sizeof reply) && thread_cpu_now() - before < kReplyMax;
+  return n == static_cast<ssize_t>(sizeof reply) && thread_cpu_now() - before < config_.reply_max;
 }
 
 void AttachServer::went_live(Connection& c) {

@@ -27,6 +27,7 @@ struct AttachServerConfig {
   uint32_t half_open_per_user_max = 16;
   uint32_t attaches_per_s_max = 1000;  // of one user; 0: any number
   Nanos handshake_timeout = kSecond;
+  Nanos reply_max = 5 * kMilli;  // of the thread's own time
   SessionsConfig sessions;
 };
 

@@ -23,6 +23,7 @@ enum Field : uint32_t {
   kE = 512,
   kF = 1024,
   kAddress = 2048,
+  kText = 4096,
   kRing = kHandle2 | kOffset | kSize,  // where header and slots lie
 };
 
@@ -52,8 +53,10 @@ constexpr uint32_t kFields[] = {
     kHandle,                                                  // ACCEPT
     kHandle,                                                  // SHUTDOWN
     kHandle,                                                  // CONNECT_STATUS
+    kHandle | kAddress | kOffset | kSize | kText,             // JOIN
+    kHandle | kAddress | kOffset | kSize | kText,             // LEAVE
 };
-static_assert(std::size(kFields) == RIO_CTL_CONNECT_STATUS + 1);
+static_assert(std::size(kFields) == RIO_CTL_LEAVE + 1);
 
 uint32_t fields_used(const rio_control& m) {
   static const rio_address kNoAddress{};
@@ -63,13 +66,9 @@ uint32_t fields_used(const rio_control& m) {
   mark(m.offset, kOffset), mark(m.size, kSize), mark(m.context, kContext);
   mark(m.a, kA), mark(m.b, kB), mark(m.c, kC), mark(m.d, kD), mark(m.e, kE), mark(m.f, kF);
   if (std::memcmp(&m.address, &kNoAddress, sizeof m.address) != 0) used |= kAddress;
+  for (const char c : m.why)
+    if (c != 0) used |= kText;
   return used;
-}
-
-bool is_zero(const char* bytes, size_t n) {
-  for (size_t i = 0; i < n; ++i)
-    if (bytes[i] != 0) return false;
-  return true;
 }
 
 }  // namespace
@@ -84,7 +83,7 @@ int check_control(const rio_control& m, size_t bytes, const char** why) {
     return -EOPNOTSUPP;
   }
   const uint32_t unnamed = fields_used(m) & ~kFields[m.opcode];
-  if (unnamed != 0 || m.reserved != 0 || m.status != 0 || !is_zero(m.why, sizeof m.why)) {
+  if (unnamed != 0 || m.reserved != 0 || m.status != 0 || m.why[sizeof m.why - 1] != 0) {
     *why = "a field that this request does not have is not zero";
     return -EINVAL;
   }

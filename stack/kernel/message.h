@@ -16,6 +16,12 @@ struct BindGrant {
   uint16_t first = 0, last = 0;
 };
 
+// Groups that a session may join.
+struct GroupGrant {
+  Ip prefix;
+  uint8_t prefix_length = 0;
+};
+
 // How much of the core one session may have.
 struct SessionQuota {
   uint32_t requests_per_pass = 64;
@@ -29,6 +35,10 @@ struct SessionQuota {
   bool bind_anything = true;  // else only what grants say
   uint32_t grants = 0;
   BindGrant grant[kGrantsMax];
+  bool join_anything = true;  // else only what group grants say
+  uint32_t group_grants = 0;
+  GroupGrant group_grant[kGrantsMax];
+  uint32_t joins_max = 64;
   uint64_t waiting_bytes_max = 16u << 20;  // received data without a posted receive
 };
 

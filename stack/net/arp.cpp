@@ -80,6 +80,13 @@ void Net::arp_request(Interface& interface, Ipv4 target, Mac dst) {
   else counters_.drop(why);
 }
 
+void Net::arp_announce(Interface& interface, Ipv4 address) {
+  const ArpPacket announcement{ArpOp::request, interface.mac, address, Mac{}, address};
+  const Drop why = arp_output(interface, announcement, kBroadcastMac);
+  if (why == Drop::none) ++counters_.arp_requests_sent;
+  else counters_.drop(why);
+}
+
 Drop Net::arp_output(Interface& interface, const ArpPacket& arp, Mac dst) {
   if (ports_[interface.port].queued >= tx_queue_max_) return Drop::tx_port_full;
   Frame* frame = frame_alloc(interface);

@@ -149,8 +149,21 @@ void Net::collect_released(PortState& p, Nanos now) {
 }
 
 void Net::look_at_link(PortState& p, Nanos now) {
+  const bool was_up = p.link_up;
   p.link_up = p.port->link_up();
   p.link_looked_at = now;
+  if (p.link_up && !was_up) link_came_up(p, now);
+}
+
+// Whoever is at the other end may be another switch than before: it learns where we are (RFC 5227
+// 2.3) and what we have joined.
+void Net::link_came_up(const PortState& p, Nanos now) {
+  for (Interface& i : interfaces_) {
+    if (&ports_[i.port] != &p) continue;
+    for (const InterfaceAddress& a : i.addresses)
+      if (a.address.is_v4()) arp_announce(i, a.address.v4());
+    groups_.announce(i.index, now);
+  }
 }
 
 void Net::drop_queued(PortState& p, Nanos now) {

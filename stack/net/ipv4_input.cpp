@@ -27,6 +27,7 @@ Drop Net::ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool
     case kProtocolIcmp: return icmp_input(in, now);
     case kProtocolUdp: return udp_input(in, now);
     case kProtocolTcp: return tcp_input(in, now);
+    case kProtocolIgmp: return igmp_input(in, header, now);
   }
   icmp_error_output(in, kUnreachableProtocol, now);
   return Drop::ipv4_protocol;
@@ -35,7 +36,9 @@ Drop Net::ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool
 // RFC 1122 3.2.1.3 and 3.3.6; the strong model of 3.3.4.2: an address counts on its interface only.
 Drop Net::ipv4_check_addresses(IpInput& in, bool link_group) const {
   const Ip source = in.source, destination = in.destination;
-  if (source != in.interface->good_source || source.is_any()) {
+  // A switch that asks for the routers may have no address (RFC 4541 2.1.1).
+  const bool switch_asks = source.is_any() && in.protocol == kProtocolIgmp;
+  if ((source != in.interface->good_source || source.is_any()) && !switch_asks) {
     if (!may_be_source(*in.interface, source)) return Drop::ipv4_source;
     in.interface->good_source = source;
   }

@@ -11,6 +11,7 @@ namespace pinion {
 int Net::find_path(Ip source, Ip dst, Path& out, uint32_t only) {
   if (dst.is_any()) return -EINVAL;
   if (dst.is_limited_broadcast()) return broadcast_path(source, out);
+  if (dst.is_multicast()) return dst.is_v4() ? group_path(source, dst, out) : -ENETUNREACH;
   if (!is_host_address(dst) || is_local(dst)) return -ENETUNREACH;
   if (source.is_v4() != dst.is_v4() && !source.is_any()) return -ENETUNREACH;
   if (!source.is_any() && only == kAnyInterface) {
@@ -31,10 +32,20 @@ int Net::find_path(Ip source, Ip dst, Path& out, uint32_t only) {
 int Net::broadcast_path(Ip source, Path& out) {
   out.interface =
       source.is_any() ? (interfaces_.empty() ? nullptr : &interfaces_.front()) : owner_of(source);
-  if (!out.interface || out.interface->addresses.empty()) return -ENETUNREACH;
-  out.source = source.is_any() ? out.interface->addresses.front().address : source;
+  if (!out.interface) return -ENETUNREACH;
+  out.source = source.is_any() ? address_towards(*out.interface, Ipv4{UINT32_MAX}) : source;
   out.broadcast = true;
-  return 0;
+  return out.source.is_any() ? -ENETUNREACH : 0;  // it may speak IPv6 alone
+}
+
+int Net::group_path(Ip source, Ip group, Path& out) {
+  const uint32_t index = group_interface(source, group, {});
+  if (index == kAnyInterface) return -ENETUNREACH;
+  out.interface = &interfaces_[index];
+  out.source = source.is_any() ? address_towards(*out.interface, group) : source;
+  out.next_hop = group;
+  out.group = true;
+  return out.source.is_any() ? -ENETUNREACH : 0;
 }
 
 Net::Interface* Net::owner_of(Ip address) {
@@ -61,6 +72,11 @@ Ip Net::source_towards(const Interface& interface, Ip dst, Ip next_hop) const {
 Ip Net::source_for(Ip dst) const {
   if (dst.is_limited_broadcast())
     return interfaces_.empty() ? Ip{} : address_towards(interfaces_.front(), dst);
+  if (dst.is_multicast()) {
+    if (!dst.is_v4()) return any_of(dst);
+    const uint32_t index = group_interface({}, dst, {});
+    return index == kAnyInterface ? Ip{} : address_towards(interfaces_[index], dst);
+  }
   const Route* route = routes_.lookup(dst);
   if (!route) return any_of(dst);
   return source_towards(interfaces_[route->interface], dst, route->via.is_any() ? dst : route->via);
@@ -73,7 +89,7 @@ int Net::admit(Path& path, bool own, Nanos now) {
   if (!p.link_up) return -ENETDOWN;
   if (p.queued >= tx_queue_max_) return -EAGAIN;
   path.ready = true;
-  if (path.broadcast) return 0;
+  if (path.broadcast || path.group) return 0;
   path.neighbour = neighbours_.find(path.interface->index, path.next_hop);
   if (path.neighbour && path.neighbour->usable()) {
     if (path.neighbour->state == NeighbourState::stale)
@@ -118,7 +134,10 @@ int Net::ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, N
 int Net::link_output(const Path& path, Frame* frame, uint16_t type, Nanos now) {
   Interface& interface = *path.interface;
   Neighbour* n = path.neighbour;
-  const Mac dst = path.broadcast ? kBroadcastMac : path.ready ? n->mac : Mac{};
+  const Mac dst = path.broadcast ? kBroadcastMac
+                  : path.group   ? group_mac(path.next_hop.v4())
+                  : path.ready   ? n->mac
+                                 : Mac{};
   eth_emit(interface, *frame, dst, type);
   if (n) n->last_used = now;
   if (path.ready) {

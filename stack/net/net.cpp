@@ -27,6 +27,13 @@ UdpDemuxConfig demux_config(const NetConfig& c) {
           .secret = {c.secret[0], c.secret[1]}};
 }
 
+GroupLimits group_limits(const NetConfig& c) {
+  return {.groups_max = c.igmp_groups_max,
+          .members_max = c.igmp_joins_max,
+          .robustness = c.igmp_robustness,
+          .secret = c.secret[1]};
+}
+
 TcpSurroundings tcp_surroundings(const NetConfig& c) {
   return {.ephemeral_first = c.ephemeral_first,
           .ephemeral_last = c.ephemeral_last,
@@ -44,9 +51,12 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       neighbours_(neighbour_limits(config)),
       udp_(demux_config(config)),
       tcp_(config.tcp, tcp_surroundings(config), *this, counters),
+      groups_(group_limits(config)),
+      igmp_version_max_(config.igmp_version),
       neighbour_replies_(config.arp_replies_per_s),
       icmp_errors_(config.icmp_errors_per_s),
       icmp_echoes_(config.icmp_echoes_per_s),
+      igmp_queries_(config.igmp_queries_per_s),
       dad_transmits_(config.dad_transmits),
       rng_(config.secret[0] ^ config.secret[1]) {
   STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);
@@ -139,11 +149,13 @@ void Net::expire(Nanos now) {
     }
   }
   ipv6_expire(now);
+  if (groups_.next_deadline() <= now) igmp_report(now);
   tcp_.expire(now);  // behind: a SYN finds out that its neighbour has failed
 }
 
 Nanos Net::next_deadline() const {
-  return std::min({neighbours_.next_deadline(), tcp_.next_deadline(), ipv6_deadline_});
+  return std::min(
+      {neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline(), ipv6_deadline_});
 }
 
 bool Net::idle() const {
@@ -164,7 +176,9 @@ InterfaceStatus Net::interface_status(size_t index) const {
           .tx_frames = i.tx_frames,
           .tx_bytes = i.tx_bytes,
           .tx_queued = p.queued,
-          .ipv6 = i.claims};
+          .ipv6 = i.claims,
+          .querier = i.igmp.querier,
+          .querier_version = i.igmp.querier_version};
 }
 
 }  // namespace pinion

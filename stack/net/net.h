@@ -7,6 +7,7 @@
 
 #include "base/counters.h"
 #include "base/rng.h"
+#include "net/groups.h"
 #include "net/neighbour.h"
 #include "net/net_config.h"
 #include "net/route.h"
@@ -16,6 +17,7 @@
 #include "tcp/tcp.h"
 #include "wire/arp.h"
 #include "wire/icmp.h"
+#include "wire/igmp.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
 #include "wire/ndp.h"
@@ -30,6 +32,7 @@ struct UdpSend {
   uint8_t ttl = 64;
   uint8_t tos = 0;
   bool broadcast_ok = false;
+  bool loop = false;  // to a group: members on this core get it as well
   Bytes payload{};
   uint64_t token = 0;       // 0: no socket_sent
   Flow* flow = nullptr;     // of the socket
@@ -66,6 +69,8 @@ struct InterfaceStatus {
   uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
   uint32_t tx_queued = 0;              // of its port
   std::span<const AddressClaim> ipv6;  // its addresses of IPv6, the link-local one too
+  Ipv4 querier;                        // of IGMP, the last that was seen; its version, 0: none yet
+  uint8_t querier_version = 0;
 };
 
 class Net {
@@ -104,6 +109,18 @@ class Net {
   UdpDemux& udp() { return udp_; }
   Tcp& tcp() { return tcp_; }
   const Tcp& tcp() const { return tcp_; }
+  // Multicast, for the socket's owner. `interface`: its number; kAnyInterface: the one that has the
+  // address that the socket is bound to, or a route to the group or the source, or the first. 0;
+  // -EINVAL: no group, a source that is none, a group of 232/8 without a source (RFC 4607), or both
+  // ways of joining; -EADDRINUSE: joined already; -ENODEV: no such interface; -ENOBUFS: a limit.
+  int join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
+  // -EADDRNOTAVAIL: it has not joined so.
+  int leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
+  void leave_groups(Socket& sk, Nanos now) { groups_.leave_all(sk, now); }
+  // kAnyInterface: there is none of that name.
+  uint32_t interface_named(std::string_view name) const;
+  const GroupTable& groups() const { return groups_; }
+
   // The source address for dst, 0 if there is no route.
   Ip source_for(Ip dst) const;
   bool is_local(Ip address) const;      // an address of any interface
@@ -129,6 +146,12 @@ class Net {
     bool link_up = false;
     Nanos link_looked_at = 0;
   };
+  // What the queriers of an interface have shown of themselves.
+  struct IgmpState {
+    Nanos v1_until = 0, v2_until = 0;  // an older one is present
+    Ipv4 querier;
+    uint8_t querier_version = 0;  // 0: none was seen
+  };
   struct Interface {
     std::string name;
     uint32_t index = 0;
@@ -144,6 +167,7 @@ class Net {
     Nanos mld_deadline = kNever;
     Nanos mld_version_1_until = 0;
     Ip good_source;  // the last that may send to us through here, 0: none yet
+    IgmpState igmp;
     uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
   };
   // Where a packet goes.
@@ -151,6 +175,7 @@ class Net {
     Interface* interface = nullptr;
     Ip source, next_hop;
     bool broadcast = false;
+    bool group = false;              // multicast
     Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
     bool ready = false;              // it can leave at once; set by admit
   };
@@ -188,6 +213,7 @@ class Net {
   void copy_attached(PortState& p);
   void collect_released(PortState& p, Nanos now);
   void look_at_link(PortState& p, Nanos now);
+  void link_came_up(const PortState& p, Nanos now);
   void drop_queued(PortState& p, Nanos now);
   Frame* frame_alloc(const Interface& interface);
   void frame_free(const Interface& interface, Frame* frame);
@@ -199,6 +225,7 @@ class Net {
   Drop arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now);
   void neighbour_doubt(Interface& interface, Ip address, Nanos now);
   void arp_request(Interface& interface, Ipv4 target, Mac dst);
+  void arp_announce(Interface& interface, Ipv4 address);
   Drop arp_output(Interface& interface, const ArpPacket& arp, Mac dst);
   // Asks for an address: all stations, or the one that is known.
   void neighbour_request(Interface& interface, Ip address, const Mac* known);
@@ -216,6 +243,8 @@ class Net {
   // ipv4_output.cpp
   int find_path(Ip source, Ip dst, Path& out, uint32_t only = kAnyInterface);
   int broadcast_path(Ip source, Path& out);
+  int group_path(Ip source, Ip group, Path& out);
+  uint32_t group_interface(Ip local, Ip group, Ip source) const;
   Ip address_towards(const Interface& interface, Ip dst) const;
   Ip source_towards(const Interface& interface, Ip dst, Ip next_hop) const;
   Interface* owner_of(Ip address);
@@ -268,6 +297,26 @@ class Net {
   Drop icmp6_error_input(const IcmpMessage& message, Nanos now);
   void icmp6_error_output(const IpInput& in, const IcmpMessage& error, Nanos now);
 
+  // multicast.cpp
+  Drop group_deliver(uint32_t interface, const Arrival& arrival, Nanos now);
+
+  // igmp.cpp
+  struct GroupReport;
+  uint8_t igmp_version(const Interface& interface, Nanos now) const;
+  Drop igmp_input(const IpInput& in, const Ipv4Header& header, Nanos now);
+  Drop igmp_query_input(const IpInput& in, const IgmpMessage& m, Nanos now);
+  void igmp_cancel(const Interface& interface);
+  void igmp_report(Nanos now);
+  void igmp_records(GroupReport& report, const Group& group, Nanos now);
+  template <class Pick>
+  void igmp_record(GroupReport& report, const Group& group, GroupRecord type, bool empty,
+                   Pick pick);
+  bool igmp_begin(GroupReport& report);
+  void igmp_flush(GroupReport& report);
+  void igmp_old_report(Interface& interface, const Group& group, Nanos now);
+  Frame* igmp_frame(Interface& interface);
+  void igmp_output(Interface& interface, Frame* frame, Ipv4 to);
+
   // icmp.cpp
   Drop icmp_input(const IpInput& in, Nanos now);
   Drop icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
@@ -279,6 +328,7 @@ class Net {
   static Ipv4Header own_header(const Path& path, Ip destination, size_t payload_bytes);
 
   // udp/output.cpp
+  void loop_back(const UdpSend& send, const Path& path, Bytes payload, Nanos now);
   int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
   bool holds(const Flow& flow, const UdpSend& send) const;
   bool flow_holds(const Flow& flow) const;
@@ -307,7 +357,9 @@ class Net {
   NeighbourTable neighbours_;
   UdpDemux udp_;
   Tcp tcp_;
-  TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_;
+  GroupTable groups_;
+  uint8_t igmp_version_max_;
+  TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_, igmp_queries_;
   uint8_t dad_transmits_;
   Rng rng_;  // pauses that stations of a link must not share
   Nanos ipv6_deadline_ = kNever;

@@ -59,6 +59,12 @@ struct NetConfig {
   uint32_t icmp_errors_per_s = 100;
   uint32_t icmp_echoes_per_s = 10'000;
 
+  uint8_t igmp_version = 3;  // the newest that is spoken; older queriers are followed
+  uint8_t igmp_robustness = 2;
+  uint32_t igmp_groups_max = 1024;  // of all interfaces
+  uint32_t igmp_joins_max = 4096;   // of all sockets
+  uint32_t igmp_queries_per_s = 20;
+
   uint32_t udp_sockets_max = 65536;
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   TcpConfig tcp;

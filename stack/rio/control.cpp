@@ -95,6 +95,8 @@ int Server::application(Session& s, KernelMessage& m, Nanos now) {
     case RIO_CTL_ACCEPT:
     case RIO_CTL_SHUTDOWN:
     case RIO_CTL_CONNECT_STATUS: return stream_call(s, m, now);
+    case RIO_CTL_JOIN:
+    case RIO_CTL_LEAVE: return membership(s, m, now);
     default:
       return refuse(m, -EOPNOTSUPP, "unknown control opcode: librio is newer than the daemon");
   }
@@ -230,8 +232,10 @@ int Server::bind(Session& s, KernelMessage& m) {
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
   if (!is_of_family(sq->socket, a)) return refuse(m, -EAFNOSUPPORT, kOtherFamily);
   const Endpoint local = endpoint_of(a);
+  const bool group = local.address.is_multicast() && sq->socket.type == SocketType::datagram;
   // One that is being claimed will be ours in a moment, or never.
-  if (!local.address.is_any() && !net_.is_local(local.address) && !net_.is_claimed(local.address))
+  if (!local.address.is_any() && !group && !net_.is_local(local.address) &&
+      !net_.is_claimed(local.address))
     return refuse(m, -EADDRNOTAVAIL, "not an address of any NIC of this core");
   if (!may_bind(s.quota, local))
     return refuse(m, -EPERM, "the configuration grants this user no such address and port");
@@ -277,13 +281,22 @@ int Server::set_option(Session& s, KernelMessage& m, Nanos now) {
   if (sk.type == SocketType::stream) return set_stream_option(*sq, m, now);
   switch (m.app.a) {
     case RIO_SO_BROADCAST:
-    case RIO_SO_REUSEADDR:
+    case RIO_SO_MULTICAST_LOOP:
+    case RIO_SO_REUSEADDR: {
       if (value > 1) return refuse(m, -EINVAL, "0 or 1");
-      (m.app.a == RIO_SO_BROADCAST ? sk.broadcast : sk.reuse_address) = value != 0;
+      bool& flag = m.app.a == RIO_SO_BROADCAST        ? sk.broadcast
+                   : m.app.a == RIO_SO_MULTICAST_LOOP ? sk.multicast_loop
+                                                      : sk.reuse_address;
+      flag = value != 0;
       return 0;
+    }
     case RIO_SO_TTL:
       if (value < 1 || value > 255) return refuse(m, -EINVAL, "1 to 255");
       sk.ttl = static_cast<uint8_t>(value);
+      return 0;
+    case RIO_SO_MULTICAST_TTL:
+      if (value < 1 || value > 255) return refuse(m, -EINVAL, "1 to 255");
+      sk.multicast_ttl = static_cast<uint8_t>(value);
       return 0;
     case RIO_SO_DSCP:
       if (value > 63) return refuse(m, -EINVAL, "0 to 63");
@@ -307,6 +320,8 @@ int Server::get_option(Session& s, KernelMessage& m) {
     case RIO_SO_BROADCAST: m.app.size = sk.broadcast; return 0;
     case RIO_SO_REUSEADDR: m.app.size = sk.reuse_address; return 0;
     case RIO_SO_TTL: m.app.size = sk.ttl; return 0;
+    case RIO_SO_MULTICAST_TTL: m.app.size = sk.multicast_ttl; return 0;
+    case RIO_SO_MULTICAST_LOOP: m.app.size = sk.multicast_loop; return 0;
     case RIO_SO_DSCP: m.app.size = sk.tos >> 2; return 0;
     case RIO_SO_RECEIVE_BACKLOG: m.app.size = sq->waiting_max; return 0;
     case RIO_SO_DROPPED: m.app.size = sk.dropped; return 0;

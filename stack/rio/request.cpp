@@ -155,6 +155,8 @@ int Server::start_send(RequestQueue& rq, Request& r, Nanos now) {
   send.source = sk.local;
   send.destination = to;
   send.ttl = sk.ttl;
+  if (to.address.is_multicast()) send.ttl = sk.multicast_ttl, send.loop = sk.multicast_loop;
+  if (sk.local.address.is_multicast()) send.source.address = {};  // nobody sends from a group
   send.tos = sk.tos;
   send.broadcast_ok = sk.broadcast;
   record_(Door::payload, {r.base, r.length});

@@ -7,6 +7,7 @@
 //   deliver.cpp   received data, outcomes of sends and errors coming up from the network
 //   stream.h      and stream*.cpp: requests of TCP connections, and what comes up from them
 //   control.cpp   cold calls of applications; session_control.cpp: life and death of sessions
+//   group_control.cpp  joins of multicast groups
 //   sleep.cpp     hot to cold and asleep, without a lost wake-up
 #pragma once
 #include <memory>
@@ -235,6 +236,10 @@ class Server {
   int resize_rq(Session& s, KernelMessage& m, Nanos now);
   SocketQueue* find_socket(Session& s, uint32_t handle);
   CompletionQueue* find_cq(Session& s, uint32_t handle);
+
+  // group_control.cpp
+  int membership(Session& s, KernelMessage& m, Nanos now);
+  void leave_groups(SocketQueue& sq, Nanos now);
 
   // session_control.cpp
   int open_session(KernelMessage& m, Nanos now);

@@ -42,6 +42,7 @@ struct SocketQueue {
   // Datagrams that wait, at most; of a stream, bytes (RIO_SO_RECEIVE_BUFFER).
   uint32_t waiting_count = 0, waiting_max = 0;
   uint32_t waiting_chunks = 0;
+  uint32_t joins = 0;  // of groups
   uint32_t generation = 0;
   // pending: a connection that rio_accept has not given out yet.
   enum class State : uint8_t { free, open, closing, pending } state = State::free;
@@ -80,7 +81,7 @@ struct Session {
   uint32_t next_queue = 0;  // where the search for a free index begins
   uint32_t hot_queues = 0;
   uint32_t requests_reserved = 0;
-  uint32_t queues_used = 0, sockets_used = 0, cqs_used = 0;
+  uint32_t queues_used = 0, sockets_used = 0, cqs_used = 0, joins_used = 0;
   uint32_t sleeps = 0;  // odd: marked as asleep
   uint32_t waiting_chunks = 0;
   List<SocketQueue, &SocketQueue::of_session> sockets;

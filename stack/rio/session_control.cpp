@@ -136,6 +136,7 @@ int Server::close_socket(Session& s, uint32_t handle, Nanos now) {
   if (sq == nullptr) return -EBADF;
   if (sq->socket.type == SocketType::stream) return close_stream(*sq, now), 0;
   sq->state = SocketQueue::State::closing;
+  leave_groups(*sq, now);
   forget_waiting(*sq);
   if (sq->queue == nullptr) free_socket(*sq);
   else close_queue(*sq->queue, now);
@@ -215,6 +216,7 @@ void Server::free_queue(RequestQueue& rq) {
 
 void Server::free_socket(SocketQueue& sq) {
   forget_waiting(sq);
+  leave_groups(sq, served_at_);
   if (sq.socket.type == SocketType::stream) forget_copied(sq), dying_.remove(&sq), --streams_;
   else if (sq.socket.bound) net_.udp().unbind(sq.socket);
   Session& s = *sq.session;

@@ -11,6 +11,7 @@ namespace pinion {
 struct SocketQueue;  // rio's side of a socket, opaque here
 struct Tcb;          // tcp's, of a connection
 struct Listener;     // tcp's, of a listening socket
+struct GroupMember;  // net's, one join
 
 enum class SocketType : uint8_t { datagram, stream };
 
@@ -41,6 +42,9 @@ struct Socket {
   bool shares_port = false;  // UdpDemux: reuse, as it was asked for at bind
   uint8_t ttl = 64;
   uint8_t tos = 0;
+  uint8_t multicast_ttl = 1;
+  bool multicast_loop = false;    // what is sent to a group reaches members on this core as well
+  GroupMember* groups = nullptr;  // GroupTable's list of its joins
   Endpoint local, remote;
   Endpoint bound_to;  // TcpDemux: what was bound; local may have become a connection's
   SocketQueue* queue = nullptr;

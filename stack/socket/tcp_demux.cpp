@@ -120,7 +120,13 @@ void TcpDemux::remove(Connection& c) {
   while (*link != &c) link = &(*link)->demux_next;
   *link = c.demux_next;
   c.demux_next = nullptr;
-  --bindings_[c.binding].connections, --ports_[port_place(c.local)].connections, --connections_;
+  --connections_;
+  free_port(c);
+}
+
+void TcpDemux::free_port(Connection& c) {
+  if (c.binding == kNone) return;
+  --bindings_[c.binding].connections, --ports_[port_place(c.local)].connections;
   give_binding(c.binding);
   c.binding = kNone;
 }

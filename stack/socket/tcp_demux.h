@@ -41,6 +41,8 @@ class TcpDemux {
   // connection.local and .remote are set. -EADDRINUSE: the 4-tuple is taken; -ENOBUFS.
   int insert(Connection& connection);
   void remove(Connection& connection);
+  // It is found as before, but its port counts as nobody's.
+  void free_port(Connection& connection);
 
   Connection* find(const Endpoint& local, const Endpoint& remote) const;
   // The listener for a SYN to that endpoint: of the address, then of the wildcard.

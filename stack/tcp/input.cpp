@@ -35,8 +35,9 @@ Drop Tcp::input(const TcpSegment& seg, const FourTuple& flow, Nanos now) {
   switch (tcb->state) {
     case TcpState::closed: {  // a grave: a SYN begins something new, the rest is as in CLOSED
       if (!seg.has_syn() || seg.has_ack() || seg.has_rst()) return closed_input(seg, flow, now);
+      const Seq iss = next_iss(*tcb, now);
       destroy(*tcb);
-      return unconnected_input(seg, flow, nullptr, now);
+      return unconnected_input(seg, flow, &iss, now);
     }
     case TcpState::syn_sent: return syn_sent_input(*tcb, seg, now);
     case TcpState::time_wait:

@@ -71,7 +71,8 @@ void Tcp::on_fin_acked(Tcb& tcb, Nanos now) {
   switch (tcb.state) {
     case TcpState::fin_wait_1: return enter_fin_wait_2(tcb, now);
     case TcpState::closing: return enter_time_wait(tcb, now);
-    case TcpState::last_ack: return bury(tcb, now);
+    case TcpState::last_ack:  // the peer is in TIME-WAIT: that is enough, but for a cookie
+      return tcb.from_cookie ? bury(tcb, now) : destroy(tcb);
     case TcpState::closed:
     case TcpState::listen:
     case TcpState::syn_sent:

@@ -29,8 +29,7 @@ Drop Tcp::time_wait_syn(Tcb& tcb, const TcpSegment& seg, const FourTuple& flow, 
   const bool newer = later > 0 || (later == 0 && seg.seq > tcb.rcv_nxt);
   if (!newer || demux_.find_listener(flow.local) == nullptr)
     return challenge(tcb, Drop::tcp_syn_challenged, now);
-  const Seq least = tcb.loss.snd_nxt() + 65536;
-  const Seq iss = max(initial_seq(isn_key_, flow, now), least);
+  const Seq iss = next_iss(tcb, now);
   destroy(tcb);
   return unconnected_input(seg, flow, &iss, now);
 }

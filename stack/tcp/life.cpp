@@ -84,11 +84,14 @@ void Tcp::destroy(Tcb& tcb) {
   tcb.dead = true;
 }
 
-// The connection ends without TIME-WAIT. One that was made from a cookie leaves a grave: as long as
-// its segments may be about, and its cookie counts, they could make it rise, with another stream's
-// bytes. Whatever arrives there is answered as in CLOSED.
+// The connection ends without TIME-WAIT, and leaves a grave: its segments may be about still. The
+// next one of this 4-tuple begins behind its numbers (a fast connection outruns the clock of
+// RFC 6528), and as long as the cookie counts that one was made from, no old segment makes it rise.
+// Whatever else arrives there is answered as in CLOSED.
 void Tcp::bury(Tcb& tcb, Nanos now) {
-  if (!tcb.from_cookie || !tcb.synchronized()) return destroy(tcb);
+  if (!tcb.synchronized()) return destroy(tcb);
+  const Nanos cookie_life = tcb.from_cookie ? 2 * kCookiePeriod : 0;
+  tcb.iss = tcb.loss.snd_nxt();
   if (tcb.sk != nullptr) {
     tcb.ooo.clear(*tcb.sk);
     tcb.sk->tcb = nullptr;
@@ -96,13 +99,20 @@ void Tcp::bury(Tcb& tcb, Nanos now) {
   }
   tcb.loss.clear(segments_);
   tcb.loss = Loss{};
+  demux_.free_port(tcb);
   pending_.remove(&tcb);
   orphans_.remove(&tcb);
   waiting_.remove(&tcb);
   std::fill(std::begin(tcb.deadline), std::end(tcb.deadline), kNever);
   tcb.state = TcpState::closed;
   waiting_.push_back(&tcb);
-  tcb.arm(TcpTimer::life, now + std::max(2 * config_.msl, 2 * kCookiePeriod));
+  tcb.arm(TcpTimer::life, now + std::max(2 * config_.msl, cookie_life));
+}
+
+// RFC 9293 3.6.1: the ISN of the connection that follows `old` lies behind its numbers.
+Seq Tcp::next_iss(const Tcb& old, Nanos now) const {
+  const Seq least = (old.state == TcpState::closed ? old.iss : old.loss.snd_nxt()) + 65536;
+  return max(initial_seq(isn_key_, {old.local, old.remote}, now), least);
 }
 
 // The peer, the path or the time ended it.

@@ -96,15 +96,21 @@ int Tcp::connect(Socket& sk, Endpoint remote, Nanos now) {
   if (local.address.is_any() || mtu == 0) return -ENETUNREACH;
   if (local.port == 0) local.port = demux_.port_for(local.address, remote);
   if (local.port == 0) return -EADDRNOTAVAIL;
-  // The 4-tuple may be in TIME-WAIT: it stays taken (RFC 6191 is the passive side's to apply).
-  if (demux_.find(local, remote) != nullptr) return -EADDRINUSE;
+  Seq iss = initial_seq(isn_key_, {local, remote}, now);
+  if (auto* old = static_cast<Tcb*>(demux_.find(local, remote)); old != nullptr) {
+    // In TIME-WAIT it stays taken (RFC 6191 is the passive side's to apply).
+    if (old->state != TcpState::closed) return -EADDRINUSE;
+    Hold hold(*this, *old);
+    iss = next_iss(*old, now);
+    destroy(*old);
+  }
   Tcb* tcb = make_tcb({local, remote}, sk, now);
   if (tcb == nullptr) return -ENOBUFS;
   Hold hold(*this, *tcb);
   tcb->active = true;
   tcb->sk = &sk;
   tcb->state = TcpState::syn_sent;
-  tcb->iss = initial_seq(isn_key_, {local, remote}, now);
+  tcb->iss = iss;
   tcb->scaling = config_.window_scaling;
   tcb->timestamps = config_.timestamps;
   tcb->sack = config_.sack;

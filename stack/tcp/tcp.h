@@ -126,6 +126,7 @@ class Tcp {
   void settle(Tcb& tcb);
   void destroy(Tcb& tcb);
   void bury(Tcb& tcb, Nanos now);
+  Seq next_iss(const Tcb& old, Nanos now) const;
   void fail(Tcb& tcb, int error, Nanos now);
   void detach(Tcb& tcb, Nanos now);
   void let_go_if_done(Tcb& tcb, Nanos now);

@@ -14,22 +14,23 @@ Drop Net::udp_input(const IpInput& in, Nanos now) {
       !udp_checksum_ok(in.payload, datagram, in.source, in.destination))
     return Drop::udp_checksum;
   if (datagram.destination_port == 0) return Drop::udp_port_zero;
-  if (in.destination.is_multicast()) return Drop::udp_multicast_not_joined;
-
   const Endpoint from{in.source, datagram.source_port};
   const Endpoint to{in.destination, datagram.destination_port};
-  Socket* sk = udp_.lookup(to, from);
-  if (!sk) {
-    port_unreachable(in, now);
-    return Drop::udp_no_socket;
-  }
   const Nanos hw_time = in.frame->hw_time;
   const Arrival arrival{.payload = datagram.payload,
                         .from = from,
                         .to = to,
                         .time = hw_time != 0 ? hw_time : now,
                         .time_is_hardware = hw_time != 0};
-  const Drop why = socket_deliver(*sk, arrival, now);
+  Drop why = Drop::none;
+  if (in.destination.is_multicast()) {
+    why = group_deliver(in.interface->index, arrival, now);
+  } else if (Socket* sk = udp_.lookup(to, from)) {
+    why = socket_deliver(*sk, arrival, now);
+  } else {
+    port_unreachable(in, now);
+    why = Drop::udp_no_socket;
+  }
   if (why == Drop::none) ++counters_.udp_received;
   return why;
 }

@@ -59,10 +59,12 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
   STACK_DCHECK(frame->tailroom >= length);
   const bool offload = (path.interface->tx_offload & kTxUdpCsum) != 0;
   // What may have to wait for its neighbour is copied: a session's end waits for no neighbour.
-  const bool attach = (send.may_attach >> path.interface->port & 1) != 0 && path.ready && offload;
+  const bool attach =
+      (send.may_attach >> path.interface->port & 1) != 0 && path.ready && offload && !send.loop;
   if (offload) frame->tx_offload |= kTxUdpCsum;
   emit_datagram(send, path.source, attach, *frame);
   frame->token = send.token;
+  const Bytes payload{frame->data + sizeof(UdpHdr), send.payload.size()};
   const int status = ip_output(path, frame,
                                {.ttl = send.ttl,
                                 .tos = send.tos,
@@ -71,8 +73,20 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
                                now);
   if (status != 0) return status;
   ++counters_.udp_sent;
-  if (send.flow != nullptr && path.ready && !path.broadcast) keep(*send.flow, send, path, *frame);
+  if (path.group && send.loop) loop_back(send, path, payload, now);
+  if (send.flow != nullptr && path.neighbour != nullptr && path.ready)
+    keep(*send.flow, send, path, *frame);
   return 0;
+}
+
+// To members of this core: the frame waits for its port, so its bytes are there still. Nobody is
+// told if there are none.
+void Net::loop_back(const UdpSend& send, const Path& path, Bytes payload, Nanos now) {
+  const Arrival arrival{.payload = payload,
+                        .from = {path.source, send.source.port},
+                        .to = send.destination,
+                        .time = now};
+  group_deliver(path.interface->index, arrival, now);
 }
 
 // Is what was kept of the last datagram true for this one? Routes and addresses do not change.

@@ -27,4 +27,10 @@ Drop eth_parse(Bytes frame, EthPacket& out);
 // Writes the header to the front of out; the payload is the caller's.
 void eth_emit(const EthPacket& packet, MutableBytes out);
 
+// The station address of a group (RFC 1112 6.4).
+inline Mac group_mac(Ipv4 group) {
+  return {{0x01, 0x00, 0x5e, static_cast<uint8_t>(group.v >> 16 & 0x7f),
+           static_cast<uint8_t>(group.v >> 8), static_cast<uint8_t>(group.v)}};
+}
+
 }  // namespace pinion

@@ -15,9 +15,22 @@ enum Option : uint8_t {
   kNop = 1,
   kRecordRoute = 7,
   kTimestamp = 68,
+  kRouterAlert = 148,
   kLooseSourceRoute = 131,
   kStrictSourceRoute = 137
 };
+
+constexpr uint8_t kRouterAlertOption[kRouterAlertBytes] = {kRouterAlert, kRouterAlertBytes, 0, 0};
+
+// Of options that were found well formed.
+bool has_router_alert(Bytes options) {
+  while (!options.empty() && static_cast<uint8_t>(options[0]) != kEnd) {
+    const auto kind = static_cast<uint8_t>(options[0]);
+    if (kind == kRouterAlert) return static_cast<size_t>(options[1]) == kRouterAlertBytes;
+    options = options.subspan(kind == kNop ? 1 : static_cast<size_t>(options[1]));
+  }
+  return false;
+}
 
 // Options of type, length, pointer: the pointer counts from 1, and one past the end means full.
 bool pointer_ok(Bytes option, size_t first) {
@@ -38,7 +51,8 @@ void to_host_order(const Ipv4Hdr& h, Ipv4Header& out) {
          .ttl = h.ttl,
          .protocol = h.protocol,
          .source = {h.source.get()},
-         .destination = {h.destination.get()}};
+         .destination = {h.destination.get()},
+         .router_alert = false};
 }
 
 }  // namespace
@@ -57,6 +71,7 @@ Drop ipv4_parse(Bytes packet, Ipv4Packet& out, bool checksum_known_good) {
   out.options = packet.subspan(sizeof h, header_length - sizeof h);
   if (const Drop why = ipv4_check_options(out.options); why != Drop::none) return why;
   to_host_order(h, out.header);
+  out.header.router_alert = !out.options.empty() && has_router_alert(out.options);
   out.payload = packet.subspan(header_length, total_length - header_length);
   return Drop::none;
 }
@@ -88,13 +103,13 @@ bool ipv4_fragment_possible(const Ipv4Packet& packet) {
 }
 
 void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum) {
-  STACK_DCHECK(out.size() >= sizeof(Ipv4Hdr));
-  STACK_DCHECK(header.total_length >= sizeof(Ipv4Hdr));
+  const size_t length = header.length();
+  STACK_DCHECK(out.size() >= length && header.total_length >= length);
   STACK_DCHECK(header.fragment_offset <= kOffsetMask);
   const int flags = (header.reserved_flag ? kReserved : 0) |
                     (header.dont_fragment ? kDontFragment : 0) |
                     (header.more_fragments ? kMoreFragments : 0) | header.fragment_offset;
-  Ipv4Hdr h{.version_ihl = 4 << 4 | sizeof(Ipv4Hdr) / 4,
+  Ipv4Hdr h{.version_ihl = static_cast<uint8_t>(4 << 4 | length / 4),
             .tos = header.tos,
             .total_length = be16::of(header.total_length),
             .id = be16::of(header.id),
@@ -104,7 +119,11 @@ void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum) {
             .checksum = {},
             .source = be32::of(header.source.v),
             .destination = be32::of(header.destination.v)};
-  if (with_checksum) h.checksum = be16::of(checksum(std::as_bytes(std::span{&h, 1})));
+  std::memcpy(out.data(), &h, sizeof h);
+  if (header.router_alert)
+    std::memcpy(out.data() + sizeof h, kRouterAlertOption, sizeof kRouterAlertOption);
+  if (!with_checksum) return;
+  h.checksum = be16::of(checksum(out.first(length)));
   std::memcpy(out.data(), &h, sizeof h);
 }
 

@@ -16,6 +16,7 @@ static_assert(sizeof(Ipv4Hdr) == 20 && alignof(Ipv4Hdr) == 1);
 
 inline constexpr uint8_t kProtocolIcmp = 1;
 inline constexpr uint8_t kProtocolUdp = 17;
+inline constexpr uint32_t kRouterAlertBytes = 4;
 
 struct Ipv4Header {
   uint8_t tos = 0;
@@ -28,7 +29,10 @@ struct Ipv4Header {
   uint8_t ttl = 0;
   uint8_t protocol = 0;
   Ipv4 source, destination;
+  bool router_alert = false;  // the option of RFC 2113
 
+  // Of the header that ipv4_emit writes.
+  uint32_t length() const { return sizeof(Ipv4Hdr) + (router_alert ? kRouterAlertBytes : 0); }
   bool is_fragment() const { return more_fragments || fragment_offset != 0; }
   friend bool operator==(const Ipv4Header&, const Ipv4Header&) = default;
 };
@@ -45,7 +49,7 @@ Drop ipv4_parse(Bytes packet, Ipv4Packet& out, bool checksum_known_good = false)
 Drop ipv4_check_options(Bytes options);
 // Fragments that no sender can have meant (RFC 791 3.2).
 bool ipv4_fragment_possible(const Ipv4Packet& packet);
-// Writes a header without options. Its checksum is 0 if the port fills it in.
+// Writes a header without options but Router Alert. Its checksum is 0 if the port fills it in.
 void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum = true);
 
 }  // namespace pinion

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <tuple>
 
 #include "e2e/sockets.h"
 #include "e2e/world.h"
@@ -151,6 +152,28 @@ TEST_F(Daemon, CtlShowsWhatIsGoingOn) {
   EXPECT_EQ(counters.status, 0);
   EXPECT_EQ(drops.status, 0);
   EXPECT_EQ(daemon_->end(SIGTERM), 0);
+}
+
+// On whatever machine this is: the configuration of these tests starts, so the doctor must say so.
+TEST_F(Daemon, DoctorSaysWhatAConfigurationLacks) {
+  const Outcome good = run({PINION_CTL, "doctor", configuration()});
+  EXPECT_EQ(good.status, 0) << good.output;
+  EXPECT_NE(good.output.find("can start on this machine"), std::string::npos) << good.output;
+  for (const auto& [from, to, says] :
+       {std::tuple("cpu: ", "cpu: 1023", "FAILS CPU 1023"),
+        std::tuple("hugepages_mb: ", "hugepages_mb: 1048576", "fix: sysctl -w vm.nr_hugepages="),
+        std::tuple("vdev: ", "pci: 0000:ff:1f.7, binding: vfio-pci",
+                   "fix: no PCI device 0000:ff:1f.7: see pinionctl nic list")}) {
+    std::ifstream in(configuration());
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    const size_t at = text.find(from);
+    text.replace(at, text.find_first_of(",}", at) - at, to);
+    const Outcome bad = run({PINION_CTL, "doctor", scratch_.write("bad.yaml", text)});
+    EXPECT_EQ(bad.status, 1) << to << bad.output;
+    EXPECT_NE(bad.output.find(says), std::string::npos) << says << "\n" << bad.output;
+  }
+  const Outcome none = run({PINION_CTL, "doctor", scratch_.path("none.yaml")});
+  EXPECT_EQ(none.status, 1) << none.output;
 }
 
 TEST_F(Daemon, CtlSaysThatNoDaemonRuns) {

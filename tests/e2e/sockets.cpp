@@ -149,6 +149,24 @@ std::optional<Datagram> AppSocket::receive() {
   return first;
 }
 
+int AppSocket::membership(bool joins, const std::string& group, const std::string& source) {
+  rio_address to{}, from{};
+  EXPECT_EQ(rio_parse_address(group.c_str(), 0, &to), 0);
+  const rio_address* only = source.empty() ? nullptr : &from;
+  if (only != nullptr) {
+    EXPECT_EQ(rio_parse_address(source.c_str(), 0, &from), 0);
+  }
+  return joins ? socket_.join_group(to, only) : socket_.leave_group(to, only);
+}
+
+int AppSocket::join(const std::string& group, const std::string& source) {
+  return membership(true, group, source);
+}
+
+int AppSocket::leave(const std::string& group, const std::string& source) {
+  return membership(false, group, source);
+}
+
 int64_t AppSocket::option(uint32_t which) {
   int64_t value = 0;
   EXPECT_EQ(socket_.get_option(which, &value), 0) << rio_last_error();

@@ -54,6 +54,9 @@ class AppSocket {
   // The completion's status. An empty ip: to the connected peer.
   int send(const std::string& bytes, const std::string& ip = "", uint16_t port = 0);
   std::optional<Datagram> receive();
+  // Of a group; an empty source: every one.
+  int join(const std::string& group, const std::string& source = "");
+  int leave(const std::string& group, const std::string& source = "");
   int64_t option(uint32_t which);
   int set_option(uint32_t which, int64_t value) { return socket_.set_option(which, value); }
   // The pending error that an ICMP message left, 0 when none came in time.
@@ -61,6 +64,7 @@ class AppSocket {
   uint16_t port();
 
  private:
+  int membership(bool joins, const std::string& group, const std::string& source);
   void post_receive(uint32_t index);
   void take_completions();
 

@@ -15,7 +15,7 @@ namespace {
 using Tcp = World;
 
 constexpr uint16_t kTcpPort = 7100;
-constexpr size_t kBulk = 16u << 20;
+const size_t kBulk = in_vm ? 4u << 20 : 16u << 20;
 
 TEST_F(Tcp, ConnectsToLinuxAndBothTalk) {
   KernelStream listener;

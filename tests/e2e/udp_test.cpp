@@ -10,13 +10,14 @@ namespace {
 
 using Udp = World;
 
-constexpr size_t kLongest = 1472;  // 1500 less the headers of IPv4 and UDP
+constexpr size_t kLongest = 1472;     // 1500 less the headers of IPv4 and UDP
+const size_t kStep = in_vm ? 23 : 1;  // ends with the longest, odd and even
 constexpr uint16_t kPort = 7000;
 
 TEST_F(Udp, EveryLengthFromLinux) {
   AppSocket app(socket_path(), {.port = kPort});
   KernelSocket kernel;
-  for (size_t length = 0; length <= kLongest; ++length) {
+  for (size_t length = 0; length <= kLongest; length += kStep) {
     ASSERT_EQ(kernel.send_to(pattern(length), kPinionIp, kPort), 0);
     const auto got = app.receive();
     ASSERT_TRUE(got) << length;
@@ -30,7 +31,7 @@ TEST_F(Udp, EveryLengthFromLinux) {
 TEST_F(Udp, EveryLengthToLinux) {
   AppSocket app(socket_path(), {.port = kPort});
   KernelSocket kernel;
-  for (size_t length = 0; length <= kLongest; ++length) {
+  for (size_t length = 0; length <= kLongest; length += kStep) {
     ASSERT_EQ(app.send(pattern(length), kKernelIp, kernel.port()), 0) << length;
     const auto got = kernel.receive();
     ASSERT_TRUE(got) << length;

@@ -8,11 +8,13 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -93,6 +95,7 @@ std::string Name::ip() const {
 Scratch::Scratch() {
   char name[] = "/tmp/pinion-e2e-XXXXXX";
   EXPECT_NE(mkdtemp(name), nullptr);
+  EXPECT_EQ(chmod(name, 0711), 0);  // for applications of other users
   dir_ = name;
 }
 Scratch::~Scratch() { std::filesystem::remove_all(dir_); }
@@ -115,28 +118,26 @@ struct Shared {
 };
 std::unique_ptr<Shared> shared;
 
+// In the virtual machine of tests/vm the NIC is one on vfio-pci, and Linux's end of its wire waits
+// in a namespace. These name them; null elsewhere.
+const char* vm_nic() { return std::getenv("PINION_VM_PCI"); }
+const char* vm_namespace() { return std::getenv("PINION_VM_NETNS"); }
+const char* vm_cable() { return std::getenv("PINION_VM_CABLE"); }
+
+std::string ip(const std::string& command) {
+  const Outcome made = run({"sh", "-c", "exec ip " + command});
+  return made.status == 0 ? "" : "ip " + command + ": " + made.output;
+}
+
 // Empty, or why it cannot be had. This process ends up in the kernel's namespace.
-std::string make_network() {
-  if (geteuid() != 0) return "needs root, to make network namespaces";
+std::string make_veth() {
   if (unshare(CLONE_NEWNET) != 0) return "needs the right to make network namespaces";
   shared->pinion_ns = current_namespace();
   if (unshare(CLONE_NEWNET) != 0) return "needs a second network namespace";
   shared->kernel_ns = current_namespace();
-  const std::string there =
-      "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(shared->pinion_ns);
-  const std::string commands[] = {
-      "link add kernel0 type veth peer name pinion0 netns " + there,
-      "link set kernel0 addrgenmode none up",
-      std::string("addr add ") + kKernelIp + "/24 dev kernel0",
-      std::string("addr add ") + kKernelIp2 + "/24 dev kernel0",
-      "link set lo up",
-      // Out again where it came in: what Linux forwards there is seen by nobody.
-      std::string("route add ") + kBehindIp + "/32 via 10.77.0.9 dev kernel0",
-  };
-  for (const std::string& command : commands) {
-    const Outcome made = run({"sh", "-c", "exec ip " + command});
-    if (made.status != 0) return "ip " + command + ": " + made.output;
-  }
+  const std::string why = ip("link add kernel0 type veth peer name pinion0 netns /proc/" +
+                             std::to_string(getpid()) + "/fd/" + std::to_string(shared->pinion_ns));
+  if (!why.empty()) return why;
   for (const auto& [ns, device] :
        {std::pair(shared->kernel_ns, "kernel0"), {shared->pinion_ns, "pinion0"}}) {
     // On a veth Linux leaves checksums to the last one who looks; here they are on the wire.
@@ -145,15 +146,43 @@ std::string make_network() {
     if (off.end(0) != 0) return "ethtool -K: " + off.output();
   }
   Program up({"ip", "link", "set", "pinion0", "addrgenmode", "none", "up"}, shared->pinion_ns);
-  if (up.end(0) != 0) return "ip link set: " + up.output();
-  const std::string six = std::string("addr add ") + kKernelIp6 + "/64 dev kernel0 nodad";
-  shared->ipv6 = run({"sh", "-c", "exec ip " + six}).status == 0;
+  return up.end(0) == 0 ? "" : "ip link set: " + up.output();
+}
+
+// Down first: nothing that an earlier test's neighbours have told may be known.
+std::string join_vm() {
+  const std::string file = std::string("/run/netns/") + vm_namespace();
+  shared->pinion_ns = current_namespace();
+  shared->kernel_ns = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (setns(shared->kernel_ns, CLONE_NEWNET) != 0) return file + ": " + std::strerror(errno);
+  const std::string why = ip("link set kernel0 down");
+  return why.empty() ? ip("addr flush dev kernel0") : why;
+}
+
+std::string make_network() {
+  if (geteuid() != 0) return "needs root, to make network namespaces";
+  const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
+  if (!why.empty()) return why;
+  for (const std::string& command : {
+           std::string("link set kernel0 addrgenmode none up"),
+           std::string("addr add ") + kKernelIp + "/24 dev kernel0",
+           std::string("addr add ") + kKernelIp2 + "/24 dev kernel0",
+           std::string("link set lo up"),
+           // Out again where it came in: what Linux forwards there is seen by nobody.
+           std::string("route replace ") + kBehindIp + "/32 via 10.77.0.9 dev kernel0",
+       })
+    if (const std::string wrong = ip(command); !wrong.empty()) return wrong;
+  shared->ipv6 = ip(std::string("addr add ") + kKernelIp6 + "/64 dev kernel0 nodad").empty();
   std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
   return "";
 }
 
 // Beside other programs: the daemon sleeps when it has nothing to do.
 std::string configuration() {
+  const std::string device = vm_nic() == nullptr
+                                 ? "vdev: \"net_af_packet0,iface=pinion0\""
+                                 : std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
+  const char* idle = in_vm ? "busy" : "{sleep_after_us: 200}";
   return "version: 1\n"
          "instance: e2e\n"
          "host:\n"
@@ -163,18 +192,40 @@ std::string configuration() {
          "  lock_memory: false\n"
          "  control_socket: {path: " +
          shared->scratch.path("control.sock") +
-         ", mode: \"0600\"}\n"
+         ", mode: \"0666\"}\n"
          "cores: [{name: core0, cpu: " +
-         std::to_string(last_cpu()) +
-         ", idle: {sleep_after_us: 200}}]\n"
-         "nics: [{name: veth, device: {vdev: \"net_af_packet0,iface=pinion0\"}, core: core0, "
+         std::to_string(last_cpu()) + ", idle: " + idle +
+         "}]\n"
+         "nics: [{name: nic, device: {" +
+         device +
+         "}, core: core0, "
          "addresses: [" +
          kPinionIp + "/24, \"" + kPinionIp6 +
          "/64\"]}]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp +
-         ", nic: veth}]\n"
-         "sessions: [{user: root, bind: [\"*:1-65535\"]}]\n";
+         ", nic: nic}]\n"
+         "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4]}, "
+         "{user: nobody, bind: [\"*:7000\"]}]\n" +
+         // An emulated processor may stand still for seconds.
+         (vm_nic() == nullptr ? "" : "limits: {core_silent_ms: 30000}\n");
+}
+
+// Empty, or what went wrong. The daemon says its NIC's address when it opens it.
+std::string start_daemon() {
+  std::vector<std::string> arguments = {PINION_DAEMON};
+  if (in_vm) arguments.emplace_back("--emulated");
+  arguments.push_back(shared->scratch.write("piniond.yaml", configuration()));
+  shared->daemon = std::make_unique<Program>(arguments, shared->pinion_ns);
+  if (!shared->daemon->says(" ready, ")) return "not ready: " + shared->daemon->output();
+  const std::string& said = shared->daemon->output();
+  const size_t at = said.find("MAC ");
+  unsigned b[6] = {};
+  if (at == std::string::npos || std::sscanf(said.c_str() + at, "MAC %x:%x:%x:%x:%x:%x", b, b + 1,
+                                             b + 2, b + 3, b + 4, b + 5) != 6)
+    return "no MAC: " + said;
+  for (size_t i = 0; i < shared->mac.size(); ++i) shared->mac[i] = static_cast<unsigned char>(b[i]);
+  return "";
 }
 
 class In {
@@ -191,18 +242,7 @@ void World::SetUpTestSuite() {
   shared = std::make_unique<Shared>();
   shared->why_not = make_network();
   if (!shared->why_not.empty()) return;
-  shared->daemon = std::make_unique<Program>(
-      std::vector<std::string>{PINION_DAEMON,
-                               shared->scratch.write("piniond.yaml", configuration())},
-      shared->pinion_ns);
-  ASSERT_TRUE(shared->daemon->says(" ready, ")) << shared->daemon->output();
-  const In pinion_side(shared->pinion_ns);
-  ifreq request{};
-  std::strcpy(request.ifr_name, "pinion0");
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  ASSERT_EQ(ioctl(fd, SIOCGIFHWADDR, &request), 0);
-  close(fd);
-  std::memcpy(shared->mac.data(), request.ifr_hwaddr.sa_data, shared->mac.size());
+  ASSERT_EQ(start_daemon(), "");
 }
 
 void World::TearDownTestSuite() {
@@ -227,6 +267,29 @@ uint64_t World::drops(const std::string& reason) {
   const std::string shown = run({PINION_CTL, "--socket", socket_path(), "drops"}).output;
   const size_t at = ("\n" + shown).find("\n" + reason + " ");
   return at == std::string::npos ? 0 : std::stoull(shown.substr(at + reason.size()));
+}
+
+uint64_t World::gauge(const std::string& name) {
+  const std::string shown = run({PINION_CTL, "--socket", socket_path(), "--all", "status"}).output;
+  const size_t at = shown.find("\n" + name + " ");
+  return at == std::string::npos ? UINT64_MAX : std::stoull(shown.substr(at + 1 + name.size()));
+}
+
+std::string World::daemon_said() { return shared->daemon->output(); }
+
+void World::kill_and_restart() {
+  EXPECT_EQ(shared->daemon->end(SIGKILL), 128 + SIGKILL);
+  ASSERT_EQ(start_daemon(), "");
+}
+
+bool World::tells_of_link() { return vm_nic() != nullptr; }
+
+void World::plug(bool in) {
+  if (vm_nic() == nullptr) {
+    EXPECT_EQ(ip(std::string("link set kernel0 ") + (in ? "up" : "down")), "");
+  } else {
+    std::ofstream(vm_cable()) << "set_link nic " << (in ? "on" : "off") << "\n";
+  }
 }
 
 void World::send_raw(const std::string& frame, bool from_pinion) {

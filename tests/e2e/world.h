@@ -3,6 +3,8 @@
 // no name and end with their processes.
 //
 //   this process, kernel0 10.77.0.1 --- veth --- pinion0, piniond 10.77.0.2
+//
+// In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci.
 #pragma once
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -68,6 +70,12 @@ class World : public ::testing::Test {
   static bool speaks_ipv6();  // both sides do
   // Frames that piniond dropped for this reason.
   static uint64_t drops(const std::string& reason);
+  // A number of pinionctl's status; what is not there is UINT64_MAX.
+  static uint64_t gauge(const std::string& name);
+  static std::string daemon_said();
+  static void kill_and_restart();  // with SIGKILL
+  static bool tells_of_link();     // DPDK's net_af_packet does not
+  static void plug(bool in);       // the cable of Pinion's NIC; on a veth, Linux's end goes down
   // Sends a frame out of kernel0, or (as if it were Pinion's) out of pinion0.
   static void send_raw(const std::string& frame, bool from_pinion = false);
 };

@@ -127,7 +127,7 @@ class Run {
   uint64_t taken() const {
     const Counters& c = counters();
     return c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received +
-           c.arp_replies_sent + c.nd_received + c.mld_queries_received;
+           c.igmp_received + c.arp_replies_sent + c.nd_received + c.mld_queries_received;
   }
 
   bool pad_;

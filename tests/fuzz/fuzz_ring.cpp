@@ -258,7 +258,7 @@ void Run::control(Ops& ops) {
                               a.app.data_buffer(), 0,        made_,   RIO_INVALID_BUFFER};
   const auto handle = [&] { return handles[ops.u8() % std::size(handles)]; };
   rio_control m{};
-  m.magic = RIO_CONTROL_MAGIC, m.opcode = ops.u8() % (RIO_CTL_CONNECT_STATUS + 2);
+  m.magic = RIO_CONTROL_MAGIC, m.opcode = ops.u8() % (RIO_CTL_LEAVE + 2);
   m.handle = handle(), m.handle2 = handle();
   m.offset = ops.u16(), m.size = ops.u16();
   m.a = ops.u8(), m.b = ops.u8(), m.c = handle(), m.d = handle(), m.f = ops.u8();

@@ -9,8 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "eal_process.h"
 #include "pmd-glue/device_args.h"
@@ -97,6 +99,39 @@ TEST_F(RingPorts, TakeAPartOfABurst) {
   expect_all_home(*a);
 }
 
+// A port that takes nothing is restarted, between two bursts of its core; not too early, not while
+// it moves, and not without its core's consent.
+TEST_F(RingPorts, AreRestartedWhenTheyStall) {
+  constexpr uint16_t kRing = 32;
+  auto [a, b] = EthdevPort::open_ring_pair({.device = "stall", .tx_descriptors = kRing}, error_);
+  ASSERT_TRUE(a && b) << error_;
+  std::vector<Frame*> frames(kRing + 1);
+  ASSERT_EQ(a->alloc(frames), frames.size());
+  for (Frame* frame : frames) frame->append(64);
+  Nanos now = kSecond;
+  EXPECT_FALSE(a->watch(now));
+  ASSERT_EQ(a->tx_burst(frames), kRing);
+  EXPECT_EQ(a->tx_burst({&frames[kRing], 1}), 0u);
+  EXPECT_FALSE(a->watch(now += EthdevPort::kStall)) << "it has taken frames since";
+  EXPECT_FALSE(a->watch(now += EthdevPort::kStall - 1));
+  EXPECT_FALSE(a->watch(now += 1)) << "no core runs that could stay away";
+  EXPECT_EQ(a->tx_burst({&frames[kRing], 1}), 0u) << "full, as before";
+  std::atomic<bool> stop{false};
+  std::thread core([&port = *a, &stop] {
+    Frame* none = nullptr;
+    while (!stop.load()) EXPECT_EQ(port.rx_burst({&none, 1}), 0u);
+  });
+  EXPECT_TRUE(a->watch(now += EthdevPort::kStall));
+  EXPECT_FALSE(a->watch(now += EthdevPort::kStall)) << "nothing was refused since";
+  stop.store(true);
+  core.join();
+  EXPECT_EQ(a->stats().restarts, 1u);
+  std::vector<Frame*> got(kRing);
+  ASSERT_EQ(b->rx_burst(got), kRing);
+  b->free(got);
+  EXPECT_EQ(a->tx_burst({&frames[kRing], 1}), 1u);
+}
+
 // The rings of a pair hold frames when one port goes, then the other: none is lost or freed early.
 TEST_F(RingPorts, CloseWithFramesUnderWay) {
   for (int round = 0; round < 2; ++round) {  // the name is free again
@@ -142,15 +177,14 @@ TEST_F(Ports, SayWhatIsWrongWithADevice) {
 }
 
 TEST_F(Ports, MemifBetweenTwoPorts) {
-  const std::string common = ",id=0,socket=pinion-test-" + std::to_string(getpid()) +
-                             ",socket-abstract=yes,role=";
+  const std::string common =
+      ",id=0,socket=pinion-test-" + std::to_string(getpid()) + ",socket-abstract=yes,role=";
   auto server = EthdevPort::open({.device = "net_memif1" + common + "server"}, error_);
   ASSERT_TRUE(server) << error_;
   auto client = EthdevPort::open({.device = "net_memif2" + common + "client"}, error_);
   ASSERT_TRUE(client) << error_;
   const auto both_up = [&] { return server->refresh_link() && client->refresh_link(); };
-  ASSERT_TRUE(within(10 * kSecond, both_up))
-      << server->describe() << "\n" << client->describe();
+  ASSERT_TRUE(within(10 * kSecond, both_up)) << server->describe() << "\n" << client->describe();
   EXPECT_EQ(carry(*server, *client, 500, 10 * kSecond), 500u);
   EXPECT_EQ(carry(*client, *server, 500, 10 * kSecond), 500u);
   expect_all_home(*server);
@@ -173,9 +207,21 @@ constexpr uint32_t kEth = 14, kIp = 20, kUdp = 8, kData = 101;
 Frame* udp_frame(Port& port) {
   Frame* frame = make_frame(port, kEth + kIp + kUdp + kData, 5);
   if (frame == nullptr) return nullptr;
-  constexpr uint8_t kHeaders[] = {0x08, 0x00, 0x45, 0, 0, kIp + kUdp + kData, 0, 1, 0, 0, 64, 17,
-                                  0,    0,    10,   0, 0, 1,                  10, 0, 0, 2,
-                                  0x10, 0,    0x20, 0, 0, kUdp + kData,       0, 0};
+  constexpr uint8_t kHeaders[] = {0x08, 0x00,
+                                  0x45, 0,
+                                  0,    kIp + kUdp + kData,
+                                  0,    1,
+                                  0,    0,
+                                  64,   17,
+                                  0,    0,
+                                  10,   0,
+                                  0,    1,
+                                  10,   0,
+                                  0,    2,
+                                  0x10, 0,
+                                  0x20, 0,
+                                  0,    kUdp + kData,
+                                  0,    0};
   std::memcpy(frame->data + 12, kHeaders, sizeof kHeaders);
   const uint32_t ip_sum = ones_sum(frame->bytes().subspan(kEth, kIp)) ^ 0xffff;
   const be16 checksum = be16::of(static_cast<uint16_t>(ip_sum));

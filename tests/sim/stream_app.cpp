@@ -34,7 +34,7 @@ StreamApp::StreamApp(Kernel& kernel, uint32_t session, const StreamPlan& plan, S
       ledger_(ledger),
       trace_(trace),
       cq_(app_.create_cq(kCqEntries)) {
-  if (!listen()) ledger_.fail("an application cannot listen");
+  listen();
   ledger_.listens(plan_.listen, true, now);
 }
 
@@ -45,15 +45,19 @@ rio_control StreamApp::ask(uint16_t opcode, uint32_t handle, uint32_t a, uint64_
   return app_.call(m);
 }
 
-bool StreamApp::listen() {
+// The other application may have all sockets for the moment: then it is tried again.
+void StreamApp::listen() {
   rio_control m{};
   m.magic = RIO_CONTROL_MAGIC, m.opcode = RIO_CTL_SOCKET;
   m.a = RIO_FAMILY_IPV4, m.b = RIO_TYPE_STREAM;
   const rio_control reply = app_.call(m);
+  if (reply.status == -ENOSPC) return;
   listener_ = reply.handle;
-  return reply.status == 0 && ask(RIO_CTL_SETSOCKOPT, listener_, RIO_SO_REUSEADDR, 1).status == 0 &&
-         app_.bind(listener_, plan_.listen).status == 0 &&
-         ask(RIO_CTL_LISTEN, listener_, plan_.backlog).status == 0;
+  listening_ = reply.status == 0 &&
+               ask(RIO_CTL_SETSOCKOPT, listener_, RIO_SO_REUSEADDR, 1).status == 0 &&
+               app_.bind(listener_, plan_.listen).status == 0 &&
+               ask(RIO_CTL_LISTEN, listener_, plan_.backlog).status == 0;
+  if (!listening_) ledger_.fail("an application cannot listen");
 }
 
 StreamApp::Connection* StreamApp::free_place(bool accepted) {
@@ -151,7 +155,8 @@ void StreamApp::tick(Rng& rng, Phase phase, Nanos now) {
   app_.set_now(now);
   if (now < asleep_until) return;
   dequeue(now);
-  if (phase == Phase::finish || rng.chance(kAccept)) accept(rng, now);
+  if (!listening_) listen();
+  if (listening_ && (phase == Phase::finish || rng.chance(kAccept))) accept(rng, now);
   const auto& peers = plan_.peers;
   if (phase == Phase::busy && opened_ < plan_.habits.connections_max &&
       rng.chance(plan_.habits.connect))

@@ -70,7 +70,7 @@ class StreamApp {
   };
 
   rio_control ask(uint16_t opcode, uint32_t handle, uint32_t a = 0, uint64_t size = 0);
-  bool listen();
+  void listen();
   Connection* free_place(bool accepted);
   uint32_t offset_of(const Connection& c, bool receive, uint32_t slot) const;
   void accept(Rng& rng, Nanos now);
@@ -94,6 +94,7 @@ class StreamApp {
   Trace& trace_;
   testing::RawCq cq_;
   uint32_t listener_ = 0;
+  bool listening_ = false;
   std::array<Connection, 2 * kPlaces> places_;
   uint64_t contexts_ = 0;
   uint32_t opened_ = 0;

@@ -95,7 +95,48 @@ TEST(TcpClose, AbortSendsReset) {
   ASSERT_TRUE(rst);
   EXPECT_EQ(rst->flags, kTcpRst | kTcpAck);
   EXPECT_EQ(rst->seq, 5u);
+  EXPECT_EQ(bed.tcp().time_waiting(), 1u);  // its grave
+  bed.pass(120 * kSecond);
   EXPECT_EQ(bed.tcp().tcbs_used(), 0u);
+}
+
+// Segments of the aborted connection may be about still. Within a moment it has sent more than the
+// clock of RFC 6528 has ticked, so only what is kept of it can put the next one behind it.
+TEST(TcpClose, TheNextConnectionBeginsBehindAnAbortedOne) {
+  TcpBed bed;
+  FakeStream& s = bed.connect();
+  const std::string much(5000, 'x');
+  bed.app_sends(s, much);
+  EXPECT_FALSE(bed.out().empty());
+  bed.tcp().abort(s.sk, -ECONNABORTED, bed.bed.now);
+  const auto rst = bed.out_one();
+  ASSERT_TRUE(rst);
+  EXPECT_EQ(rst->seq, 5001u);
+  // Whatever comes late is answered as in CLOSED, and the port is anybody's.
+  EXPECT_EQ(bed.send({.ack = 1}), Drop::tcp_no_connection);
+  EXPECT_EQ(bed.out_one()->flags, kTcpRst);
+  s.released = 0;
+  ASSERT_EQ(bed.tcp().bind(s.sk, {kOurs, kOurPort}, false), 0);
+  ASSERT_EQ(bed.tcp().connect(s.sk, {kPeer, kPeerPort}, bed.bed.now), -EINPROGRESS);
+  const auto syn = bed.out_one();
+  ASSERT_TRUE(syn);
+  EXPECT_EQ(syn->flags, kTcpSyn);
+  EXPECT_EQ(syn->seq, 5001u + 65536);
+  EXPECT_EQ(bed.tcp().tcbs_used(), 1u);
+}
+
+TEST(TcpClose, TheNextSynIsAnsweredBehindAResetConnection) {
+  TcpBed bed;
+  FakeStream& s = bed.accept();
+  bed.app_sends(s, std::string(3000, 'x'));
+  bed.out();
+  EXPECT_EQ(bed.send({.flags = kTcpRst}), Drop::none);
+  EXPECT_EQ(s.error, -ECONNRESET);
+  EXPECT_EQ(bed.send({.seq = 100'000, .flags = kTcpSyn, .options = bed.syn_options}), Drop::none);
+  const auto syn_ack = bed.out_one();
+  ASSERT_TRUE(syn_ack);
+  EXPECT_EQ(syn_ack->flags, kTcpSyn | kTcpAck);
+  EXPECT_EQ(syn_ack->seq, 3001u + 65536);
 }
 
 TEST(TcpClose, DataAfterCloseResets) {  // RFC 1122 4.2.2.13
@@ -106,7 +147,7 @@ TEST(TcpClose, DataAfterCloseResets) {  // RFC 1122 4.2.2.13
   bed.out();
   EXPECT_EQ(bed.send({.ack = 2, .data = "x"}), Drop::tcp_after_close);
   EXPECT_EQ(bed.out_one()->flags, kTcpRst | kTcpAck);
-  EXPECT_EQ(bed.tcp().tcbs_used(), 0u);
+  EXPECT_EQ(bed.tcp().time_waiting(), 1u);
 }
 
 TEST(TcpClose, FinWait2WithoutOwnerIsLimited) {

@@ -34,6 +34,7 @@ ATOMICS_ALLOWED = {
     'pmd-glue/ethdev_port.h': 'link state and counters that housekeeping reads',
     'pmd-glue/ethdev_port.cpp': 'the same',
     'pmd-glue/ethdev_open.cpp': 'numbers for device names',
+    'pmd-glue/ethdev_watch.cpp': 'housekeeping restarts the device while the core stays away',
 }
 
 # What the protocol core may take from the standard library: no thread, clock, chance, file or

@@ -62,7 +62,12 @@ enum rio_control_opcode {
   /* -> handle=listening socket id. <- handle2=socket id, address=peer, c=core; -EAGAIN: none */
   RIO_CTL_ACCEPT = 22,
   RIO_CTL_SHUTDOWN = 23,      /* -> handle=socket id. FIN behind everything posted before */
-  RIO_CTL_CONNECT_STATUS = 24 /* -> handle=socket id. 0: connected; -EINPROGRESS; the error */
+  RIO_CTL_CONNECT_STATUS = 24, /* -> handle=socket id. 0: connected; -EINPROGRESS; the error */
+  /* Since version 1.2, of datagram sockets. -> handle=socket id, address=group (port 0), offset and
+   * size: the 16 bytes of the source's address (all 0: every source), why: the NIC's name (empty:
+   * the core chooses). */
+  RIO_CTL_JOIN = 25,
+  RIO_CTL_LEAVE = 26 /* as JOIN */
 };
 
 #define RIO_TYPE_DATAGRAM 1u
@@ -95,6 +100,9 @@ enum rio_control_opcode {
 #define RIO_SO_FIN_WAIT_2_S 18u         /* for the peer's FIN after ours was acknowledged */
 #define RIO_SO_STATE 19u                /* read only: RIO_STATE_* */
 #define RIO_SO_CONNECT_TIMEOUT_MS 20u   /* of connect, before -ETIMEDOUT */
+/* Of datagram sockets, since version 1.2. */
+#define RIO_SO_MULTICAST_TTL 21u  /* 1..255 of what is sent to a group; default 1 */
+#define RIO_SO_MULTICAST_LOOP 22u /* 0 | 1: it reaches members on this core too; default 0 */
 
 #define RIO_CONGESTION_NEWRENO 1u
 #define RIO_CONGESTION_CUBIC 2u
@@ -132,7 +140,8 @@ typedef struct rio_control {
   uint64_t context;
   uint32_t a, b, c, d, e, f;
   rio_address address;
-  char why[104]; /* reply, when status is not 0: a sentence for people, NUL-terminated */
+  char why[104]; /* reply, when status is not 0: a sentence for people, NUL-terminated; request:
+                    text, where the opcode has some */
 } rio_control;
 
 RIO_ABI_ASSERT(sizeof(rio_address) == 24);

@@ -221,6 +221,21 @@ int rio_accept_wait(rio_socket_t listener, int timeout_ms, rio_socket_t* out);
  * (while earlier ones are still in the queue they may go in front of the FIN). Receives go on.
  * Again: 0. -ENOTCONN: there is no connection; -EOPNOTSUPP: not a stream. */
 int rio_shutdown(rio_socket_t socket);
+/* UDP: the socket gets what is sent to the group and to the port it is bound to (it is bound to
+ * every address, or to the group; not connected), from every source (NULL) or from this one; more
+ * sources by more calls. nic: a name of the configuration; NULL: the NIC that has the address which
+ * the socket is bound to, else that of the route to the group or the source, else the first.
+ * Several sockets of one port, of any applications, set RIO_SO_REUSEADDR first; each gets a copy.
+ * -EINVAL: no
+ * group's address, 232/8 without a source (RFC 4607), or the socket has joined the group with every
+ * source and asks for one, or the other way round; -EADDRINUSE: joined already; -EPERM: the
+ * configuration does not grant this group; -EDQUOT: joins_max of the session; -ENODEV: no such NIC;
+ * -ENOBUFS: the core's limits; -EOPNOTSUPP: a stream; -EAFNOSUPPORT: not the socket's family. */
+int rio_join_group(rio_socket_t socket, const rio_address* group, const rio_address* source,
+                   const char* nic);
+/* With the same arguments. -EADDRNOTAVAIL: not joined so. Closing the socket leaves all. */
+int rio_leave_group(rio_socket_t socket, const rio_address* group, const rio_address* source,
+                    const char* nic);
 /* option RIO_SO_*. -ENOPROTOOPT: no such option, or it can only be read; -EINVAL: the value. */
 int rio_set_option(rio_socket_t socket, uint32_t option, int64_t value);
 int rio_get_option(rio_socket_t socket, uint32_t option, int64_t* value);

@@ -111,6 +111,14 @@ class Socket {
     return rio_accept_wait(get(), timeout_ms, detail::Out(out.socket_));
   }
   int shutdown() { return rio_shutdown(get()); }
+  int join_group(const rio_address& group, const rio_address* source = nullptr,
+                 const char* nic = nullptr) {
+    return rio_join_group(get(), &group, source, nic);
+  }
+  int leave_group(const rio_address& group, const rio_address* source = nullptr,
+                  const char* nic = nullptr) {
+    return rio_leave_group(get(), &group, source, nic);
+  }
   int set_option(uint32_t option, int64_t value) { return rio_set_option(get(), option, value); }
   int get_option(uint32_t option, int64_t* value) { return rio_get_option(get(), option, value); }
   int local_address(rio_address* out) { return rio_local_address(get(), out); }

@@ -87,6 +87,29 @@ TEST(ConfigLoad, VethExampleNics) {
   EXPECT_EQ(orders.addresses[1], (Prefix{ipv4(10, 20, 1, 5), 24}));
 }
 
+TEST(ConfigLoad, APhysicalNic) {
+  Config config;
+  std::vector<ConfigError> errors;
+  ASSERT_EQ(load("version: 1\n"
+                 "cores: [{name: a, cpu: 2}]\n"
+                 "nics:\n"
+                 "  - {name: x, device: {pci: 0000:3b:1f.7, binding: bifurcated}, core: a, "
+                 "addresses: [10.0.0.1/24]}\n",
+                 "f", config, errors),
+            0)
+      << format_errors(errors);
+  EXPECT_EQ(config.nics[0].device.pci, "0000:3b:1f.7");
+  EXPECT_EQ(config.nics[0].device.binding, Binding::bifurcated);
+  EXPECT_EQ(config.nics[0].device.vdev, "");
+  for (const char* wrong : {"0000:3b:20.0", "0000:3b:00.8", "3b:00.0", "0000:3b:00.0,x", "\"\""}) {
+    const std::string text = std::string(
+                                 "version: 1\ncores: [{name: a, cpu: 2}]\n"
+                                 "nics: [{name: x, device: {pci: ") +
+                             wrong + ", binding: vfio-pci}, core: a, addresses: [10.0.0.1/24]}]\n";
+    EXPECT_EQ(load(text, "f", config, errors), -EINVAL) << wrong;
+  }
+}
+
 TEST(ConfigLoad, ANicBelongsToTheCoreItNames) {
   Config config;
   std::vector<ConfigError> errors;
@@ -133,6 +156,16 @@ TEST(ConfigLoad, VethExampleSessionsAndLimits) {
   ASSERT_EQ(trader.bind.size(), 2u);
   EXPECT_EQ(trader.bind[0], (BindGrant{ipv4(10, 20, 0, 5), {7000, 7999}}));
   EXPECT_EQ(trader.bind[1], (BindGrant{std::nullopt, {9000, 9000}}));
+  ASSERT_EQ(trader.groups.size(), 2u);
+  EXPECT_EQ(trader.groups[0], (Prefix{ipv4(239, 1, 0, 0), 16}));
+  EXPECT_EQ(trader.groups[1], (Prefix{ipv4(232, 1, 2, 3), 32}));
+  EXPECT_EQ(trader.joins_max, 16u);
+  EXPECT_TRUE(config.sessions[1].groups.empty());
+  EXPECT_EQ(config.sessions[1].joins_max, 64u);
+  EXPECT_EQ(config.igmp.version, 3);
+  EXPECT_EQ(config.igmp.robustness, 2);
+  EXPECT_EQ(config.igmp.groups_max, 256u);
+  EXPECT_EQ(config.igmp.joins_max, 4096u);
   EXPECT_EQ(config.sessions[1].who, Who::group);
   EXPECT_EQ(config.sessions[1].id, 2002u);
   EXPECT_EQ(config.sessions[1].sessions_max, 2u);

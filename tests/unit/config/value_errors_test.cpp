@@ -23,6 +23,17 @@ TEST(ConfigErrors, ValuesOutOfRange) {
        "4:31: 'path' is 'run/x'; expected an absolute path of at most 107 bytes, without spaces"},
       {"host: {control_socket: {group: strangers}}",
        "4:32: there is no group 'strangers' on this machine; expected a known name"},
+      {"igmp: {version: 1, robustness: 8, groups_max: 0}",
+       "4:17: 'version' is '1'; expected a number from 2 to 3\n"
+       "4:32: 'robustness' is '8'; expected a number from 1 to 7\n"
+       "4:47: 'groups_max' is '0'; expected a number from 1 to 65536"},
+      {"sessions: [{user: root, groups: [10.0.0.1, 239.1.0.0/3, 239.1.2.3/16, 239.1.2.3]}]",
+       "4:34: 'groups' is '10.0.0.1'; expected a multicast group such as 239.1.2.3, or a prefix "
+       "of groups such as 239.1.0.0/16\n"
+       "4:44: 'groups' is '239.1.0.0/3'; expected a multicast group such as 239.1.2.3, or a "
+       "prefix of groups such as 239.1.0.0/16\n"
+       "4:57: 'groups' is '239.1.2.3/16'; expected a multicast group such as 239.1.2.3, or a "
+       "prefix of groups such as 239.1.0.0/16"},
       {"udp: {receive_backlog_max: 0}",
        "4:28: 'receive_backlog_max' is '0'; expected a number from 1 to 65536"},
       {"limits: {rx_burst: 257, defer_max_us: 10001}",
@@ -66,12 +77,20 @@ TEST(ConfigErrors, Nics) {
        "3:8: a NIC has no key 'device'; expected one\n"
        "3:8: a NIC has no key 'core'; expected one\n"
        "3:8: a NIC has no key 'addresses'; expected one"},
-      {"nics: [{name: n, device: {pci: \"0000:3b:00.0\", binding: vfio-pci}, core: c, addresses: "
-       "[10.0.0.1/24]}]",
-       "3:27: 'pci' names a physical NIC, and those are supported by a later version; expected "
-       "'vdev'\n"
-       "3:48: 'binding' names a physical NIC, and those are supported by a later version; "
-       "expected 'vdev'"},
+      {"nics: [{name: n, device: {pci: \"0000:3b:00.0\"}, core: c, addresses: [10.0.0.1/24]}]",
+       "3:26: 'device' has no key 'binding'; expected one"},
+      {"nics: [{name: n, device: {binding: uio}, core: c, addresses: [10.0.0.1/24]}]",
+       "3:26: 'device' has no key 'pci'; expected one\n"
+       "3:36: 'binding' is 'uio'; expected one of: vfio-pci, bifurcated"},
+      {"nics: [{name: n, device: {pci: \"0000:3B:00.0\", binding: vfio-pci, vdev: net_null0}, "
+       "core: c, addresses: [10.0.0.1/24]}]",
+       "3:32: 'pci' is the quoted text '0000:3B:00.0'; expected a PCI address such as "
+       "\"0000:3b:00.0\"\n"
+       "3:73: 'vdev' stands beside a physical NIC; expected one of them"},
+      {"nics: [{name: n, device: {pci: \"0000:3b:00.0\", binding: vfio-pci}, core: c, "
+       "addresses: [10.0.0.1/24]}, {name: m, device: {pci: \"0000:3b:00.0\", binding: "
+       "bifurcated}, core: c, addresses: [10.0.0.2/24]}]",
+       "3:128: device '0000:3b:00.0' is taken on line 3; expected each device once"},
       {"nics: [{name: n, device: {vdev: \"virtio0\"}, core: c, addresses: [10.0.0.1/24]}]",
        "3:33: 'vdev' is the quoted text 'virtio0'; expected a DPDK virtual device such as "
        "\"net_af_packet0,iface=veth0\""},
@@ -227,7 +246,7 @@ TEST(ConfigErrors, Sessions) {
        "4:35: the same user or group has a session entry on line 4; expected one entry each"},
       {"sessions: [{user: root, bind: [\"10.0.0.9:80\"]}]",
        "4:32: 'bind' 10.0.0.9 is not an address of ours; expected one from the NICs' "
-       "'addresses', or *"},
+       "'addresses', a group, or *"},
       {"sessions: [{user: root, bind: [\"10.0.0.1:0-5\", \"*\", \"[::1]:80\"]}]",
        "4:32: 'bind' is the quoted text '10.0.0.1:0-5'; expected an address or * and a port or "
        "range, such as \"10.20.0.5:7000-7999\" or \"[2001:db8::5]:7000\"\n"
@@ -257,7 +276,7 @@ TEST(ConfigErrors, AllAreCollectedInTheOrderOfTheFile) {
       "      - 10.0.0.1/24\n"
       "routes:\n"
       "  - {prefix: 0.0.0.0/0, via: 10.0.1.1, nic: orders}\n"
-      "igmp: {}\n";
+      "capture: {}\n";
   EXPECT_EQ(shown(errors_of(file)),
             "2:11: 'instance' is '5'; expected a name: a letter or _, then letters, digits, '_', "
             "'-' or '.'; at most 31 bytes\n"
@@ -268,7 +287,7 @@ TEST(ConfigErrors, AllAreCollectedInTheOrderOfTheFile) {
             "12:11: there is no core 'core2'; expected a name from 'cores'\n"
             "16:30: 10.0.1.1 is no station of a network of NIC 'orders'; expected an address "
             "within 10.0.0.0/24\n"
-            "17:1: 'igmp' is not supported yet by this version; expected no such key");
+            "17:1: 'capture' is not supported yet by this version; expected no such key");
 }
 
 // One mistake, one message: what depends on a refused value is not judged.

@@ -30,7 +30,7 @@ TEST(ControlCheck, SizeMagicAndOpcode) {
   m.magic ^= 1;
   EXPECT_EQ(check(m), -EPROTO);
   EXPECT_EQ(check(message(0)), -EOPNOTSUPP);
-  EXPECT_EQ(check(message(RIO_CTL_CONNECT_STATUS + 1)), -EOPNOTSUPP);
+  EXPECT_EQ(check(message(RIO_CTL_LEAVE + 1)), -EOPNOTSUPP);
   EXPECT_EQ(check(message(0xffff)), -EOPNOTSUPP);
 }
 

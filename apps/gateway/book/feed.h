@@ -1,0 +1,110 @@
+// Brings a stream of ITCH messages and the books together: a sink of moldudp64::Receiver. From the
+// stream's first message on it applies what comes; behind a hole, or when it starts in the middle,
+// it wants a GLIMPSE 5.0 snapshot and merges it with what comes meanwhile:
+//
+//     snapshot:   orders as of number n ................ G n
+//     live:       k, k+1, ...... (kept) .... n, n+1, ...      k <= n: drop up to n, apply from n
+//                                                             k >  n: start over
+#pragma once
+#include "gateway/book/books.h"
+#include "gateway/wire/message_store.h"
+
+namespace pinion::book {
+
+class Feed {
+ public:
+  // kept: room for the live messages that come while a snapshot does.
+  Feed(Books& books, MessageStore::Limits kept) : books_(books), kept_(kept) {}
+
+  // True while the books need a snapshot that nobody has begun.
+  bool wants_snapshot() const { return state_ == State::stale; }
+  bool live() const { return state_ == State::live; }
+  bool ended() const { return ended_; }
+  uint64_t snapshots_merged() const { return merged_; }
+
+  // Sink of the receiver.
+  void message(uint64_t sequence, Bytes bytes) {
+    if (next_live_ == 0 && state_ == State::live && sequence > apply_from_) hole(0, sequence);
+    next_live_ = sequence + 1;
+    if (state_ == State::stale && sequence == 1) start();
+    if (state_ == State::live) return apply(sequence, bytes);
+    if (state_ == State::loading) keep(sequence, bytes);
+  }
+  void hole(uint64_t /*first*/, uint64_t end) {
+    next_live_ = end;
+    if (state_ == State::loading) {
+      hole_end_ = end;  // harmless if the snapshot is of later
+      kept_.clear();
+      first_kept_ = 0;
+      return;
+    }
+    if (state_ == State::live && end <= apply_from_) return;
+    books_.mark_hole();
+    state_ = State::stale;
+  }
+  void end_of_session() { ended_ = true; }
+
+  // The GLIMPSE session: begin when it is logged in, then each of its sequenced messages; abandon
+  // if it breaks before the end.
+  void begin_snapshot() {
+    books_.begin_snapshot();
+    kept_.clear();
+    first_kept_ = hole_end_ = 0;
+    kept_full_ = false;
+    state_ = State::loading;
+  }
+  void snapshot_message(Bytes bytes) {
+    if (state_ != State::loading) return;
+    const auto* end = !bytes.empty() && static_cast<char>(bytes[0]) == itch::Snapshot::kType
+                          ? in_place<itch::Snapshot>(bytes)
+                          : nullptr;
+    if (end) merge(end->sequence.get());
+    else books_.apply(bytes);
+  }
+  void abandon_snapshot() {
+    if (state_ == State::loading) state_ = State::stale;
+  }
+
+ private:
+  enum class State : uint8_t { stale, loading, live };
+
+  void start() {
+    books_.start();
+    apply_from_ = 1;
+    state_ = State::live;
+  }
+  void apply(uint64_t sequence, Bytes bytes) {
+    if (sequence >= apply_from_) books_.apply(bytes);
+  }
+  void keep(uint64_t sequence, Bytes bytes) {
+    if (first_kept_ == 0) first_kept_ = sequence;
+    if (!kept_.append(bytes)) kept_full_ = true;
+  }
+  // from: the first live number that the snapshot does not contain. Before it nothing counts; from
+  // it on we must have everything.
+  void merge(uint64_t from) {
+    const uint64_t have_from = first_kept_ ? first_kept_ : next_live_;
+    const bool never_live = next_live_ == 0;  // the first live message will show a hole
+    if (from == Digits20::kBad || kept_full_ || hole_end_ > from ||
+        (!never_live && have_from > from)) {
+      state_ = State::stale;
+      return;
+    }
+    state_ = State::live;
+    apply_from_ = from;
+    ++merged_;
+    books_.finish_snapshot();
+    for (uint64_t i = 1; i < kept_.next(); ++i) apply(first_kept_ + i - 1, kept_.get(i));
+    kept_.clear();
+  }
+
+  Books& books_;
+  State state_ = State::stale;
+  MessageStore kept_;
+  uint64_t first_kept_ = 0;  // 0: nothing is kept
+  uint64_t hole_end_ = 0, next_live_ = 0, apply_from_ = 1;
+  uint64_t merged_ = 0;
+  bool kept_full_ = false, ended_ = false;
+};
+
+}  // namespace pinion::book

@@ -1,0 +1,28 @@
+// The file behind a Store: made to its size once at start, mapped, and locked against a second
+// process. What is written to the mapping is the kernel's at once, so a killed process loses
+// nothing; a loss of power may lose the last moments, and what is left is whole records.
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace pinion::fix {
+
+class StoreFile {
+ public:
+  StoreFile() = default;
+  ~StoreFile();
+  StoreFile(const StoreFile&) = delete;
+  StoreFile& operator=(const StoreFile&) = delete;
+
+  // Opens it, or makes it (mode 0600). An existing one is never made smaller. 0, or a negative
+  // errno; -EWOULDBLOCK: another process has it.
+  int open(const std::string& path, size_t bytes);
+  std::span<char> memory() const { return memory_; }
+
+ private:
+  int fd_ = -1;
+  std::span<char> memory_;
+};
+
+}  // namespace pinion::fix

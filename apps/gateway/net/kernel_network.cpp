@@ -1,0 +1,292 @@
+// See kernel_network.h.
+#include "gateway/net/kernel_network.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace pinion::gateway {
+
+namespace {
+
+constexpr int kEventsMax = 64;
+constexpr int kBacklog = 64;
+
+bool address_of(const Endpoint& endpoint, sockaddr_in& out) {
+  out = {};
+  out.sin_family = AF_INET;
+  out.sin_port = htons(endpoint.port);
+  return endpoint.ip.empty() || inet_pton(AF_INET, endpoint.ip.c_str(), &out.sin_addr) == 1;
+}
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+}  // namespace
+
+KernelNetwork::KernelNetwork(const NetworkConfig& config)
+    : config_(config),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      slots_(config.streams_max),
+      memory_(size_t{config.streams_max} * (config.receive_bytes + config.send_bytes)) {}
+
+KernelNetwork::~KernelNetwork() {
+  for (Slot& slot : slots_)
+    if (slot.used) ::close(slot.fd);
+  if (epoll_ >= 0) ::close(epoll_);
+}
+
+int KernelNetwork::fail(const char* what) {
+  const int error = errno;
+  error_ = std::string(what) + ": " + strerror(error);
+  return -error;
+}
+
+char* KernelNetwork::receive_memory(const Slot& slot) {
+  return memory_.data() + size_t{slots_.index(slot)} * (config_.receive_bytes + config_.send_bytes);
+}
+char* KernelNetwork::send_memory(const Slot& slot) {
+  return receive_memory(slot) + config_.receive_bytes;
+}
+
+void KernelNetwork::free(Slot& slot) {
+  ::close(slot.fd);  // epoll forgets it
+  slot.fd = -1;
+  slot.used = false;
+}
+
+void KernelNetwork::lost(Slot& slot, int status) {
+  const SocketId id = slots_.id(slot);
+  StreamHandler* handler = slot.kind == Kind::closing ? nullptr : slot.handler;
+  free(slot);
+  if (handler != nullptr) handler->on_closed(id, status);
+}
+
+int KernelNetwork::open(int type, Kind kind, Slot*& out) {
+  const int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail("socket");
+  Slot* slot = slots_.take();
+  if (slot == nullptr) {
+    ::close(fd);
+    errno = ENOBUFS;
+    return fail("all sockets are in use");
+  }
+  slot->fd = fd;
+  slot->kind = kind;
+  slot->received.reset(receive_memory(*slot), config_.receive_bytes);
+  slot->send_begin = slot->send_end = 0;
+  slot->handler = nullptr;
+  slot->datagrams = nullptr;
+  out = slot;
+  return 0;
+}
+
+int KernelNetwork::watch(Slot& slot) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (slot.kind == Kind::connecting || slot.send_begin != slot.send_end) event.events |= EPOLLOUT;
+  if (slot.kind == Kind::closing) event.events = EPOLLOUT;
+  event.data.u64 = uint64_t{slot.generation} << 32 | slots_.index(slot);
+  if (epoll_ctl(epoll_, EPOLL_CTL_MOD, slot.fd, &event) == 0) return 0;
+  return epoll_ctl(epoll_, EPOLL_CTL_ADD, slot.fd, &event) == 0 ? 0 : fail("epoll_ctl");
+}
+
+int KernelNetwork::listen(const Endpoint& at, StreamHandler& handler) {
+  sockaddr_in address;
+  if (!address_of(at, address)) return errno = EINVAL, fail("address");
+  Slot* slot;
+  if (const int status = open(SOCK_STREAM, Kind::listener, slot); status != 0) return status;
+  const int yes = 1;
+  setsockopt(slot->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  slot->handler = &handler;
+  int status = 0;
+  if (bind(slot->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    status = fail("bind");
+  else if (::listen(slot->fd, kBacklog) != 0) status = fail("listen");
+  else status = watch(*slot);
+  if (status != 0) free(*slot);
+  return status;
+}
+
+int KernelNetwork::connect(const Endpoint& to, StreamHandler& handler, SocketId& out) {
+  sockaddr_in address;
+  if (!address_of(to, address)) return errno = EINVAL, fail("address");
+  Slot* slot;
+  if (const int status = open(SOCK_STREAM, Kind::connecting, slot); status != 0) return status;
+  slot->handler = &handler;
+  int status = 0;
+  if (::connect(slot->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
+      errno != EINPROGRESS)
+    status = fail("connect");
+  else status = watch(*slot);
+  if (status != 0) free(*slot);
+  out = slots_.id(*slot);
+  return status;
+}
+
+size_t KernelNetwork::room(SocketId stream) const {
+  const Slot* slot = slots_.find(stream);
+  if (slot == nullptr || slot->kind != Kind::stream) return 0;
+  return config_.send_bytes - (slot->send_end - slot->send_begin);
+}
+
+bool KernelNetwork::send(SocketId stream, std::string_view bytes) {
+  if (room(stream) < bytes.size()) return false;
+  Slot& slot = *slots_.find(stream);
+  char* memory = send_memory(slot);
+  if (slot.send_begin == slot.send_end) {  // usually the kernel takes all of it at once
+    const ssize_t n = ::send(slot.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n > 0) bytes.remove_prefix(static_cast<size_t>(n));
+    slot.send_begin = slot.send_end = 0;
+    if (bytes.empty()) return true;
+  }
+  if (config_.send_bytes - slot.send_end < bytes.size()) {
+    std::memmove(memory, memory + slot.send_begin, slot.send_end - slot.send_begin);
+    slot.send_end -= slot.send_begin, slot.send_begin = 0;
+  }
+  std::memcpy(memory + slot.send_end, bytes.data(), bytes.size());
+  slot.send_end += static_cast<uint32_t>(bytes.size());
+  watch(slot);  // an error of the connection is found there
+  return true;
+}
+
+bool KernelNetwork::flush(Slot& slot) {
+  while (slot.send_begin != slot.send_end) {
+    const ssize_t n = ::send(slot.fd, send_memory(slot) + slot.send_begin,
+                             slot.send_end - slot.send_begin, MSG_NOSIGNAL);
+    if (n < 0) return would_block(errno) || errno == EINTR;
+    slot.send_begin += static_cast<uint32_t>(n);
+  }
+  if (slot.kind != Kind::closing) watch(slot);
+  return true;
+}
+
+// What the peer sent meanwhile is taken away first: closing with unread data would send a reset,
+// and the reset would overtake what is still on its way to the peer.
+void KernelNetwork::close(SocketId stream) {
+  Slot* slot = slots_.find(stream);
+  if (slot == nullptr) return;
+  if (slot->kind == Kind::stream) {
+    char rest[4096];
+    for (int i = 0; i < 16 && recv(slot->fd, rest, sizeof rest, 0) > 0; ++i) {
+    }
+    if (slot->send_begin != slot->send_end) {
+      slot->kind = Kind::closing;
+      watch(*slot);
+      return;
+    }
+  }
+  free(*slot);
+}
+
+int KernelNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) {
+  sockaddr_in address;
+  if (!address_of(at, address)) return errno = EINVAL, fail("address");
+  Slot* slot;
+  if (const int status = open(SOCK_DGRAM, Kind::datagram, slot); status != 0) return status;
+  slot->datagrams = &handler;
+  int status = 0;
+  if (bind(slot->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    status = fail("bind");
+  else status = watch(*slot);
+  if (status != 0) free(*slot);
+  out = slots_.id(*slot);
+  return status;
+}
+
+bool KernelNetwork::send_to(SocketId socket, const Endpoint& to, std::string_view bytes) {
+  Slot* slot = slots_.find(socket);
+  sockaddr_in address;
+  if (slot == nullptr || slot->kind != Kind::datagram || !address_of(to, address)) return false;
+  return sendto(slot->fd, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&address),
+                sizeof address) == static_cast<ssize_t>(bytes.size());
+}
+
+int KernelNetwork::poll() {
+  epoll_event events[kEventsMax];
+  const int n = epoll_wait(epoll_, events, kEventsMax, 0);
+  if (n < 0) return errno == EINTR ? 0 : fail("epoll_wait");
+  for (int i = 0; i < n; ++i) {
+    const uint64_t data = events[i].data.u64;
+    Slot* slot = slots_.find({static_cast<uint32_t>(data), static_cast<uint32_t>(data >> 32)});
+    if (slot != nullptr) turn(*slot, events[i].events);
+  }
+  return n;
+}
+
+void KernelNetwork::turn(Slot& slot, uint32_t events) {
+  switch (slot.kind) {
+    case Kind::listener: return accept_all(slot);
+    case Kind::connecting: return finish_connect(slot);
+    case Kind::datagram: return receive_datagrams(slot);
+    case Kind::closing:
+      if (!flush(slot) || slot.send_begin == slot.send_end) free(slot);
+      return;
+    case Kind::stream:
+      if ((events & EPOLLOUT) != 0 && !flush(slot)) return lost(slot, -ECONNRESET);
+      if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive(slot);
+  }
+}
+
+void KernelNetwork::accept_all(Slot& listener) {
+  StreamHandler* owner = listener.handler;
+  while (true) {
+    const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return;
+    const int yes = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    Slot* slot = slots_.take();
+    if (slot == nullptr) {
+      ::close(fd);
+      continue;
+    }
+    slot->fd = fd;
+    slot->kind = Kind::stream;
+    slot->received.reset(receive_memory(*slot), config_.receive_bytes);
+    slot->send_begin = slot->send_end = 0;
+    slot->datagrams = nullptr;
+    slot->handler = owner->on_accepted(slots_.id(*slot));
+    if (slot->handler == nullptr || watch(*slot) != 0) lost(*slot, -ECONNABORTED);
+  }
+}
+
+void KernelNetwork::finish_connect(Slot& slot) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(slot.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error != 0) return lost(slot, -error);
+  const int yes = 1;
+  setsockopt(slot.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  slot.kind = Kind::stream;
+  watch(slot);
+  slot.handler->on_connected(slots_.id(slot));
+}
+
+void KernelNetwork::receive(Slot& slot) {
+  const SocketId id = slots_.id(slot);
+  if (slot.received.room() == 0) return lost(slot, -EMSGSIZE);  // its handler takes nothing
+  const ssize_t n = recv(slot.fd, slot.received.at_back(), slot.received.room(), 0);
+  if (n < 0 && (would_block(errno) || errno == EINTR)) return;
+  if (n <= 0) return lost(slot, n == 0 ? 0 : -errno);
+  slot.received.added(static_cast<uint32_t>(n));
+  const size_t used = slot.handler->on_received(id, slot.received.unread());
+  if (slots_.find(id) != nullptr) slot.received.consumed(used);
+}
+
+void KernelNetwork::receive_datagrams(Slot& slot) {
+  const SocketId id = slots_.id(slot);
+  for (uint32_t i = 0; i < config_.datagrams_max && slots_.find(id) != nullptr; ++i) {
+    char* memory = receive_memory(slot);
+    const ssize_t n = recv(slot.fd, memory, config_.datagram_bytes, MSG_TRUNC);
+    if (n < 0) return;
+    if (n <= static_cast<ssize_t>(config_.datagram_bytes))
+      slot.datagrams->on_datagram(id, {memory, static_cast<size_t>(n)}, 0);
+  }
+}
+
+}  // namespace pinion::gateway

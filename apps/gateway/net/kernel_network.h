@@ -1,0 +1,60 @@
+// network.h over the kernel's sockets, non-blocking: what the same gateway does without Pinion.
+#pragma once
+#include <vector>
+
+#include "gateway/net/socket_table.h"
+
+namespace pinion::gateway {
+
+class KernelNetwork final : public Network {
+ public:
+  explicit KernelNetwork(const NetworkConfig& config);
+  ~KernelNetwork() override;
+  KernelNetwork(const KernelNetwork&) = delete;
+  KernelNetwork& operator=(const KernelNetwork&) = delete;
+
+  int listen(const Endpoint& at, StreamHandler& handler) override;
+  int connect(const Endpoint& to, StreamHandler& handler, SocketId& out) override;
+  bool send(SocketId stream, std::string_view bytes) override;
+  size_t room(SocketId stream) const override;
+  void close(SocketId stream) override;
+  int open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) override;
+  bool send_to(SocketId socket, const Endpoint& to, std::string_view bytes) override;
+  int poll() override;
+  std::string error() const override { return error_; }
+
+ private:
+  enum class Kind : uint8_t { listener, stream, connecting, closing, datagram };
+  struct Slot {
+    bool used = false;
+    uint32_t generation = 0;
+    Kind kind = Kind::stream;
+    int fd = -1;
+    StreamHandler* handler = nullptr;
+    DatagramHandler* datagrams = nullptr;
+    ReceiveSpace received;
+    uint32_t send_begin = 0, send_end = 0;  // what the kernel has not taken yet
+  };
+
+  int fail(const char* what);
+  int open(int type, Kind kind, Slot*& out);
+  int watch(Slot& slot);
+  char* receive_memory(const Slot& slot);
+  char* send_memory(const Slot& slot);
+  void free(Slot& slot);
+  void lost(Slot& slot, int status);
+  void turn(Slot& slot, uint32_t events);
+  void accept_all(Slot& listener);
+  void finish_connect(Slot& slot);
+  void receive(Slot& slot);
+  void receive_datagrams(Slot& slot);
+  bool flush(Slot& slot);  // false: the connection is gone
+
+  NetworkConfig config_;
+  int epoll_ = -1;
+  SocketTable<Slot> slots_;
+  std::vector<char> memory_;
+  std::string error_;
+};
+
+}  // namespace pinion::gateway

@@ -1,0 +1,81 @@
+// Byte streams and datagrams as the gateway uses them, polled by one thread: over Pinion's rings
+// (rio_network.h), or over the kernel's sockets for comparison (kernel_network.h), chosen at start.
+// Everything that a stream needs exists from the start; nothing is allocated while it is in use.
+//
+// Received bytes are read in place: the handler sees them in the memory into which they were
+// received, says how many it is done with, and finds the rest in front of what comes next.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace pinion::gateway {
+
+// Of a stream or a datagram socket. One that is closed is never taken for a later one.
+struct SocketId {
+  uint32_t index = UINT32_MAX;
+  uint32_t generation = 0;
+  bool operator==(const SocketId&) const = default;
+};
+
+struct Endpoint {
+  std::string ip = {};  // dotted; empty: any
+  uint16_t port = 0;
+};
+
+class StreamHandler {
+ public:
+  virtual ~StreamHandler() = default;
+  // Somebody connected to this handler's listener. Who shall hear of the stream; null: nobody, and
+  // it is closed.
+  virtual StreamHandler* on_accepted(SocketId) { return nullptr; }
+  // A connect() has succeeded.
+  virtual void on_connected(SocketId) {}
+  // What came and was not consumed. Returns how many bytes it is done with.
+  virtual size_t on_received(SocketId, std::string_view bytes) = 0;
+  // The peer has closed (0) or the connection has failed (a negative errno). The id is dead. Not
+  // called for what close() was called for.
+  virtual void on_closed(SocketId, int status) = 0;
+};
+
+class DatagramHandler {
+ public:
+  virtual ~DatagramHandler() = default;
+  virtual void on_datagram(SocketId, std::string_view bytes, uint64_t receive_time_ns) = 0;
+};
+
+struct NetworkConfig {
+  uint32_t streams_max = 16;           // at a time, with listeners and datagram sockets
+  uint32_t receive_bytes = 64u << 10;  // of each stream; what a handler leaves must be less
+  uint32_t send_bytes = 256u << 10;    // of each stream, that are not on their way yet
+  uint32_t datagrams_max = 64;         // that wait for poll(), of each datagram socket
+  uint32_t datagram_bytes = 2048;      // longer ones are dropped
+};
+
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  // 0, or a negative errno; error() then says more.
+  virtual int listen(const Endpoint& at, StreamHandler& handler) = 0;
+  // Begins to connect; on_connected() or on_closed() follow in a poll().
+  virtual int connect(const Endpoint& to, StreamHandler& handler, SocketId& out) = 0;
+  // Takes all the bytes (they are copied), or none: false.
+  virtual bool send(SocketId stream, std::string_view bytes) = 0;
+  virtual size_t room(SocketId stream) const = 0;  // bytes that send() takes now
+  // What was sent still goes, then the end of the stream. The id is dead.
+  virtual void close(SocketId stream) = 0;
+
+  // A socket for datagrams at this address and port.
+  virtual int open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) = 0;
+  virtual bool send_to(SocketId socket, const Endpoint& to, std::string_view bytes) = 0;
+
+  // One turn: what has come, to the handlers. How many events there were; a negative errno: there
+  // is no network any more (the daemon has gone).
+  virtual int poll() = 0;
+  virtual std::string error() const = 0;
+};
+
+}  // namespace pinion::gateway

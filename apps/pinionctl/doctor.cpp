@@ -1,0 +1,308 @@
+// See doctor.h. Each check is a function that adds its findings.
+#include "pinionctl/doctor.h"
+
+#include <sys/resource.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "pmd-glue/nic_sysfs.h"
+
+namespace pinion::ctl {
+namespace {
+
+namespace fs = std::filesystem;
+using Findings = std::vector<Finding>;
+
+const std::string kCpus = "/sys/devices/system/cpu/";
+constexpr uint32_t kHugepageMb = 2;
+
+std::string first_line(const std::string& path) {
+  std::string line;
+  std::getline(std::ifstream(path) >> std::ws, line);
+  return line;
+}
+
+// "0-3,7" has 2.
+bool list_has(const std::string& list, uint32_t cpu) {
+  std::istringstream in(list);
+  for (std::string part; std::getline(in, part, ',');) {
+    unsigned first = 0, last = 0;
+    const int n = std::sscanf(part.c_str(), "%u-%u", &first, &last);
+    if (n >= 1 && cpu >= first && cpu <= (n == 2 ? last : first)) return true;
+  }
+  return false;
+}
+
+void add(Findings& out, bool good, Verdict otherwise, const std::string& what,
+         const std::string& found, const std::string& wanted, const std::string& fix) {
+  out.push_back({good ? Verdict::good : otherwise, what, found, wanted, good ? "" : fix});
+}
+
+uint64_t free_pages(const std::string& folder) {
+  return std::strtoull(first_line(folder + "hugepages-2048kB/free_hugepages").c_str(), nullptr, 10);
+}
+
+int node_of_cpu(uint32_t cpu) {
+  const std::string folder = kCpus + "cpu" + std::to_string(cpu);
+  constexpr std::string_view kNode = "node";
+  std::error_code none;
+  for (fs::directory_iterator it(folder, none), end; !none && it != end; it.increment(none)) {
+    const std::string name = it->path().filename();
+    if (name.starts_with(kNode)) return std::atoi(name.c_str() + kNode.size());
+  }
+  return -1;
+}
+
+void hugepages(const config::Config& config, Findings& out) {
+  const uint64_t wanted = config.host.hugepages_mb / kHugepageMb;
+  if (wanted == 0) return;
+  const uint64_t total =
+      std::strtoull(first_line("/proc/sys/vm/nr_hugepages").c_str(), nullptr, 10);
+  const uint64_t found = free_pages("/sys/kernel/mm/hugepages/");
+  add(out, found >= wanted, Verdict::fails, "hugepages", std::to_string(found) + " free",
+      std::to_string(wanted) + " of 2 MiB, and those of the sessions",
+      "sysctl -w vm.nr_hugepages=" + std::to_string(total + wanted - found));
+  const int node = node_of_cpu(config.cores[0].cpu);
+  if (node < 0 || found < wanted) return;
+  const std::string folder = "/sys/devices/system/node/node" + std::to_string(node) + "/hugepages/";
+  add(out, free_pages(folder) >= wanted, Verdict::slow, "hugepages of node " + std::to_string(node),
+      std::to_string(free_pages(folder)) + " free", std::to_string(wanted),
+      "echo " + std::to_string(wanted) + " > " + folder + "hugepages-2048kB/nr_hugepages");
+}
+
+// All devices of a group go to user space together, or none.
+std::string others_in_group(const NicInfo& nic) {
+  std::string others;
+  std::error_code none;
+  const std::string folder =
+      "/sys/kernel/iommu_groups/" + std::to_string(nic.iommu_group) + "/devices";
+  for (fs::directory_iterator it(folder, none), end; !none && it != end; it.increment(none)) {
+    NicInfo other;
+    const std::string pci = it->path().filename();
+    if (pci == nic.pci || !find_nic(pci, other)) continue;
+    if (other.driver.empty() || other.driver == "vfio-pci" || other.driver == "pcieport") continue;
+    others += (others.empty() ? "" : " ") + pci + " (" + other.driver + ")";
+  }
+  return others;
+}
+
+void vfio(const NicInfo& nic, Findings& out) {
+  if (nic.iommu_group < 0) return;
+  const std::string others = others_in_group(nic);
+  add(out, others.empty(), Verdict::fails, "IOMMU group " + std::to_string(nic.iommu_group),
+      others.empty() ? nic.pci + " alone" : "also " + others, "no other device on a Linux driver",
+      "bind those as well, or put the NIC into a slot of its own");
+  const std::string file = "/dev/vfio/" + std::to_string(nic.iommu_group);
+  const bool may = access(file.c_str(), R_OK | W_OK) == 0;
+  add(out, may, Verdict::fails, "access to " + file, may ? "yes" : "no",
+      "readable and writable for the daemon's user", "chown <user> " + file);
+}
+
+void nics(const config::Config& config, Findings& out) {
+  for (const config::Nic& entry : config.nics) {
+    const std::string& pci = entry.device.pci;
+    if (pci.empty()) continue;
+    const bool is_vfio = entry.device.binding == config::Binding::vfio_pci;
+    const std::string why = check_binding(pci, is_vfio);
+    NicInfo nic;
+    const bool there = find_nic(pci, nic);
+    add(out, why.empty(), Verdict::fails, "nic " + entry.name,
+        pci + " " +
+            (!there               ? "is not there"
+             : nic.driver.empty() ? "no driver"
+                                  : nic.driver),
+        is_vfio ? "vfio-pci, behind an IOMMU" : "its Linux driver (mlx5_core)", why);
+    if (!there) continue;
+    if (is_vfio) vfio(nic, out);
+    const int node = node_of_cpu(config.cores[entry.core_index].cpu);
+    if (nic.numa_node < 0 || node < 0) continue;
+    add(out, nic.numa_node == node, Verdict::slow, "node of " + entry.name + " and its core",
+        std::to_string(nic.numa_node) + " and " + std::to_string(node), "the same",
+        "choose a CPU of /sys/bus/pci/devices/" + pci + "/local_cpulist");
+  }
+}
+
+void isolation(uint32_t cpu, Findings& out) {
+  const std::string n = std::to_string(cpu), name = "CPU " + n + " ";
+  const std::string command_line = first_line("/proc/cmdline");
+  const size_t at = command_line.find("rcu_nocbs=");
+  const std::string nocbs =
+      at == std::string::npos ? ""
+                              : command_line.substr(at + 10, command_line.find(' ', at) - at - 10);
+  const std::string fix = "kernel parameters isolcpus=" + n + " nohz_full=" + n + " rcu_nocbs=" + n;
+  const bool isolated = list_has(first_line(kCpus + "isolated"), cpu);
+  const bool tickless = list_has(first_line(kCpus + "nohz_full"), cpu);
+  add(out, isolated, Verdict::slow, name + "isolcpus", isolated ? "yes" : "no", "yes", fix);
+  add(out, tickless, Verdict::slow, name + "nohz_full", tickless ? "yes" : "no", "yes", fix);
+  add(out, list_has(nocbs, cpu), Verdict::slow, name + "rcu_nocbs", nocbs.empty() ? "none" : nocbs,
+      "with " + n, fix);
+}
+
+// C-states whose end takes longer than a wake-up of the core may. A core that is busy has none.
+void power(const config::Core& core, Findings& out) {
+  const std::string n = std::to_string(core.cpu), folder = kCpus + "cpu" + n;
+  const std::string governor = first_line(folder + "/cpufreq/scaling_governor");
+  add(out, governor.empty() || governor == "performance", Verdict::slow, "CPU " + n + " governor",
+      governor.empty() ? "none here" : governor, "performance",
+      "cpupower -c " + n + " frequency-set -g performance");
+  if (core.idle.busy) return;
+  constexpr int kLatencyMaxUs = 10;
+  std::string deep;
+  std::error_code none;
+  for (fs::directory_iterator it(folder + "/cpuidle", none), end; !none && it != end;
+       it.increment(none)) {
+    const std::string state = it->path();
+    if (std::atoi(first_line(state + "/latency").c_str()) <= kLatencyMaxUs) continue;
+    if (first_line(state + "/disable") == "0") deep += " " + first_line(state + "/name");
+  }
+  add(out, deep.empty(), Verdict::slow, "CPU " + n + " C-states", deep.empty() ? "shallow" : deep,
+      "none over 10 us", "cpupower -c " + n + " idle-set -D " + std::to_string(kLatencyMaxUs));
+}
+
+void sibling(uint32_t cpu, Findings& out) {
+  const std::string n = std::to_string(cpu);
+  const std::string siblings = first_line(kCpus + "cpu" + n + "/topology/thread_siblings_list");
+  const std::string isolated = first_line(kCpus + "isolated");
+  bool alone = true;
+  for (uint32_t other = 0; other < CPU_SETSIZE; ++other)
+    if (other != cpu && list_has(siblings, other) && !list_has(isolated, other)) alone = false;
+  add(out, alone, Verdict::slow, "CPU " + n + " SMT siblings", siblings,
+      "none that other work may run on", "echo 0 > " + kCpus + "cpu<sibling>/online");
+}
+
+void interrupts(uint32_t cpu, Findings& out) {
+  int count = 0;
+  std::error_code none;
+  for (fs::directory_iterator it("/proc/irq", none), end; !none && it != end; it.increment(none))
+    count += list_has(first_line(it->path().string() + "/effective_affinity_list"), cpu);
+  const std::string n = std::to_string(cpu);
+  add(out, count == 0, Verdict::slow, "CPU " + n + " interrupts",
+      std::to_string(count) + " come here", "none",
+      "irqbalance with IRQBALANCE_BANNED_CPULIST=" + n +
+          ", or write other CPUs into /proc/irq/*/smp_affinity_list");
+}
+
+// Threads of programs that may run there and nowhere else: another daemon's core, mostly. Linux's
+// own have no memory.
+void overlap(uint32_t cpu, Findings& out) {
+  const std::string n = std::to_string(cpu);
+  std::string who;
+  std::error_code none;
+  for (fs::directory_iterator it("/proc", none), end; !none && it != end; it.increment(none)) {
+    if (std::atoi(it->path().filename().c_str()) == 0) continue;
+    std::error_code gone;
+    for (fs::directory_iterator task(it->path() / "task", gone); !gone && task != end;
+         task.increment(gone)) {
+      std::ifstream in(task->path() / "status");
+      std::string line, name;
+      bool program = false, here = false;
+      while (std::getline(in, line)) {
+        if (line.starts_with("Name:")) name = line.substr(6);
+        program = program || line.starts_with("VmSize:");
+        here = here || line == "Cpus_allowed_list:\t" + n;
+      }
+      if (program && here)
+        who += (who.empty() ? "" : ", ") + name + " " + task->path().filename().string();
+    }
+  }
+  add(out, who.empty(), Verdict::slow, "CPU " + n + " pinned threads", who.empty() ? "none" : who,
+      "none but the daemon's", "give one of them another CPU");
+}
+
+void cores(const config::Config& config, Findings& out) {
+  const std::string online = first_line(kCpus + "online");
+  for (const config::Core& core : config.cores) {
+    const std::string n = std::to_string(core.cpu);
+    const bool there = list_has(online, core.cpu);
+    add(out, there, Verdict::fails, "CPU " + n, there ? "online" : "not among " + online, "online",
+        "another `cpu` for core " + core.name + ", or echo 1 > " + kCpus + "cpu" + n + "/online");
+    if (!there) continue;
+    isolation(core.cpu, out);
+    power(core, out);
+    sibling(core.cpu, out);
+    interrupts(core.cpu, out);
+    overlap(core.cpu, out);
+  }
+}
+
+bool has_flag(const std::string& flag) {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("flags")) return (line + " ").find(" " + flag + " ") != std::string::npos;
+  }
+  return false;
+}
+
+void clocks(Findings& out) {
+  const bool invariant = has_flag("constant_tsc") && has_flag("nonstop_tsc");
+  add(out, invariant, Verdict::fails, "time stamp counter",
+      invariant ? "invariant" : "not promised", "invariant",
+      "let the hypervisor pass on invtsc; or piniond --any-tsc, for tests");
+  const std::string folder = "/sys/devices/system/clocksource/clocksource0/";
+  const std::string source = first_line(folder + "current_clocksource");
+  const bool good = source == "tsc" || source == "kvm-clock";
+  add(out, good, Verdict::slow, "clocksource", source, "tsc",
+      "echo tsc > " + folder + "current_clocksource; dmesg | grep -i tsc says why not");
+  timex state{};
+  const bool synchronised = adjtimex(&state) >= 0 && (state.status & STA_UNSYNC) == 0;
+  add(out, synchronised, Verdict::slow, "time of day",
+      synchronised ? "synchronised" : "free-running", "synchronised (PTP, or NTP)",
+      "apt-get install chrony, or linuxptp for PTP");
+}
+
+void memory(const config::Config& config, Findings& out) {
+  const std::string thp = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
+  add(out, thp.find("[always]") == std::string::npos, Verdict::slow, "transparent hugepages",
+      thp.empty() ? "none here" : thp, "madvise or never",
+      "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
+  rlimit limit{};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  const bool unlimited = geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY;
+  add(out, unlimited, Verdict::fails, "memlock",
+      unlimited ? "unlimited" : std::to_string(limit.rlim_cur >> 10) + " KiB", "unlimited",
+      "LimitMEMLOCK=infinity in its unit (piniond.service has it), or ulimit -l unlimited");
+  if (config.host.lock_memory) return;
+  std::ifstream swaps("/proc/swaps");
+  const auto lines = std::count(std::istreambuf_iterator<char>(swaps), {}, '\n');
+  add(out, lines <= 1, Verdict::slow, "swap", lines <= 1 ? "none" : "on, and memory is not locked",
+      "none, or lock_memory: true", "swapoff -a");
+}
+
+}  // namespace
+
+std::vector<Finding> examine(const config::Config& config) {
+  Findings out;
+  hugepages(config, out);
+  nics(config, out);
+  cores(config, out);
+  clocks(out);
+  memory(config, out);
+  return out;
+}
+
+int doctor(const std::string& file) {
+  config::Config config;
+  std::vector<config::ConfigError> errors;
+  if (config::load_file(file, config, errors, config::system_lookups()) != 0) {
+    std::fputs(config::format_errors(errors).c_str(), stderr);
+    return 1;
+  }
+  int status = 0;
+  for (const Finding& f : examine(config)) {
+    constexpr const char* kWords[] = {"ok", "SLOW", "FAILS"};
+    std::printf("%-5s %-26s found: %s; wanted: %s\n", kWords[static_cast<size_t>(f.verdict)],
+                f.what.c_str(), f.found.c_str(), f.wanted.c_str());
+    if (!f.fix.empty()) std::printf("      fix: %s\n", f.fix.c_str());
+    if (f.verdict == Verdict::fails) status = 1;
+  }
+  std::printf("%s %s start on this machine\n", file.c_str(), status == 0 ? "can" : "cannot");
+  return status;
+}
+
+}  // namespace pinion::ctl

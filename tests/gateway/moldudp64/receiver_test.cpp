@@ -1,0 +1,217 @@
+// The receiver's rules, each in a conversation of its own: arbitration, window, gaps, requests.
+#include "gateway/moldudp64/receiver.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace pinion::moldudp64 {
+namespace {
+
+const Alpha<10> kDay = Alpha<10>::of("DAY1");
+
+struct Said {
+  std::string text;  // "1 2 3 [4,6) end"
+  void message(uint64_t sequence, Bytes bytes) {
+    text += std::to_string(sequence) + ' ';
+    EXPECT_EQ(bytes.size(), sequence % 50) << "messages of these tests";
+  }
+  void hole(uint64_t first, uint64_t end) {
+    text += '[' + std::to_string(first) + ',' + std::to_string(end) + ") ";
+  }
+  void end_of_session() { text += "end "; }
+};
+
+struct Bench {
+  explicit Bench(ReceiverConfig config = {}) : receiver(config) {}
+
+  static std::vector<std::byte> packet(uint64_t sequence, int count, Alpha<10> session = kDay) {
+    std::vector<std::byte> out(1'500);
+    PacketWriter writer(out, session, sequence);
+    const std::vector<std::byte> bytes(50, std::byte{'m'});
+    for (int i = 0; i < count; ++i) writer.add(Bytes{bytes}.first((sequence + i) % 50));
+    out.resize(count < 0 ? writer.finish_end_of_session() : writer.finish());
+    return out;
+  }
+  void gets(Line line, uint64_t sequence, int count, Alpha<10> session = kDay) {
+    receiver.input(line, packet(sequence, count, session), now, said);
+  }
+  void time_passes(Nanos by) {
+    now += by;
+    receiver.poll(now, said);
+  }
+  // "first+count" of the request that is due, or "".
+  std::string request() {
+    std::byte out[sizeof(Request)];
+    uint32_t server = 0;
+    if (receiver.request(out, server, now) == 0) return "";
+    const Request* r = parse_request(out);
+    EXPECT_EQ(r->session.get(), "DAY1") << "an answer of another session would be ignored";
+    return std::to_string(r->sequence.get()) + "+" + std::to_string(r->count.get());
+  }
+
+  Receiver receiver;
+  Said said;
+  Nanos now = kSecond;
+};
+
+TEST(MoldReceiver, FirstCopyWinsAndTheLaterOneIsTimed) {
+  Bench b({.first = 1});
+  b.gets(Line::a, 1, 2);
+  b.now += 700;
+  b.gets(Line::b, 1, 2);
+  b.gets(Line::b, 3, 1);
+  b.gets(Line::a, 3, 1);
+  EXPECT_EQ(b.said.text, "1 2 3 ");
+  EXPECT_EQ(b.receiver.line(Line::a).won, 1u);
+  EXPECT_EQ(b.receiver.line(Line::a).lost, 1u);
+  EXPECT_EQ(b.receiver.line(Line::b).won, 1u);
+  EXPECT_EQ(b.receiver.line(Line::b).late_ns, 700u);
+  EXPECT_TRUE(b.receiver.live());
+}
+
+TEST(MoldReceiver, StraddlingPacketIsUsedInPart) {
+  Bench b({.first = 1});
+  b.gets(Line::a, 1, 3);
+  b.gets(Line::b, 2, 4);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 ");
+}
+
+TEST(MoldReceiver, EarlyDataWaitsInTheWindowAndTheOtherLineFillsTheHole) {
+  Bench b({.first = 1});
+  b.gets(Line::a, 1, 1);
+  b.gets(Line::a, 4, 2);
+  EXPECT_EQ(b.said.text, "1 ");
+  EXPECT_EQ(b.receiver.state(), ReceiverState::holding);
+  b.gets(Line::b, 2, 2);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 ");
+  EXPECT_TRUE(b.receiver.live());
+  b.time_passes(kSecond);
+  EXPECT_EQ(b.request(), "") << "nothing is missing any more";
+  EXPECT_EQ(b.receiver.counters().healed, 1u);
+}
+
+TEST(MoldReceiver, AsksAfterTheWaitThenAgainThenGivesUp) {
+  Bench b({.first = 1, .attempts = 2});
+  b.gets(Line::a, 1, 1);
+  b.gets(Line::a, 4, 1);
+  EXPECT_EQ(b.request(), "");
+  b.time_passes(200 * kMicro - 1);
+  EXPECT_EQ(b.request(), "");
+  b.time_passes(1);
+  EXPECT_EQ(b.request(), "2+2");
+  EXPECT_EQ(b.request(), "");
+  b.gets(Line::a, 5, 1);
+  b.gets(Line::b, 5, 1);
+  EXPECT_EQ(b.request(), "") << "later packets ask for nothing";
+  b.time_passes(50 * kMilli);
+  EXPECT_EQ(b.request(), "2+2");
+  b.time_passes(50 * kMilli - 1);
+  EXPECT_EQ(b.said.text, "1 ");
+  b.time_passes(1);
+  EXPECT_EQ(b.said.text, "1 [2,4) 4 5 ");
+  EXPECT_TRUE(b.receiver.live());
+  EXPECT_EQ(b.receiver.counters().given_up, 1u);
+  EXPECT_EQ(b.receiver.counters().healed, 0u);
+  EXPECT_EQ(b.receiver.counters().missed, 2u);
+}
+
+TEST(MoldReceiver, PartialAnswerAsksOnAtOnce) {
+  Bench b({.first = 1});
+  b.gets(Line::a, 10, 1);
+  b.time_passes(kMilli);
+  EXPECT_EQ(b.request(), "1+9");
+  b.gets(Line::retransmit, 1, 4);
+  EXPECT_EQ(b.said.text, "1 2 3 4 ");
+  EXPECT_EQ(b.request(), "5+5");
+  b.gets(Line::retransmit, 5, 5);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 6 7 8 9 10 ");
+  EXPECT_TRUE(b.receiver.live());
+}
+
+TEST(MoldReceiver, HeartbeatRevealsALostTail) {
+  Bench b({.first = 1});
+  b.gets(Line::a, 1, 1);
+  b.gets(Line::b, 4, 0);
+  EXPECT_EQ(b.receiver.state(), ReceiverState::holding);
+  b.time_passes(kMilli);
+  EXPECT_EQ(b.request(), "2+2");
+}
+
+TEST(MoldReceiver, EndOfSessionWaitsForTheTail) {
+  Bench b({.first = 1});
+  b.gets(Line::a, 1, 1);
+  b.gets(Line::a, 3, -1);
+  EXPECT_EQ(b.said.text, "1 ");
+  b.time_passes(kMilli);
+  EXPECT_EQ(b.request(), "2+1");
+  b.gets(Line::retransmit, 2, 1);
+  b.gets(Line::a, 3, -1);
+  EXPECT_EQ(b.said.text, "1 2 end ");
+  EXPECT_EQ(b.receiver.state(), ReceiverState::ended);
+}
+
+TEST(MoldReceiver, AnotherSessionIsNeverFollowed) {
+  Bench b;
+  b.gets(Line::a, 5, 1);
+  b.gets(Line::a, 1, 3, Alpha<10>::of("DAY2"));
+  b.gets(Line::retransmit, 6, 3, Alpha<10>::of("DAY2"));
+  EXPECT_EQ(b.said.text, "5 ");
+  EXPECT_EQ(b.receiver.line(Line::a).other_session, 1u);
+  Bench configured({.session = Alpha<10>::of("DAY2")});
+  configured.gets(Line::a, 5, 1);
+  EXPECT_EQ(configured.said.text, "");
+}
+
+TEST(MoldReceiver, MalformedAndMadNumbersAreCountedAndLeftAlone) {
+  Bench b({.first = 1, .ahead_max = 1'000});
+  auto wire = Bench::packet(1, 2);
+  wire.push_back(std::byte{0});
+  b.receiver.input(Line::a, wire, b.now, b.said);
+  b.gets(Line::b, 5'000, 1);
+  EXPECT_EQ(b.said.text, "");
+  EXPECT_EQ(b.receiver.line(Line::a).malformed, 1u);
+  EXPECT_EQ(b.receiver.line(Line::b).too_far, 1u);
+  b.gets(Line::b, 1, 1);
+  EXPECT_TRUE(b.receiver.live());
+}
+
+TEST(MoldReceiver, BeyondTheWindowIsAskedForLater) {
+  Bench b({.first = 1, .window_messages = 8});
+  b.gets(Line::a, 7, 5);  // 7 and 8 fit, 9 to 11 do not
+  EXPECT_EQ(b.receiver.counters().beyond_window, 3u);
+  b.gets(Line::b, 1, 6);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 6 7 8 ");
+  b.time_passes(kMilli);
+  EXPECT_EQ(b.request(), "9+3");
+}
+
+TEST(MoldReceiver, MessagesTooLongToWaitAreAskedForAgain) {
+  Bench b({.first = 1, .message_bytes_max = 10});
+  b.gets(Line::a, 12, 1);
+  EXPECT_EQ(b.receiver.counters().too_long, 1u);
+  b.gets(Line::a, 1, 11);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 6 7 8 9 10 11 ");
+  b.time_passes(kMilli);
+  EXPECT_EQ(b.request(), "12+1");
+}
+
+TEST(MoldReceiver, WithoutServersAHoleIsGivenUpAfterTheWait) {
+  Bench b({.first = 1, .attempts = 0});
+  b.gets(Line::a, 3, 1);
+  b.time_passes(200 * kMicro);
+  EXPECT_EQ(b.request(), "");
+  EXPECT_EQ(b.said.text, "[1,3) 3 ");
+}
+
+TEST(MoldReceiver, LineSilence) {
+  Bench b;
+  EXPECT_TRUE(b.receiver.line_silent(Line::a, b.now));
+  b.gets(Line::a, 1, 1);
+  EXPECT_FALSE(b.receiver.line_silent(Line::a, b.now + 3 * kSecond - 1));
+  EXPECT_TRUE(b.receiver.line_silent(Line::a, b.now + 3 * kSecond));
+}
+
+}  // namespace
+}  // namespace pinion::moldudp64

@@ -1,0 +1,257 @@
+// The contract of network.h. Each case runs between two networks: Pinion's and the kernel's over a
+// veth, in both roles, and the kernel's with itself.
+#include "gateway/net/network.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "e2e/world.h"
+#include "gateway/net/kernel_network.h"
+#include "gateway/net/rio_network.h"
+
+namespace pinion::e2e {
+namespace {
+
+using gateway::DatagramHandler;
+using gateway::Endpoint;
+using gateway::Network;
+using gateway::SocketId;
+using gateway::StreamHandler;
+
+constexpr uint16_t kNetworkPort = 7300;
+
+// Bytes that tell their place.
+char byte_at(size_t i) { return static_cast<char>(i * 31 + (i >> 8) * 7 + (i >> 16)); }
+
+struct StreamEnd : StreamHandler {
+  StreamHandler* on_accepted(SocketId id) override {
+    ++accepted;
+    if (refuses) return nullptr;
+    stream = id, open = true;
+    return this;
+  }
+  void on_connected(SocketId id) override {
+    EXPECT_EQ(id, stream);
+    open = true;
+  }
+  // Leaves a few bytes each time: they must come again, in front.
+  size_t on_received(SocketId id, std::string_view bytes) override {
+    EXPECT_EQ(id, stream);
+    const size_t left = done || bytes.size() < 4 ? 0 : (received + bytes.size()) % 4;
+    const size_t take = bytes.size() - (received + bytes.size() == expected ? 0 : left);
+    for (size_t i = 0; i < take; ++i)
+      if (bytes[i] != byte_at(received + i)) wrong = true;
+    received += take;
+    return take;
+  }
+  void on_closed(SocketId id, int s) override {
+    EXPECT_EQ(id, stream);
+    open = false, closed = true, status = s;
+  }
+
+  SocketId stream;
+  int accepted = 0, status = 1;
+  size_t sent = 0, received = 0, expected = 0;
+  bool open = false, closed = false, wrong = false, done = false, refuses = false;
+};
+
+struct DatagramEnd : DatagramHandler {
+  void on_datagram(SocketId, std::string_view bytes, uint64_t) override { got.emplace_back(bytes); }
+  std::vector<std::string> got;
+};
+
+class NetworkContract : public World {
+ protected:
+  void SetUp() override {
+    World::SetUp();
+    if (IsSkipped()) return;
+    ASSERT_EQ(rio_open(socket_path().c_str(), &session_), 0) << rio_last_error();
+    auto rio = std::make_unique<gateway::RioNetwork>(config_, session_, 0);
+    ASSERT_EQ(rio->open(), 0) << rio->error();
+    rio_ = std::move(rio);
+    kernel_ = std::make_unique<gateway::KernelNetwork>(config_);
+    other_ = std::make_unique<gateway::KernelNetwork>(config_);
+  }
+  void TearDown() override {
+    rio_.reset();
+    if (session_ != nullptr) rio_close(session_);
+  }
+
+  // A listens, B connects.
+  struct Pair {
+    const char* name;
+    Network *a, *b;
+    std::string ip_of_a, ip_of_b;
+    uint16_t port;
+  };
+  std::vector<Pair> pairs() {
+    return {{"Pinion listens", rio_.get(), kernel_.get(), kPinionIp, kKernelIp, next_port_++},
+            {"Pinion connects", kernel_.get(), rio_.get(), kKernelIp, kPinionIp, next_port_++},
+            {"the kernel alone", kernel_.get(), other_.get(), kKernelIp, kKernelIp, next_port_++}};
+  }
+  template <class Condition>
+  bool polled(const Pair& p, const Condition& condition) {
+    return within(kPatienceMs, [&] {
+      for (int i = 0; i < 20; ++i) {
+        EXPECT_GE(p.a->poll(), 0);
+        EXPECT_GE(p.b->poll(), 0);
+      }
+      return condition();
+    });
+  }
+  void connect(const Pair& p, StreamEnd& a, StreamEnd& b) {
+    ASSERT_EQ(p.a->listen({p.ip_of_a, p.port}, a), 0) << p.name << p.a->error();
+    ASSERT_EQ(p.b->connect({p.ip_of_a, p.port}, b, b.stream), 0) << p.name << p.b->error();
+    ASSERT_TRUE(polled(p, [&] { return a.open && b.open; })) << p.name;
+  }
+  // As much as there is room for, in pieces of odd sizes.
+  static void send_some(Network& network, StreamEnd& end, size_t total) {
+    char piece[5000];
+    while (end.sent < total) {
+      const size_t n = std::min({sizeof piece, total - end.sent, 1 + end.sent % 4999});
+      if (network.room(end.stream) < n) return;
+      for (size_t i = 0; i < n; ++i) piece[i] = byte_at(end.sent + i);
+      ASSERT_TRUE(network.send(end.stream, {piece, n}));
+      end.sent += n;
+    }
+  }
+
+  gateway::NetworkConfig config_{
+      .streams_max = 8, .receive_bytes = 16 << 10, .send_bytes = 32 << 10, .datagrams_max = 8};
+  rio_session* session_ = nullptr;
+  std::unique_ptr<Network> rio_, kernel_, other_;
+  uint16_t next_port_ = kNetworkPort;
+};
+
+TEST_F(NetworkContract, BytesBothWays) {
+  constexpr size_t kTotal = 2 << 20;
+  for (const Pair& p : pairs()) {
+    StreamEnd a, b;
+    a.expected = b.expected = kTotal;
+    connect(p, a, b);
+    if (HasFatalFailure()) return;
+    EXPECT_TRUE(polled(p,
+                       [&] {
+                         send_some(*p.a, a, kTotal);
+                         send_some(*p.b, b, kTotal);
+                         return a.received == kTotal && b.received == kTotal;
+                       }))
+        << p.name << " " << a.received << " " << b.received;
+    EXPECT_FALSE(a.wrong || b.wrong) << p.name;
+    p.a->close(a.stream);
+    EXPECT_TRUE(polled(p, [&] { return b.closed; })) << p.name;
+    EXPECT_EQ(b.status, 0) << p.name;
+    EXPECT_FALSE(a.closed) << p.name;  // it closed itself
+    EXPECT_FALSE(p.a->send(a.stream, "x")) << p.name;
+    EXPECT_EQ(p.b->room(b.stream), 0u) << p.name;
+  }
+}
+
+// More sends than there can be requests, a byte each, in one turn; then close().
+TEST_F(NetworkContract, ManySmallSends) {
+  for (const Pair& p : pairs()) {
+    StreamEnd a, b;
+    connect(p, a, b);
+    if (HasFatalFailure()) return;
+    a.expected = 5000;
+    for (; b.sent < a.expected; ++b.sent) {
+      const char one = byte_at(b.sent);
+      ASSERT_TRUE(p.b->send(b.stream, {&one, 1})) << p.name << b.sent;
+    }
+    p.b->close(b.stream);
+    EXPECT_TRUE(polled(p, [&] { return a.closed; })) << p.name;
+    EXPECT_EQ(a.received, a.expected) << p.name;
+    EXPECT_FALSE(a.wrong) << p.name;
+  }
+}
+
+// What was sent before close() arrives, then the end.
+TEST_F(NetworkContract, CloseGoesBehindWhatWasSent) {
+  for (const Pair& p : pairs()) {
+    StreamEnd a, b;
+    connect(p, a, b);
+    if (HasFatalFailure()) return;
+    const size_t total = p.b->room(b.stream);
+    a.expected = total;
+    send_some(*p.b, b, total);
+    ASSERT_EQ(b.sent, total) << p.name;
+    p.b->close(b.stream);
+    EXPECT_TRUE(polled(p, [&] { return a.closed; })) << p.name;
+    EXPECT_EQ(a.status, 0) << p.name;
+    EXPECT_EQ(a.received, total) << p.name;
+    EXPECT_FALSE(a.wrong) << p.name;
+  }
+}
+
+TEST_F(NetworkContract, NobodyListens) {
+  for (const Pair& p : pairs()) {
+    StreamEnd b;
+    ASSERT_EQ(p.b->connect({p.ip_of_a, p.port}, b, b.stream), 0) << p.name;
+    EXPECT_TRUE(polled(p, [&] { return b.closed; })) << p.name;
+    EXPECT_EQ(b.status, -ECONNREFUSED) << p.name;
+  }
+}
+
+// A slot that is free again is another one: old ids are dead. Many more than there are slots.
+TEST_F(NetworkContract, SlotsAreUsedAgain) {
+  for (const Pair& p : pairs()) {
+    StreamEnd a;
+    ASSERT_EQ(p.a->listen({p.ip_of_a, p.port}, a), 0) << p.name;
+    SocketId last;
+    for (int i = 0; i < 20; ++i) {
+      StreamEnd b;
+      a.open = a.closed = false;
+      int status = -ENOBUFS;  // the one before may not have given its slot back yet
+      ASSERT_TRUE(polled(p, [&] {
+        if (status == -ENOBUFS) status = p.b->connect({p.ip_of_a, p.port}, b, b.stream);
+        return status != -ENOBUFS;
+      })) << p.name;
+      ASSERT_EQ(status, 0) << p.name << p.b->error();
+      ASSERT_TRUE(polled(p, [&] { return a.open && b.open; })) << p.name << i;
+      EXPECT_NE(b.stream, last) << p.name;
+      if (i > 0) {
+        EXPECT_FALSE(p.b->send(last, "x")) << p.name;
+      }
+      last = b.stream;
+      p.b->close(b.stream);
+      ASSERT_TRUE(polled(p, [&] { return a.closed; })) << p.name;
+    }
+    EXPECT_EQ(a.accepted, 20) << p.name;
+  }
+}
+
+TEST_F(NetworkContract, RefusedByTheHandler) {
+  for (const Pair& p : pairs()) {
+    StreamEnd a, b;
+    a.refuses = true;
+    ASSERT_EQ(p.a->listen({p.ip_of_a, p.port}, a), 0) << p.name;
+    ASSERT_EQ(p.b->connect({p.ip_of_a, p.port}, b, b.stream), 0) << p.name;
+    EXPECT_TRUE(polled(p, [&] { return b.closed; })) << p.name;
+    EXPECT_EQ(a.accepted, 1) << p.name;
+  }
+}
+
+TEST_F(NetworkContract, DatagramsBothWays) {
+  for (const Pair& p : pairs()) {
+    DatagramEnd a, b;
+    SocketId at_a, at_b;
+    const auto port_of_b = static_cast<uint16_t>(p.port + 100);
+    ASSERT_EQ(p.a->open_datagram({p.ip_of_a, p.port}, a, at_a), 0) << p.a->error();
+    ASSERT_EQ(p.b->open_datagram({p.ip_of_b, port_of_b}, b, at_b), 0) << p.b->error();
+    for (int i = 0; i < 100; ++i) {
+      const std::string text = std::to_string(i) + std::string(static_cast<size_t>(i) * 13, 'd');
+      ASSERT_TRUE(polled(p, [&] { return p.a->send_to(at_a, {p.ip_of_b, port_of_b}, text); }));
+      ASSERT_TRUE(polled(p, [&] { return b.got.size() == static_cast<size_t>(i) + 1; })) << i;
+      ASSERT_EQ(b.got.back(), text) << p.name;
+      ASSERT_TRUE(polled(p, [&] { return p.b->send_to(at_b, {p.ip_of_a, p.port}, text); }));
+      ASSERT_TRUE(polled(p, [&] { return a.got.size() == static_cast<size_t>(i) + 1; })) << i;
+      ASSERT_EQ(a.got.back(), text) << p.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pinion::e2e
