@@ -9,9 +9,9 @@
 
 namespace pinion {
 namespace {
-constexpr Nanos kLinkInterval = 100 * kMilli;  // between two looks at a link that is up
+constexpr Nanos kLinkInterval = 100 * kMilli;    // between two looks at a link that is up
 constexpr uint64_t kAttachedToken = UINT64_MAX;  // no socket has it
-}
+}  // namespace
 
 size_t Net::rx_port(uint32_t port, Nanos now) {
   Frame* frames[kBurstMax];
@@ -47,6 +47,9 @@ Drop Net::eth_input(uint32_t port, const Frame& frame, Nanos now) {
   if (!group && eth.dst != interface->mac) return Drop::eth_not_ours;
   switch (eth.type) {
     case kEthTypeIpv4: return ipv4_input(*interface, frame, eth.payload, group, now);
+    case kEthTypeIpv6:
+      if (!interface->ipv6) break;
+      return ipv6_input(*interface, frame, eth.payload, group, now);
     case kEthTypeArp:
       if (group && eth.dst != kBroadcastMac) return Drop::eth_not_ours;
       return arp_input(*interface, eth.payload, now);
