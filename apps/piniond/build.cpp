@@ -88,11 +88,11 @@ SessionPolicy policy_of(const config::Session& s) {
   p.quota.waiting_bytes_max = uint64_t{kChunksEach} * sizeof(Chunk);
   p.quota.bind_anything = false;
   for (const config::BindGrant& g : s.bind)
-    p.quota.grant[p.quota.grants++] = {!g.address.has_value(), g.address.value_or(Ipv4{}),
+    p.quota.grant[p.quota.grants++] = {!g.address.has_value(), g.address.value_or(Ip{}),
                                        g.ports.first, g.ports.last};
   p.quota.join_anything = false;
   p.quota.joins_max = s.joins_max;
-  for (const config::Ipv4Prefix& g : s.groups)
+  for (const config::Prefix& g : s.groups)
     p.quota.group_grant[p.quota.group_grants++] = {g.address, g.length};
   return p;
 }
@@ -145,8 +145,7 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
     iface.port = ports[i];
     iface.vlan_id = nic.vlan_id;
     iface.mtu_bytes = nic.mtu_bytes;
-    for (const config::Ipv4Prefix& a : nic.addresses)
-      iface.addresses.push_back({a.address, a.length});
+    for (const config::Prefix& a : nic.addresses) iface.addresses.push_back({a.address, a.length});
     k.net.interfaces.push_back(iface);
   }
   for (const config::Route& r : config.routes)

@@ -1,6 +1,8 @@
 // piniond: configuration -> DPDK ports -> kernel -> core thread and control thread. The composition
 // root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
 #include <malloc.h>
+
+#include <algorithm>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -20,8 +22,8 @@ namespace pinion::daemon {
 namespace {
 
 constexpr time_t kHousekeepingNs = 200'000'000;
-constexpr int kArenasMax = 8;
 constexpr Nanos kEmulatedSlowdown = 60;
+constexpr int kArenasMax = 8;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "piniond: %s\n", why.c_str());
@@ -84,21 +86,21 @@ bool open_ports(const config::Config& config, std::vector<std::unique_ptr<Ethdev
   return true;
 }
 
-// Everything is open, and no application has come in yet. A bifurcated NIC's driver needs its
-// rights whenever the device is restarted, and opens sockets and files then: beside one nothing is
-// given up.
+// Everything is open, and no application has come in yet. What a physical NIC shall reach is locked
+// when its session comes, whatever lock_memory says. A bifurcated NIC's driver needs its rights at
+// each restart of the device: beside one nothing is given up.
 bool give_up_privileges(const config::Config& config, std::string& why) {
-  const config::Host& host = config.host;
-  bool locks_memory = host.lock_memory;
   for (const config::Nic& nic : config.nics) {
-    if (nic.device.pci.empty()) continue;
-    locks_memory = true;  // vfio counts what is mapped for DMA as locked
-    if (nic.device.binding != config::Binding::bifurcated) continue;
+    if (nic.device.pci.empty() || nic.device.binding != config::Binding::bifurcated) continue;
     std::printf("piniond: nic %s is bifurcated: privileges are kept\n", nic.name.c_str());
     return true;
   }
   mallopt(M_ARENA_MAX, kArenasMax);  // else malloc counts the CPUs, in a file
-  if (host.drop_capabilities && !drop_capabilities(locks_memory, why)) return false;
+  const config::Host& host = config.host;
+  const bool locks = host.lock_memory ||
+                     std::any_of(config.nics.begin(), config.nics.end(),
+                                 [](const config::Nic& nic) { return !nic.device.pci.empty(); });
+  if (host.drop_capabilities && !drop_capabilities(locks, why)) return false;
   return !host.filter_system_calls || filter_system_calls(why);
 }
 
@@ -161,7 +163,8 @@ int run(const config::Config& config, const Lenience& lenience) {
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
-  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status(), ports); });
+  housekeeping(signals, ports, *tsc,
+               [&] { status.update(*kernel, core, attach.status(), ports, regions); });
   attach.stop();
   core.stop();
   std::printf("piniond: ended\n");

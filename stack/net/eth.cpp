@@ -47,6 +47,9 @@ Drop Net::eth_input(uint32_t port, const Frame& frame, Nanos now) {
   if (!group && eth.dst != interface->mac) return Drop::eth_not_ours;
   switch (eth.type) {
     case kEthTypeIpv4: return ipv4_input(*interface, frame, eth.payload, group, now);
+    case kEthTypeIpv6:
+      if (!interface->ipv6) break;
+      return ipv6_input(*interface, frame, eth.payload, group, now);
     case kEthTypeArp:
       if (group && eth.dst != kBroadcastMac) return Drop::eth_not_ours;
       return arp_input(*interface, eth.payload, now);

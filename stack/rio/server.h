@@ -227,7 +227,7 @@ class Server {
   int resize_cq(Session& s, KernelMessage& m);
   int close_cq(Session& s, KernelMessage& m);
   int create_socket(Session& s, KernelMessage& m);
-  SocketQueue* new_socket(Session& s, SocketType type);
+  SocketQueue* new_socket(Session& s, SocketType type, bool ipv6);
   int bind(Session& s, KernelMessage& m);
   int connect(Session& s, KernelMessage& m, Nanos now);
   int set_option(Session& s, KernelMessage& m, Nanos now);

@@ -83,8 +83,8 @@ TEST(ConfigLoad, VethExampleNics) {
   EXPECT_EQ(orders.vlan_id, 141u);
   EXPECT_EQ(orders.rx_descriptors, 1024u);
   ASSERT_EQ(orders.addresses.size(), 2u);
-  EXPECT_EQ(orders.addresses[0], (Ipv4Prefix{ipv4(10, 20, 0, 5), 24}));
-  EXPECT_EQ(orders.addresses[1], (Ipv4Prefix{ipv4(10, 20, 1, 5), 24}));
+  EXPECT_EQ(orders.addresses[0], (Prefix{ipv4(10, 20, 0, 5), 24}));
+  EXPECT_EQ(orders.addresses[1], (Prefix{ipv4(10, 20, 1, 5), 24}));
 }
 
 TEST(ConfigLoad, APhysicalNic) {
@@ -129,10 +129,10 @@ TEST(ConfigLoad, ANicBelongsToTheCoreItNames) {
 TEST(ConfigLoad, VethExampleRoutesAndNeighbours) {
   const Config config = loaded("veth.yaml");
   ASSERT_EQ(config.routes.size(), 2u);
-  EXPECT_EQ(config.routes[0].prefix, (Ipv4Prefix{ipv4(0, 0, 0, 0), 0}));
+  EXPECT_EQ(config.routes[0].prefix, (Prefix{ipv4(0, 0, 0, 0), 0}));
   EXPECT_EQ(config.routes[0].via, ipv4(10, 20, 0, 1));
   EXPECT_EQ(config.routes[0].nic_index, 1u);
-  EXPECT_EQ(config.routes[1].prefix, (Ipv4Prefix{ipv4(10, 30, 0, 0), 16}));
+  EXPECT_EQ(config.routes[1].prefix, (Prefix{ipv4(10, 30, 0, 0), 16}));
   EXPECT_EQ(config.routes[1].nic_index, 0u);
   ASSERT_EQ(config.neighbours.size(), 2u);
   EXPECT_EQ(config.neighbours[0].address, ipv4(10, 20, 0, 1));
@@ -158,8 +158,8 @@ TEST(ConfigLoad, VethExampleSessionsAndLimits) {
   EXPECT_EQ(trader.bind[0], (BindGrant{ipv4(10, 20, 0, 5), {7000, 7999}}));
   EXPECT_EQ(trader.bind[1], (BindGrant{std::nullopt, {9000, 9000}}));
   ASSERT_EQ(trader.groups.size(), 2u);
-  EXPECT_EQ(trader.groups[0], (Ipv4Prefix{ipv4(239, 1, 0, 0), 16}));
-  EXPECT_EQ(trader.groups[1], (Ipv4Prefix{ipv4(232, 1, 2, 3), 32}));
+  EXPECT_EQ(trader.groups[0], (Prefix{ipv4(239, 1, 0, 0), 16}));
+  EXPECT_EQ(trader.groups[1], (Prefix{ipv4(232, 1, 2, 3), 32}));
   EXPECT_EQ(trader.joins_max, 16u);
   EXPECT_TRUE(config.sessions[1].groups.empty());
   EXPECT_EQ(config.sessions[1].joins_max, 64u);
