@@ -31,6 +31,8 @@ struct Host {
   bool lock_memory = true;
   ControlSocket control_socket;
   Doctor doctor = Doctor::require;
+  bool drop_capabilities = true;    // once the ports are open
+  bool filter_system_calls = true;  // to those that are needed then
 };
 
 struct Idle {
@@ -127,6 +129,7 @@ struct Session {
   std::string name;            // of the user or group; empty for a uid
   std::optional<uint32_t> id;  // uid or gid: given, or looked up
   uint32_t sessions_max = 8;
+  uint32_t attaches_per_s_max = 1000;  // of each user
   uint32_t sockets_max = 1024;
   uint32_t memory_mb = 256;
   uint32_t requests_per_pass = 64;

@@ -114,6 +114,8 @@ void read_host(const Node& node, Draft& draft, Errors& errors) {
     read_control_socket(*socket, draft, errors);
   }
   section.keyword("doctor", kDoctors, host.doctor);
+  section.boolean("drop_capabilities", host.drop_capabilities);
+  section.boolean("filter_system_calls", host.filter_system_calls);
   section.finish();
 }
 
@@ -316,6 +318,7 @@ void read_session(const Node& node, Draft& draft, Errors& errors) {
   section.number("sessions_max", {1, 1024}, session.sessions_max);
   section.number("sockets_max", {1, 65536}, session.sockets_max);
   section.number("memory_mb", {1, 1048576}, session.memory_mb);
+  section.number("attaches_per_s_max", {1, 100000}, session.attaches_per_s_max);
   section.number("requests_per_pass", {1, 4096}, session.requests_per_pass);
   section.number("request_queues_max", {1, 65536}, session.request_queues_max);
   if (const Node* list = section.list("bind", kGrantsMax)) {

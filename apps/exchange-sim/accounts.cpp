@@ -340,6 +340,14 @@ void Accounts::on(Request account, const request::AccountQuery&, Bytes, uint64_t
   answer(account, a);
 }
 
+bool Accounts::expires(uint64_t day_ns) const {
+  return std::ranges::any_of(accounts_, [&](const Account& account) {
+    return std::ranges::any_of(account.live, [&](const auto& entry) {
+      return entry.second.time_in_force == '6' && entry.second.expires_ns <= day_ns;
+    });
+  });
+}
+
 void Accounts::expire(uint64_t day_ns) {
   for (Account& account : accounts_) {
     std::vector<uint32_t> which;

@@ -40,7 +40,8 @@ class Accounts {
   void request(size_t account, Bytes message, uint64_t day_ns);
   // A background trader has traded with these orders.
   void filled(const std::vector<Fill>& fills, uint64_t day_ns);
-  // Orders good till a time end.
+  // Orders good till a time end; whether there are such.
+  bool expires(uint64_t day_ns) const;
   void expire(uint64_t day_ns);
 
  private:

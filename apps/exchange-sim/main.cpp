@@ -66,6 +66,10 @@ void add_market(CLI::App& app, Options& o) {
   app.add_option("--seed", v.seed, "Of traders and trouble")->capture_default_str();
   app.add_option("--traders-per-s", v.actions_per_s, "Actions of background traders; 0: none")
       ->capture_default_str();
+  app.add_option(
+      "--log", v.log,
+      "File in which the day survives a kill: started again with the same file, symbols, "
+      "users and seed, it goes on with all streams and orders");
   app.add_option("--messages-max", v.messages_max, "ITCH messages of a day; then the day ends")
       ->check(CLI::Range(1'000, 100'000'000))
       ->capture_default_str();

@@ -10,21 +10,30 @@ constexpr int kBurst = 64;
 }  // namespace
 
 Traders::Traders(const TradersConfig& config, Market& market, Accounts& accounts)
-    : config_(config), market_(market), accounts_(accounts), rng_(config.seed) {
+    : config_(config),
+      market_(market),
+      accounts_(accounts),
+      rng_(config.seed),
+      when_(~config.seed) {
   for (size_t i = 0; i < market.symbols(); ++i) {
     value_.push_back(1'000'000 + static_cast<uint32_t>(i) * 100'000);
   }
 }
 
-void Traders::poll(Nanos now, uint64_t day_ns) {
-  if (config_.actions_per_s <= 0) return void(next_ = kNever);
-  for (int i = 0; i < kBurst && next_ <= now; ++i) {
-    if (next_ != 0) act(day_ns);
-    const double uniform = (1.0 + rng_.below(1'000'000)) / 1'000'001.0;
+int Traders::due(Nanos now) {
+  if (config_.actions_per_s <= 0) {
+    next_ = kNever;
+    return 0;
+  }
+  int actions = 0;
+  while (actions < kBurst && next_ <= now) {
+    actions += next_ != 0;
+    const double uniform = (1.0 + when_.below(1'000'000)) / 1'000'001.0;
     const double wait_s = -std::log(uniform) / config_.actions_per_s;
     next_ = (next_ == 0 ? now : next_) + static_cast<Nanos>(wait_s * 1e9) + 1;
   }
   if (next_ <= now) next_ = now + 1;
+  return actions;
 }
 
 void Traders::act(uint64_t day_ns) {

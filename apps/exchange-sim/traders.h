@@ -17,13 +17,14 @@ class Traders {
  public:
   Traders(const TradersConfig& config, Market& market, Accounts& accounts);
 
-  // All that is due by now, but no more than a burst: after a pause they do not catch up.
-  void poll(Nanos now, uint64_t day_ns);
+  // How many actions are due by now; no more than a burst: after a pause they do not catch up.
+  int due(Nanos now);
+  // The next action. Its outcome depends on the seed, the actions before, and the books.
+  void act(uint64_t day_ns);
   Nanos next_deadline() const { return next_; }
   uint64_t actions() const { return actions_; }
 
  private:
-  void act(uint64_t day_ns);
   void quote(uint16_t symbol, uint64_t day_ns);
   void cancel(uint64_t day_ns);
   void replace(uint64_t day_ns);
@@ -35,7 +36,8 @@ class Traders {
   TradersConfig config_;
   Market& market_;
   Accounts& accounts_;
-  Rng rng_;
+  Rng rng_;                      // what they do
+  Rng when_;                     // and when: apart, so that the clock does not change what they do
   std::vector<uint32_t> value_;  // of each symbol
   std::vector<uint64_t> own_;
   Nanos next_ = 0;

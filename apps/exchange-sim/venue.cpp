@@ -34,10 +34,14 @@ Nanos monotonic_now() {
 
 Venue::Venue(const VenueConfig& config)
     : config_(config),
-      market_(config.symbols, market_limits(config)),
-      accounts_(market_, config.users, answer_limits(config)),
-      traders_({config.seed, config.actions_per_s, 10'000}, market_, accounts_),
-      sender_({Alpha<10>::of(config.session), config.heartbeat}, market_.stream()),
+      day_({config.symbols,
+            config.users,
+            {config.seed, config.actions_per_s, 10'000},
+            market_limits(config),
+            answer_limits(config),
+            config.log,
+            config.session}),
+      sender_({Alpha<10>::of(config.session), config.heartbeat}, day_.market().stream()),
       rng_(config.seed + 3),
       line_socket_(open_line(parse_endpoint(config.bind), config.ttl)),
       a_(line_socket_.get(), parse_endpoint(config.line_a), config.a, config.seed + 1),
@@ -65,22 +69,22 @@ uint64_t Venue::day_ns(Nanos now) const {
 
 void Venue::run(const volatile int* stop) {
   started_ = monotonic_now();
-  market_.open(day_ns(started_));
-  accounts_.system_event('S', day_ns(started_));
+  if (day_.last_ns() == 0) {
+    day_.input(Input::open, 0, day_ns(started_));
+  } else {  // the time goes on, and what was stored is for re-requests
+    started_ -= static_cast<Nanos>(day_.last_ns() - kOpeningNs);
+    sender_.skip_stored();
+  }
   for (;;) {
     const Nanos now = monotonic_now();
     const bool over = config_.duration != 0 && now - started_ >= config_.duration;
-    const bool full = market_.full() || accounts_.full();
+    const bool full = day_.market().full() || day_.accounts().full();
     if (!ending_ && (*stop || stop_asked_ || over || full)) {
       if (full) std::fprintf(stderr, "exchange-sim: --messages-max is reached: the day ends\n");
       end_day(now);
     }
     if (ending_ && now >= ends_) return;
-    if (!ending_) traders_.poll(now, day_ns(now));
-    if (!ending_ && now >= next_expiry_) {
-      accounts_.expire(day_ns(now));
-      next_expiry_ = now + 10 * kMilli;
-    }
+    if (!ending_) let_time_pass(now);
     publish(now);
     for (Connection& c : connections_) write_connection(c, now);
     breaks_ += std::erase_if(connections_, [](const Connection& c) {
@@ -90,11 +94,17 @@ void Venue::run(const volatile int* stop) {
   }
 }
 
+void Venue::let_time_pass(Nanos now) {
+  for (int n = day_.traders().due(now); n > 0; --n) day_.input(Input::trader, 0, day_ns(now));
+  if (now < next_expiry_) return;
+  next_expiry_ = now + 10 * kMilli;
+  if (day_.accounts().expires(day_ns(now))) day_.input(Input::expire, 0, day_ns(now));
+}
+
 void Venue::end_day(Nanos now) {
   ending_ = true;
   ends_ = now + config_.linger;
-  market_.close(day_ns(now));
-  accounts_.system_event('E', day_ns(now));
+  day_.input(Input::close, 0, day_ns(now));
   sender_.end();
   for (Connection& c : connections_) c.session->end_session();
 }
@@ -102,7 +112,7 @@ void Venue::end_day(Nanos now) {
 Nanos Venue::next_deadline(Nanos now) const {
   if (config_.spin) return now;
   Nanos next = std::min({a_.next_deadline(), b_.next_deadline(), now + 10 * kMilli});
-  if (!ending_) next = std::min(next, traders_.next_deadline());
+  if (!ending_) next = std::min(next, day_.traders().next_deadline());
   return next;
 }
 
@@ -142,11 +152,11 @@ void Venue::accept_all(int listener, bool glimpse, Nanos now) {
 
 // Which stream a login gets: the account's answers, or a snapshot of this moment.
 char Venue::authorise(Connection& c, const soupbintcp::LoginRequest& login, Nanos now) {
-  const int account = accounts_.find(login.username.get(), login.password.get());
+  const int account = day_.accounts().find(login.username.get(), login.password.get());
   if (account < 0) return soupbintcp::kNotAuthorised;
   ++logins_;
   if (c.glimpse) {
-    c.snapshot = std::make_unique<MessageStore>(market_.snapshot(day_ns(now)));
+    c.snapshot = std::make_unique<MessageStore>(day_.market().snapshot(day_ns(now)));
     c.session->serve(*c.snapshot);
     c.session->end_session();
     return soupbintcp::kAuthorised;
@@ -156,7 +166,7 @@ char Venue::authorise(Connection& c, const soupbintcp::LoginRequest& login, Nano
     if (other.account == account) other.broken = true;
   }
   c.account = account;
-  c.session->serve(accounts_.answers(static_cast<size_t>(account)));
+  c.session->serve(day_.accounts().answers(static_cast<size_t>(account)));
   if (ending_) c.session->end_session();
   return soupbintcp::kAuthorised;
 }
@@ -186,11 +196,12 @@ void Venue::request(Connection& c, Bytes message, Nanos now) {
     if (last_tick_ != 0) tick_to_order_.add(now - last_tick_);
     if (const auto sent = stamp_of(enter->cl_ord_id.get())) order_to_wire_.add(now - *sent);
   }
-  accounts_.request(static_cast<size_t>(c.account), message, day_ns(now));
+  day_.input(Input::request, static_cast<uint32_t>(c.account), day_ns(now), message);
 }
 
 void Venue::write_connection(Connection& c, Nanos now) {
   if (c.broken) return;
+  day_.flush();
   c.session->poll(now);
   std::byte room[1 << 14];
   while (c.out.size() < kOutBytesMax) {
@@ -224,6 +235,7 @@ void Venue::answer_requests() {
 }
 
 void Venue::publish(Nanos now) {
+  day_.flush();
   std::byte room[1 << 14];
   const MutableBytes out = MutableBytes{room}.first(config_.packet_bytes);
   while (const size_t n = sender_.next_packet(out, now)) {
@@ -252,17 +264,17 @@ void Venue::command(const std::string& line, Nanos now) {
   char word[16] = "", symbol_name[16] = "", more[16] = "";
   std::sscanf(line.c_str(), "%15s %15s %15s", word, symbol_name, more);
   const std::string what = word;
-  const int found = market_.find_symbol(symbol_name);
+  const int found = day_.market().find_symbol(symbol_name);
   const auto symbol = static_cast<uint16_t>(found);
   const bool known = found >= 0 && !ending_;
   if (what == "stop") {
     stop_asked_ = true;
   } else if (what == "halt" && known) {
-    market_.set_state(symbol, 'H', day_ns(now));
+    day_.input(Input::state, symbol, day_ns(now), bytes_of_text("H"));
   } else if (what == "trade" && known) {
-    market_.set_state(symbol, 'T', day_ns(now));
+    day_.input(Input::state, symbol, day_ns(now), bytes_of_text("T"));
   } else if (what == "regsho" && known && more[0] >= '0' && more[0] <= '2' && more[1] == 0) {
-    market_.set_reg_sho(symbol, more[0], day_ns(now));
+    day_.input(Input::reg_sho, symbol, day_ns(now), bytes_of_text(more));
   } else if (what == "disconnect") {
     for (Connection& c : connections_) c.broken = true;
   } else if (what == "lose") {
@@ -286,7 +298,7 @@ std::string Venue::summary() const {
   };
   using ull = unsigned long long;
   put("market data   %llu messages in %llu packets, %llu actions of background traders\n",
-      ull{market_.stream().next() - 1}, ull{packets_}, ull{traders_.actions()});
+      ull{day_.market().stream().next() - 1}, ull{packets_}, ull{day_.traders().actions()});
   for (const auto& [name, l] : {std::pair{'a', &a_}, std::pair{'b', &b_}}) {
     const BadLineCounters& c = l->counters();
     put("line %c        %llu sent, %llu lost, %llu repeated, %llu held back, %llu errors\n", name,
@@ -294,17 +306,18 @@ std::string Venue::summary() const {
   }
   put("re-requests   %llu answered, %llu not\n", ull{requests_answered_}, ull{requests_refused_});
   put("sessions      %llu logins, %llu connections ended\n", ull{logins_}, ull{breaks_});
-  for (size_t i = 0; i < accounts_.size(); ++i) {
-    const AccountCounters& c = accounts_.counters(i);
+  const Accounts& accounts = day_.accounts();
+  for (size_t i = 0; i < accounts.size(); ++i) {
+    const AccountCounters& c = accounts.counters(i);
     put("account %s  %llu entered, %llu replaced, %llu cancels, %llu rejected, %llu repeats, "
         "%llu ignored, %llu malformed\n",
         config_.users[i].username.c_str(), ull{c.entered}, ull{c.replaced}, ull{c.cancels},
         ull{c.rejected}, ull{c.repeats}, ull{c.ignored}, ull{c.malformed});
     put("              %llu fills, %llu shares, position %lld, %llu answers\n", ull{c.fills},
-        ull{c.shares}, static_cast<long long>(accounts_.position(i)),
-        ull{accounts_.answers(i).next() - 1});
+        ull{c.shares}, static_cast<long long>(accounts.position(i)),
+        ull{accounts.answers(i).next() - 1});
   }
-  put("open orders   %zu\n", market_.open_orders());
+  put("open orders   %zu\n", day_.market().open_orders());
   put("order to wire, by stamped ClOrdIDs    %s\n", order_to_wire_.text().c_str());
   put("last market data to order             %s\n", tick_to_order_.text().c_str());
   put("requests read to answers handed over  %s\n", order_to_answer_.text().c_str());

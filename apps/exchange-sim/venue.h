@@ -5,12 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "exchange-sim/accounts.h"
 #include "exchange-sim/bad_line.h"
+#include "exchange-sim/day.h"
 #include "exchange-sim/latency.h"
-#include "exchange-sim/market.h"
 #include "exchange-sim/sockets.h"
-#include "exchange-sim/traders.h"
 #include "gateway/moldudp64/sender.h"
 #include "gateway/soupbintcp/server.h"
 
@@ -35,6 +33,7 @@ struct VenueConfig {
   Nanos heartbeat = kSecond, peer_timeout = 15 * kSecond;
   Nanos duration = 0;  // 0: until a signal
   Nanos linger = kSecond;
+  std::string log;  // a file in which the day survives a kill
   bool commands = false, spin = false;
 };
 
@@ -70,12 +69,11 @@ class Venue {
   void publish(Nanos now);
   void read_commands(Nanos now);
   void command(const std::string& line, Nanos now);
+  void let_time_pass(Nanos now);
   void end_day(Nanos now);
 
   VenueConfig config_;
-  Market market_;
-  Accounts accounts_;
-  Traders traders_;
+  Day day_;
   MessageStore nothing_{{0, 0}};
   moldudp64::Sender sender_;
   Rng rng_;

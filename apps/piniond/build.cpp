@@ -79,6 +79,7 @@ SessionPolicy policy_of(const config::Session& s) {
   p.who = s.who == config::Who::group ? SessionPolicy::Who::group : SessionPolicy::Who::user;
   p.id = s.id.value_or(0);
   p.sessions_max = s.sessions_max;
+  p.attaches_per_s_max = s.attaches_per_s_max;
   p.memory_bytes_max = uint64_t{s.memory_mb} << 20;
   p.quota.requests_per_pass = s.requests_per_pass;
   p.quota.sockets_max = s.sockets_max;
@@ -160,6 +161,7 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.igmp_groups_max = config.igmp.groups_max;
   k.net.igmp_joins_max = config.igmp.joins_max;
   size_pools(promised(config), k.server);
+  k.net.owners_max = std::max(1u, static_cast<uint32_t>(promised(config).sessions));
   k.server.epoch = run_epoch();
   k.server.udp_backlog_max = config.udp.receive_backlog_max;
   k.server.listen_backlog_max = config.tcp.listen_backlog_max;

@@ -198,7 +198,8 @@ void StatusPage::add_groups(const Net& net) {
 
 void StatusPage::update(const Kernel& kernel, const CoreThread& core,
                         const AttachServer::Status& attach,
-                        const std::vector<std::unique_ptr<EthdevPort>>& ports) {
+                        const std::vector<std::unique_ptr<EthdevPort>>& ports,
+                        const DmaRegions& regions) {
   rio_word_store(&page_->seqlock, page_->seqlock + 1);
   next_ = fixed_;
   const auto usage = kernel.server().usage();
@@ -210,6 +211,8 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
   add(RIO_STATUS_GAUGE, "requests", "accepted and not completed", usage.requests);
   add(RIO_STATUS_GAUGE, "waiting_chunks", "pieces of received data without a receive",
       usage.chunks);
+  add(RIO_STATUS_GAUGE, "dma_mappings", "regions of applications that NICs reach",
+      regions.mappings());
   add_tcp_gauges(kernel.net().tcp());
   add(RIO_STATUS_COUNTER, "passes", "of the core", core.passes());
   add(RIO_STATUS_COUNTER, "sleeps", "of the core", core.sleeps());

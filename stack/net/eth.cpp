@@ -123,7 +123,8 @@ void Net::tx_port(PortState& p, Nanos now) {
   for (size_t i = 0; i < taken; ++i) {
     ++counters_.tx_frames;
     counters_.tx_bytes += lengths[i];
-    if (tokens[i] == kAttachedToken) ++p.attached, ++attached_, --p.queued_attached;
+    if (tokens[i] == kAttachedToken)
+      ++p.attached, ++p.attached_ever, ++attached_, --p.queued_attached;
     else if (tokens[i] != 0) socket_sent(tokens[i], 0, now, upcall_context_);
   }
   if (p.queued_attached != 0) copy_attached(p);
@@ -146,6 +147,18 @@ void Net::collect_released(PortState& p, Nanos now) {
     p.attached -= static_cast<uint32_t>(n), attached_ -= static_cast<uint32_t>(n);
     for (size_t i = 0; i < n; ++i) socket_sent(tokens[i], 0, now, upcall_context_);
   }
+}
+
+Net::AttachMark Net::attach_mark() const {
+  AttachMark mark{};
+  for (size_t i = 0; i < ports_.size(); ++i) mark[i] = ports_[i].attached_ever;
+  return mark;
+}
+
+bool Net::let_go(const AttachMark& mark) const {
+  for (size_t i = 0; i < ports_.size(); ++i)
+    if (ports_[i].attached_ever - ports_[i].attached < mark[i]) return false;
+  return true;
 }
 
 void Net::look_at_link(PortState& p, Nanos now) {

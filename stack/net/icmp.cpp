@@ -58,7 +58,7 @@ Drop Net::icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   if (!icmp_echoes_.take(now)) return Drop::icmp_rate;
   Path path;
   int status = find_path(in.destination, in.source, path);
-  if (status == 0) status = admit(path, true, now);
+  if (status == 0) status = admit(path, NeighbourTable::kOurselves, now);
   if (status != 0) return drop_of(status);
   const size_t length = sizeof(IcmpHdr) + message.body.size();
   if (sizeof(Ipv4Hdr) + length > path.interface->mtu_bytes) return Drop::icmp_too_long;
@@ -128,7 +128,7 @@ void Net::icmp_error_output(const IpInput& in, uint8_t code, Nanos now) {
   Path path;
   const bool allowed = !in.group && find_path(in.destination, to, path) == 0 &&
                        (path.next_hop == to || sizeof(Ipv4Hdr) + length <= in.raw.size()) &&
-                       admit(path, true, now) == 0 && icmp_errors_.take(now);
+                       admit(path, NeighbourTable::kOurselves, now) == 0 && icmp_errors_.take(now);
   Frame* frame = allowed ? frame_alloc(*path.interface) : nullptr;
   if (!frame) {
     ++counters_.icmp_errors_suppressed;

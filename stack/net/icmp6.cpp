@@ -72,7 +72,7 @@ Drop Net::icmp6_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   Path path;
   const Ip source = in.group ? ipv6_address_towards(*in.interface, in.source) : in.destination;
   int status = find_path(source, in.source, path, in.interface->index);
-  if (status == 0) status = admit(path, true, now);
+  if (status == 0) status = admit(path, NeighbourTable::kOurselves, now);
   if (status != 0) return drop_of(status);
   const size_t length = sizeof(IcmpHdr) + message.body.size();
   if (sizeof(Ipv6Hdr) + length > path.interface->mtu_bytes) return Drop::icmp_too_long;
@@ -123,7 +123,7 @@ void Net::icmp6_error_output(const IpInput& in, const IcmpMessage& error, Nanos 
     allowed = in.raw.size() >= kHeaders + kQuoteLeast;
     if (allowed) quote = std::min(quote, in.raw.size() - kHeaders);
   }
-  allowed = allowed && admit(path, true, now) == 0 && icmp_errors_.take(now);
+  allowed = allowed && admit(path, NeighbourTable::kOurselves, now) == 0 && icmp_errors_.take(now);
   Frame* frame = allowed ? frame_alloc(*path.interface) : nullptr;
   if (frame == nullptr) {
     ++counters_.icmp_errors_suppressed;

@@ -82,8 +82,9 @@ Ip Net::source_for(Ip dst) const {
   return source_towards(interfaces_[route->interface], dst, route->via.is_any() ? dst : route->via);
 }
 
-// Looks whether a packet could be taken, before a frame is spent on it. `own`: an answer of ours.
-int Net::admit(Path& path, bool own, Nanos now) {
+// Looks whether a packet could be taken, before a frame is spent on it.
+int Net::admit(Path& path, uint32_t owner, Nanos now) {
+  path.owner = owner;
   PortState& p = ports_[path.interface->port];
   if (!p.link_up) look_at_link(p, now);  // it may have come up since
   if (!p.link_up) return -ENETDOWN;
@@ -98,7 +99,7 @@ int Net::admit(Path& path, bool own, Nanos now) {
   }
   path.ready = false;
   if (path.neighbour && path.neighbour->state == NeighbourState::failed) return -EHOSTUNREACH;
-  return neighbours_.may_park(path.neighbour, own) ? 0 : -ENOBUFS;
+  return neighbours_.may_park(path.neighbour, owner) ? 0 : -ENOBUFS;
 }
 
 // Never fragmented on the way, so its identification may be any (RFC 6864 4.1).
@@ -152,7 +153,7 @@ int Net::link_output(const Path& path, Frame* frame, uint16_t type, Nanos now) {
     }
     neighbour_request(interface, path.next_hop, nullptr);
   }
-  neighbours_.park(*n, frame);
+  neighbours_.park(*n, frame, path.owner);
   return 0;
 }
 

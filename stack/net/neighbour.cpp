@@ -20,6 +20,8 @@ using State = NeighbourState;
 NeighbourTable::NeighbourTable(const NeighbourLimits& limits) : limits_(limits) {
   STACK_CHECK(limits.neighbours_max > 0);
   STACK_CHECK(0 < limits.arp_retries && limits.arp_retries <= UINT8_MAX);
+  STACK_CHECK(limits.owners_max > 0);
+  parked_of_.resize(size_t{limits.owners_max} + 1);
   entries_.resize(limits.neighbours_max);
   for (uint32_t i = 0; i < entries_.size(); ++i)
     entries_[i].hash_next = i + 1 < entries_.size() ? i + 1 : kNone;
@@ -64,24 +66,31 @@ Neighbour* NeighbourTable::ask(uint32_t interface, Ip address, Nanos now) {
   return n;
 }
 
-bool NeighbourTable::may_park(const Neighbour* n, bool own) const {
-  if (n && n->parked >= limits_.queue_max) return false;
-  return parked_ < (own ? limits_.parked_max / 4 : limits_.parked_max);
+bool NeighbourTable::may_park(const Neighbour* n, uint32_t owner) const {
+  if (n && n->parked >= limits_.queue_max && (n->owners & bit_of(owner)) != 0) return false;
+  const uint32_t ours = limits_.parked_max / 4;
+  const uint32_t share = std::max(1u, (limits_.parked_max - ours) / limits_.owners_max);
+  return parked_of_[account_of(owner)] < (owner == kOurselves ? ours : share);
 }
 
-void NeighbourTable::park(Neighbour& n, Frame* frame) {
-  STACK_DCHECK(n.state == State::incomplete && n.parked < limits_.queue_max);
+void NeighbourTable::park(Neighbour& n, Frame* frame, uint32_t owner) {
+  STACK_DCHECK(n.state == State::incomplete && may_park(&n, owner));
   frame->next = nullptr;
+  frame->owner = owner;
   (n.parked_tail ? n.parked_tail->next : n.parked_head) = frame;
   n.parked_tail = frame;
-  ++n.parked, ++parked_;
+  n.owners |= bit_of(owner);
+  ++n.parked, ++parked_, ++parked_of_[account_of(owner)];
 }
 
 Frame* NeighbourTable::unpark(Neighbour& n) {
   Frame* first = n.parked_head;
+  for (const Frame* f = first; f; f = f->next)
+    --parked_of_[account_of(static_cast<uint32_t>(f->owner))];
   parked_ -= n.parked;
   n.parked_head = n.parked_tail = nullptr;
   n.parked = 0;
+  n.owners = 0;
   return first;
 }
 

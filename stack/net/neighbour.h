@@ -42,6 +42,7 @@ struct Neighbour {
   NeighbourState state = NeighbourState::free;
   uint8_t requests = 0;  // sent since the question was asked
   uint16_t parked = 0;   // frames in the list below
+  uint64_t owners = 0;   // that have one there, each a bit
   Frame* parked_head = nullptr;
   Frame* parked_tail = nullptr;
   Nanos last_used = kNeverYet;  // by a send of ours
@@ -59,6 +60,7 @@ struct NeighbourLimits {
   uint32_t neighbours_max = 1024;
   uint32_t queue_max = 8;
   uint32_t parked_max = 512;
+  uint32_t owners_max = 1;  // sessions, which share three quarters of that in equal parts
   uint32_t arp_retries = 3;
   Nanos arp_interval = kSecond;  // RFC 4861's RetransTimer too
   Nanos timeout = 60 * kSecond;
@@ -91,10 +93,12 @@ class NeighbourTable {
   // A new question: an incomplete neighbour whose first request the caller now sends. nullptr: no
   // room. The address must not be in the table.
   Neighbour* ask(uint32_t interface, Ip address, Nanos now);
-  // Could a frame be parked? A quarter of the room is the most that frames of our own may take
-  // (`own`: answers, whose destinations a peer chooses).
-  bool may_park(const Neighbour* n, bool own) const;
-  void park(Neighbour& n, Frame* frame);
+  // Who sends: a session, counted from 1, or kOurselves: answers, whose destinations a peer
+  // chooses. Could it park a frame? Each session has its share of the room and ourselves a quarter,
+  // whatever the others let wait; and at a neighbour whose queue is full each may still have one.
+  static constexpr uint32_t kOurselves = 0;
+  bool may_park(const Neighbour* n, uint32_t owner) const;
+  void park(Neighbour& n, Frame* frame, uint32_t owner);
   // Takes all parked frames, linked by Frame::next, oldest first.
   Frame* unpark(Neighbour& n);
 
@@ -144,7 +148,14 @@ class NeighbourTable {
   NeighbourEvent delay_due(Neighbour& n, Nanos now);
   void become(Neighbour& n, NeighbourState state, Nanos now);
 
+  // Owners beyond owners_max share an account: there are none in a host that says how many it has.
+  size_t account_of(uint32_t owner) const {
+    return owner == kOurselves ? 0 : 1 + (owner - 1) % limits_.owners_max;
+  }
+  static uint64_t bit_of(uint32_t owner) { return uint64_t{1} << owner % 64; }
+
   NeighbourLimits limits_;
+  std::vector<uint32_t> parked_of_;  // by account
   uint32_t mask_ = 0;
   size_t size_ = 0, parked_ = 0;
   uint32_t incomplete_ = 0;

@@ -14,6 +14,7 @@ NeighbourLimits neighbour_limits(const NetConfig& c) {
   return {.neighbours_max = c.neighbours_max,
           .queue_max = c.neighbour_queue_max,
           .parked_max = c.neighbour_parked_max,
+          .owners_max = c.owners_max,
           .arp_retries = c.arp_retries,
           .arp_interval = c.arp_interval,
           .timeout = c.neighbour_timeout,

@@ -2,6 +2,7 @@
 // sockets. One per core; called by Kernel::poll and by rio. It knows nothing of rio: what happens
 // to a socket goes up through the upcalls of socket/socket.h.
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct UdpSend {
   uint64_t token = 0;       // 0: no socket_sent
   Flow* flow = nullptr;     // of the socket
   uint64_t may_attach = 0;  // bit i: the i-th port that NetConfig names reaches the payload
+  uint32_t owner = 1;       // Socket::owner
 };
 
 // One segment to send.
@@ -93,6 +95,12 @@ class Net {
   // Frames with attached bytes that ports hold: none of the memory they lie in may go away. Ports
   // that attach let go of them soon, so between two passes this is 0 as a rule.
   uint32_t attached() const { return attached_; }
+  static constexpr uint32_t kPortsMax = 64;  // bits of UdpSend::may_attach
+  // How many such frames each port has taken so far; and has it let go of as many? Between two
+  // passes the answer stands for all that was sent before: others may go on sending.
+  using AttachMark = std::array<uint64_t, kPortsMax>;
+  AttachMark attach_mark() const;
+  bool let_go(const AttachMark& mark) const;
 
   // 0: accepted, socket_sent(token) comes exactly once, never before udp_send returns. Else nothing
   // was kept: -EAGAIN: no frame or the transmit queue is full, try again after tx; -ENETUNREACH: no
@@ -133,7 +141,6 @@ class Net {
 
  private:
   static constexpr uint32_t kBurstMax = 256;
-  static constexpr uint32_t kPortsMax = 64;  // bits of UdpSend::may_attach
 
   // A port and what waits for it. Frames are linked by Frame::next.
   struct PortState {
@@ -143,6 +150,7 @@ class Net {
     uint32_t queued = 0;
     uint32_t queued_attached = 0;  // of these, with attached bytes
     uint32_t attached = 0;         // in the port's hands
+    uint64_t attached_ever = 0;    // taken by it, these included
     bool link_up = false;
     Nanos link_looked_at = 0;
   };
@@ -178,6 +186,7 @@ class Net {
     bool group = false;              // multicast
     Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
     bool ready = false;              // it can leave at once; set by admit
+    uint32_t owner = 0;              // who sends; set by admit
   };
   // A received packet, on its way up.
   struct IpInput {
@@ -248,7 +257,7 @@ class Net {
   Ip address_towards(const Interface& interface, Ip dst) const;
   Ip source_towards(const Interface& interface, Ip dst, Ip next_hop) const;
   Interface* owner_of(Ip address);
-  int admit(Path& path, bool own, Nanos now);
+  int admit(Path& path, uint32_t owner, Nanos now);
   int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
   int link_output(const Path& path, Frame* frame, uint16_t type, Nanos now);
   int ip_output(const Path& path, Frame* frame, const IpFields& fields, Nanos now);

@@ -221,6 +221,7 @@ SocketQueue* Server::new_socket(Session& s, SocketType type, bool ipv6) {
   sq->socket.stream.receive_bytes = tcp_config_.receive_bytes;
   sq->socket.index = sockets_.index(sq);
   sq->socket.queue = sq;
+  sq->socket.owner = s.id + 1;
   ++s.sockets_used;
   s.sockets.push_back(sq);
   return sq;

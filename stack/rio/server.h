@@ -211,6 +211,8 @@ class Server {
 
   // stream_control.cpp
   int stream_call(Session& s, KernelMessage& m, Nanos now);
+  bool count_connection(SocketQueue& sq);
+  void uncount_connection(SocketQueue& sq);
   int connect_stream(SocketQueue& sq, KernelMessage& m, Endpoint remote, Nanos now);
   int listen(SocketQueue& sq, KernelMessage& m, Nanos now);
   int accept_connection(SocketQueue& listener, KernelMessage& m);
@@ -301,6 +303,9 @@ class Server {
   // Half of the chunks are shared out: each session finds its share whatever the others let wait.
   uint32_t chunk_share_ = config_.backlog_chunks / (2 * config_.sessions_max);
   uint32_t shares_unused_ = chunk_share_ * config_.sessions_max;
+  // So are half of TCP's connections.
+  uint32_t connection_share_ = tcp_config_.connections_max / (2 * config_.sessions_max);
+  uint32_t connections_shared_ = 0;               // taken beyond their shares, by all sessions
   Fifo<Chunk> dead_chunks_;                       // of closed sockets: given back a few a pass
   List<SocketQueue, &SocketQueue::dying> dying_;  // closed listeners with connections to abort
 };

@@ -126,6 +126,7 @@ SocketQueue* Server::stream_accepted(SocketQueue& listener) {
   SocketQueue* sq =
       room && live ? new_socket(s, SocketType::stream, listener.socket.ipv6) : nullptr;
   if (sq == nullptr) return nullptr;
+  if (!count_connection(*sq)) return free_socket(*sq), nullptr;
   sq->state = SocketQueue::State::pending;
   sq->waiting_max = listener.waiting_max;
   sq->socket.stream = listener.socket.stream;

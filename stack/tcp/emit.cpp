@@ -43,7 +43,8 @@ int Net::tcp_send(const TcpSend& send, Nanos now) {
   const size_t length = send.header.size() + send.length;
   const size_t ip_bytes = ip_header_bytes(send.destination.address);
   if (ip_bytes + length > path.interface->mtu_bytes) return -EMSGSIZE;
-  if (const int status = admit(path, send.sk == nullptr, now); status != 0) return status;
+  const uint32_t owner = send.sk == nullptr ? NeighbourTable::kOurselves : send.sk->owner;
+  if (const int status = admit(path, owner, now); status != 0) return status;
   Frame* frame = frame_alloc(*path.interface);
   if (frame == nullptr) return -EAGAIN;
   frame->tx_offload = path.interface->tx_offload & kTxTcpCsum;

@@ -51,7 +51,7 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
   const size_t mtu = path.interface->mtu_bytes;
   const size_t headers = ip_header_bytes(send.destination.address) + sizeof(UdpHdr);
   if (mtu < headers || send.payload.size() > mtu - headers) return -EMSGSIZE;
-  if (const int status = admit(path, false, now); status != 0) return status;
+  if (const int status = admit(path, send.owner, now); status != 0) return status;
   Frame* frame = frame_alloc(*path.interface);
   if (!frame) return -EAGAIN;
 

@@ -30,6 +30,10 @@ ATOMICS_ALLOWED = {
     'stack/host/embedded.h': 'a control call waits for the polling thread',
     'stack/host/sigbus.cpp': 'read by a signal handler',
     'stack/host/attach_server.h': 'the stop flag of its thread and counters that others read',
+    'apps/piniond/dma_regions.h': 'a number for the status page',
+    'apps/piniond/dma_regions.cpp': 'the same',
+    'apps/piniond/privileges.h': 'counted by a signal handler',
+    'apps/piniond/privileges.cpp': 'the same',
     'pmd-glue/eal.cpp': 'EAL starts once in a process',
     'pmd-glue/ethdev_port.h': 'link state and counters that housekeeping reads',
     'pmd-glue/ethdev_port.cpp': 'the same',
@@ -59,6 +63,15 @@ STACK_MAY = {
     'rio': _LOWER | {'kernel'},
     'kernel': _LOWER | {'rio'},
     'host': _LOWER | {'rio', 'kernel'},
+}
+
+# Which libraries of apps/gateway a library of it may include (besides itself and wire/), and what
+# the simulator may: never the books, which are compared with its own.
+GATEWAY_MAY = {
+    'wire': set(), 'soupbintcp': set(), 'moldudp64': set(), 'itch': set(), 'ouch': set(),
+    'book': {'itch'},
+    'journal': {'ouch'},
+    'exchange-sim': {'soupbintcp', 'moldudp64', 'itch', 'ouch'},
 }
 
 # What must not stand in stack/ outside host/.
@@ -244,10 +257,25 @@ def pmd_include(tree, path, include):
     return None
 
 
+def gateway_include(path, include):
+    _, app, part = path.split('/')[:3]
+    here = part if app == 'gateway' else app
+    if here not in GATEWAY_MAY or not include.startswith('gateway/'):
+        return None
+    other = include.split('/')[1]
+    if other in ({here, 'wire'} | GATEWAY_MAY[here]):
+        return None
+    return '%s must not know gateway/%s; what they share belongs to gateway/wire, or let the ' \
+           'gateway bring them together' % (here, other)
+
+
 def apps_include(tree, path, include):
     app = path.split('/')[1]
     if app in ('piniond', 'demo'):  # compositions: of the daemon, and of an embedded stack
         return None
+    wrong = gateway_include(path, include)
+    if wrong:
+        return wrong
     if include.startswith(('rio/', 'CLI/')) or is_std(tree, include) or \
             sibling(tree, path, include):
         return None

@@ -22,6 +22,8 @@ class Sender {
   // The answer to a datagram that came to the re-request server: as many of the messages as fit.
   // 0: no answer, as the specification has it for what is unknown.
   size_t answer(Bytes datagram, MutableBytes out) const;
+  // What is stored was sent by a predecessor, or must be asked for.
+  void skip_stored() { next_ = store_.next(); }
   // No message will follow the stored ones. The end is told at once and then ten times as often as
   // a heartbeat, since whoever misses it waits for ever.
   void end() { ending_ = true; }

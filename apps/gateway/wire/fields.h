@@ -22,13 +22,6 @@ struct be48 {
     return out;
   }
 };
-struct be64 {
-  be32 high, low;
-  constexpr uint64_t get() const { return uint64_t{high.get()} << 32 | low.get(); }
-  static constexpr be64 of(uint64_t v) {
-    return {be32::of(static_cast<uint32_t>(v >> 32)), be32::of(static_cast<uint32_t>(v))};
-  }
-};
 struct Char {
   char v;
   constexpr char get() const { return v; }
@@ -90,7 +83,7 @@ struct Digits20 {
     return {Alpha<20>::right_aligned({digits + 20 - n, n})};
   }
 };
-static_assert(sizeof(be48) == 6 && alignof(be48) == 1 && sizeof(be64) == 8 && alignof(be64) == 1);
+static_assert(sizeof(be48) == 6 && alignof(be48) == 1);
 static_assert(sizeof(Alpha<14>) == 14 && alignof(Alpha<14>) == 1 && sizeof(Digits20) == 20);
 
 // The message that lies at the front of these bytes, or null if they are too few. Every field

@@ -307,7 +307,7 @@ TEST(VenueStream, MakesTheGatewaysBooksEqualToItsOwn) {
     uint64_t fed = 1;
     Rng rng(seed);
     for (Nanos now = kMilli; now < 2 * kSecond; now += kMilli) {
-      traders.poll(now, static_cast<uint64_t>(now));
+      for (int n = traders.due(now); n > 0; --n) traders.act(static_cast<uint64_t>(now));
       const auto ref = static_cast<uint32_t>(now / kMilli);
       if (rng.chance(0.2))
         d.enter(0, ref, rng.chance(0.5) ? 'B' : 'S', 100, 990'000 + rng.below(200) * 100);
@@ -328,7 +328,7 @@ TEST(VenueStream, OneSeedIsOneStream) {
     Desk d;
     Traders traders({seed, 10'000, 500}, d.market, d.accounts);
     for (Nanos now = kMilli; now < kSecond; now += kMilli) {
-      traders.poll(now, static_cast<uint64_t>(now));
+      for (int n = traders.due(now); n > 0; --n) traders.act(static_cast<uint64_t>(now));
     }
     std::vector<std::byte> all;
     for (uint64_t n = 1; n < d.market.stream().next(); ++n) {

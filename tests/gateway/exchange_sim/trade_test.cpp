@@ -14,6 +14,7 @@
 #include <csignal>
 #include <sstream>
 
+#include "base/rng.h"
 #include "exchange-sim/latency.h"
 #include "exchange-sim/sockets.h"
 #include "exchange-sim/venue.h"
@@ -41,14 +42,18 @@ bool enter_namespace() {
 // The program, its commands and what it prints.
 class Simulator {
  public:
-  explicit Simulator(std::vector<std::string> options) {
+  using Places = std::map<std::string, sockaddr_in>;
+  explicit Simulator(std::vector<std::string> options, const Places& ports = {}) {
     int out[2], in[2];
     EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
     EXPECT_EQ(pipe2(in, O_CLOEXEC), 0);
     options.insert(options.begin(), PINION_EXCHANGE_SIM);
-    for (const char* o :
-         {"--ouch-port", "0", "--glimpse-port", "0", "--retransmit-port", "0", "--commands"}) {
-      options.emplace_back(o);
+    options.emplace_back("--commands");
+    // A successor takes its predecessor's ports.
+    for (const std::string server : {"ouch", "glimpse", "retransmit"}) {
+      const auto at = ports.find(server);
+      options.push_back("--" + server + "-port");
+      options.push_back(std::to_string(at == ports.end() ? 0 : ntohs(at->second.sin_port)));
     }
     std::vector<char*> argv;
     for (std::string& o : options) argv.push_back(o.data());
@@ -93,7 +98,13 @@ class Simulator {
     EXPECT_EQ(line(), "did " + text);
   }
 
-  std::map<std::string, sockaddr_in> places;
+  void kill_now() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+
+  Places places;
 
  private:
   std::string line() {
@@ -392,6 +403,54 @@ TEST(VenueOverLoopback, LateJoinerAndAHopelessHoleAreHealedBySnapshots) {
   ASSERT_TRUE(p.poll_until([&] { return p.feed.ended(); }));
   EXPECT_TRUE(p.aapl().fresh());
   expect_books_of_the_snapshot(simulator, p.books);
+}
+
+// Killed while it trades, again and again: the successor goes on with the same streams. The client
+// resumes by its number, asks where the venue stands, and sends again what did not arrive.
+TEST(VenueOverLoopback, KilledItGoesOnWithTheSameDay) {
+  if (!enter_namespace()) GTEST_SKIP() << "not allowed to make a network namespace";
+  char log[] = "/tmp/pinion-exchange-sim-XXXXXX";
+  close(mkstemp(log));
+  const std::vector<std::string> options = {
+      "--traders-per-s", "2000", "--symbols",  "AAPL,MSFT", "--seed",         "9",
+      "--heartbeat-s",   "0.1",  "--linger-s", "3",         "--messages-max", "1000000",
+      "--log",           log};
+  auto simulator = std::make_unique<Simulator>(options);
+  const Simulator::Places places = simulator->places;
+  Participant p(*simulator, {.first = 1, .request_timeout = 20 * kMilli, .attempts = 500});
+  const auto active = [&] { return p.orders.client.state() == soupbintcp::ClientState::active; };
+  Rng rng(4);
+  uint32_t sent = 0;
+  int breaks = -1;  // until the client has seen that its server is another one
+  for (int round = 0; round < 6; ++round) {
+    ASSERT_TRUE(p.poll_until([&] { return active() && p.orders.breaks > breaks; })) << round;
+    p.next_user_ref = 0;
+    p.orders.send(ouch::make<ouch::request::AccountQuery>());
+    ASSERT_TRUE(p.poll_until([&] { return p.next_user_ref != 0; })) << round;
+    sent = p.next_user_ref - 1;
+    for (uint32_t n = 1 + rng.below(20); n > 0; --n) {
+      ++sent;
+      p.enter(sent, sent % 2 ? 'B' : 'S', 100, sent % 3 ? 1'000'000 : 1'050'000);
+      if (rng.chance(0.3)) p.poll();
+    }
+    if (round == 5) break;
+    breaks = p.orders.breaks;
+    simulator->kill_now();
+    simulator = std::make_unique<Simulator>(options, places);
+  }
+  ASSERT_TRUE(p.poll_until([&] { return p.accepted == static_cast<int>(sent); }));
+  simulator->interrupt();
+  ASSERT_TRUE(p.poll_until([&] { return p.feed.ended() && p.day_events == 2; }));
+  EXPECT_EQ(p.accepted, static_cast<int>(sent)) << "each order once";
+  EXPECT_EQ(p.orders.client.missed(), 0u);
+  EXPECT_EQ(p.receiver.counters().given_up, 0u);
+  expect_books_of_the_snapshot(*simulator, p.books);
+  const std::string summary = simulator->finish();
+  EXPECT_NE(summary.find("USER01  " + std::to_string(sent) + " entered"), std::string::npos)
+      << summary;
+  EXPECT_NE(summary.find(std::to_string(p.shares_executed) + " shares"), std::string::npos)
+      << summary;
+  unlink(log);
 }
 
 TEST(VenueOverLoopback, HelpAndMistakes) {

@@ -150,6 +150,7 @@ TEST(ConfigLoad, VethExampleSessionsAndLimits) {
   EXPECT_EQ(trader.who, Who::user);
   EXPECT_EQ(trader.name, "trader");
   EXPECT_EQ(trader.id, 1001u);
+  EXPECT_EQ(trader.attaches_per_s_max, 1000u);
   EXPECT_EQ(trader.sockets_max, 1024u);
   EXPECT_EQ(trader.memory_mb, 256u);
   EXPECT_EQ(trader.request_queues_max, 2048u);
@@ -183,6 +184,8 @@ TEST(ConfigLoad, LaptopExample) {
   EXPECT_EQ(config.host.hugepages_mb, 0u);
   EXPECT_FALSE(config.host.lock_memory);
   EXPECT_EQ(config.host.doctor, Doctor::warn);
+  EXPECT_TRUE(config.host.drop_capabilities);
+  EXPECT_TRUE(config.host.filter_system_calls);
   ASSERT_EQ(config.cores.size(), 1u);
   EXPECT_FALSE(config.cores[0].idle.busy);
   EXPECT_EQ(config.cores[0].idle.sleep_after_us, 200u);

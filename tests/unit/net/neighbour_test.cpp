@@ -37,7 +37,7 @@ struct NeighbourTest : ::testing::Test {
 TEST_F(NeighbourTest, AskedThreeTimesASecondApartThenFailedThenForgotten) {
   Neighbour* n = table.ask(0, kAddress, now);
   Frame frame;
-  table.park(*n, &frame);
+  table.park(*n, &frame, 1);
   EXPECT_EQ(table.next_deadline(), kSecond);
   now = kSecond - 1;
   EXPECT_EQ(due(), std::vector<What>{});
@@ -58,9 +58,9 @@ TEST_F(NeighbourTest, AskedThreeTimesASecondApartThenFailedThenForgotten) {
 TEST_F(NeighbourTest, ReplyResolvesAndParkedFramesComeOutInOrder) {
   Neighbour* n = table.ask(0, kAddress, now);
   Frame first, second;
-  table.park(*n, &first);
-  table.park(*n, &second);
-  EXPECT_FALSE(table.may_park(n, false)) << "queue_max";
+  table.park(*n, &first, 1);
+  table.park(*n, &second, 1);
+  EXPECT_FALSE(table.may_park(n, 1)) << "queue_max";
   EXPECT_EQ(table.on_reply(1, kAddress, kPeer, now), Learned::ignored) << "another interface";
   EXPECT_EQ(table.on_reply(0, kAddress, kPeer, now), Learned::accepted);
   EXPECT_EQ(n->mac, kPeer);
@@ -160,10 +160,32 @@ TEST_F(NeighbourTest, AnswersOfOursParkInAQuarterOfTheRoom) {
   Frame frames[8];
   Neighbour* a = table.ask(0, ipv4(10, 0, 0, 1), now);
   Neighbour* b = table.ask(0, ipv4(10, 0, 0, 2), now);
-  table.park(*a, &frames[0]);
-  table.park(*a, &frames[1]);
-  EXPECT_FALSE(table.may_park(b, true));
-  EXPECT_TRUE(table.may_park(b, false));
+  table.park(*a, &frames[0], NeighbourTable::kOurselves);
+  EXPECT_TRUE(table.may_park(b, NeighbourTable::kOurselves));
+  table.park(*a, &frames[1], NeighbourTable::kOurselves);
+  EXPECT_FALSE(table.may_park(b, NeighbourTable::kOurselves));
+  EXPECT_TRUE(table.may_park(b, 1));
+}
+
+// HOSTILE A36: three sessions, two frames each of the six that are not ours.
+TEST(NeighbourShares, A36EachSessionFindsItsOwn) {
+  NeighbourTable table({.neighbours_max = 16, .queue_max = 1, .parked_max = 8, .owners_max = 3});
+  Frame frames[6];
+  Neighbour* a = table.ask(0, ipv4(10, 0, 0, 1), 0);
+  Neighbour* b = table.ask(0, ipv4(10, 0, 0, 2), 0);
+  table.park(*a, &frames[0], 1), table.park(*b, &frames[1], 1);
+  EXPECT_FALSE(table.may_park(nullptr, 1)) << "its share";
+  EXPECT_TRUE(table.may_park(a, 2)) << "one in a full queue";
+  table.park(*a, &frames[2], 2);
+  EXPECT_FALSE(table.may_park(a, 2));
+  EXPECT_TRUE(table.may_park(b, 2)) << "nor is this one's queue a hindrance";
+  table.park(*b, &frames[3], 2);
+  EXPECT_FALSE(table.may_park(nullptr, 2));
+  EXPECT_TRUE(table.may_park(nullptr, 3));
+  EXPECT_TRUE(table.may_park(nullptr, NeighbourTable::kOurselves));
+  table.unpark(*a);
+  EXPECT_TRUE(table.may_park(nullptr, 1)) << "it comes back";
+  EXPECT_EQ(table.parked(), 2u);
 }
 
 // ---- IPv6's (RFC 4861 7.2.3, 7.2.5, 7.3.3): each state, and each kind of message to it.
