@@ -31,6 +31,8 @@ struct Host {
   bool lock_memory = true;
   ControlSocket control_socket;
   Doctor doctor = Doctor::require;
+  bool drop_capabilities = true;    // once the ports are open
+  bool filter_system_calls = true;  // to those that are needed then
 };
 
 struct Idle {
@@ -60,7 +62,7 @@ struct Nic {
   Device device;
   std::string core;
   size_t core_index = 0;  // in Config::cores
-  std::vector<Ipv4Prefix> addresses;
+  std::vector<Prefix> addresses;
   uint16_t vlan_id = 0;  // 0: untagged
   uint16_t mtu_bytes = 1500;
   uint16_t rx_descriptors = 1024;
@@ -68,15 +70,15 @@ struct Nic {
 };
 
 struct Route {
-  Ipv4Prefix prefix;
-  Ipv4 via;
+  Prefix prefix;
+  Ip via;
   std::string nic;
   size_t nic_index = 0;  // in Config::nics
 };
 
 // Pinned: never changed by what the wire says.
 struct Neighbour {
-  Ipv4 address;
+  Ip address;
   Mac mac;
   std::string nic;       // empty in the file: found by the address
   size_t nic_index = 0;  // in Config::nics
@@ -127,12 +129,13 @@ struct Session {
   std::string name;            // of the user or group; empty for a uid
   std::optional<uint32_t> id;  // uid or gid: given, or looked up
   uint32_t sessions_max = 8;
+  uint32_t attaches_per_s_max = 1000;  // of each user
   uint32_t sockets_max = 1024;
   uint32_t memory_mb = 256;
   uint32_t requests_per_pass = 64;
   uint32_t request_queues_max = 2048;
-  std::vector<BindGrant> bind;     // empty: ephemeral ports only
-  std::vector<Ipv4Prefix> groups;  // multicast groups that it may join
+  std::vector<BindGrant> bind;  // empty: ephemeral ports only
+  std::vector<Prefix> groups;   // multicast groups that it may join
   uint32_t joins_max = 64;
 };
 

@@ -87,7 +87,7 @@ void check_nic_cores(Draft& draft, Errors& errors) {
 template <class Visit>
 void each_address(const Draft& draft, Visit visit) {
   for (size_t i = 0; i < draft.config.nics.size(); ++i) {
-    const std::vector<Ipv4Prefix>& addresses = draft.config.nics[i].addresses;
+    const std::vector<Prefix>& addresses = draft.config.nics[i].addresses;
     for (size_t j = 0; j < addresses.size(); ++j) {
       visit(addresses[j].address, draft.nics[i].addresses[j]);
     }
@@ -95,16 +95,16 @@ void each_address(const Draft& draft, Visit visit) {
 }
 
 // Where the file gives us this address first; nowhere if it does not.
-Place place_of_address(const Draft& draft, Ipv4 wanted) {
+Place place_of_address(const Draft& draft, Ip wanted) {
   Place found;
-  each_address(draft, [&](Ipv4 address, Place place) {
+  each_address(draft, [&](Ip address, Place place) {
     if (!found.known() && address == wanted) found = place;
   });
   return found;
 }
 
 void check_addresses(const Draft& draft, Errors& errors) {
-  each_address(draft, [&](Ipv4 address, Place place) {
+  each_address(draft, [&](Ip address, Place place) {
     const Place first = place_of_address(draft, address);
     if (first == place) return;
     errors.add(place, "address " + to_text(address) + " is taken " + at_line(first) +
@@ -112,9 +112,13 @@ void check_addresses(const Draft& draft, Errors& errors) {
   });
 }
 
-// Whether a station with this address can answer on one of the NIC's networks.
-bool is_connected(const Nic& nic, Ipv4 address) {
-  return std::any_of(nic.addresses.begin(), nic.addresses.end(), [address](Ipv4Prefix prefix) {
+// Whether a station with this address can answer on one of the NIC's networks. Every NIC that
+// speaks IPv6 is on a link-local one.
+bool is_connected(const Nic& nic, Ip address) {
+  const auto speaks_v6 = [](const Prefix& p) { return !p.address.is_v4(); };
+  if (address.is_link_local())
+    return std::any_of(nic.addresses.begin(), nic.addresses.end(), speaks_v6);
+  return std::any_of(nic.addresses.begin(), nic.addresses.end(), [address](const Prefix& prefix) {
     return prefix.contains(address) && !prefix.is_edge(address);
   });
 }
@@ -125,7 +129,7 @@ bool addresses_known(const Draft& draft) {
   return !draft.nics.empty() && std::all_of(draft.nics.begin(), draft.nics.end(), known);
 }
 
-bool not_ours(const Draft& draft, Ipv4 address, Place place, Errors& errors) {
+bool not_ours(const Draft& draft, Ip address, Place place, Errors& errors) {
   const Place ours = place_of_address(draft, address);
   if (!ours.known()) return true;
   errors.add(place, to_text(address) + " is our own address " + at_line(ours) +
@@ -133,14 +137,14 @@ bool not_ours(const Draft& draft, Ipv4 address, Place place, Errors& errors) {
   return false;
 }
 
-void check_connected(const Draft& draft, size_t nic, Ipv4 address, Place place, Errors& errors) {
+void check_connected(const Draft& draft, size_t nic, Ip address, Place place, Errors& errors) {
   if (!draft.nics[nic].all_addresses) return;
   const Nic& entry = draft.config.nics[nic];
   if (is_connected(entry, address)) return;
-  const Ipv4Prefix& first = entry.addresses[0];
+  const Prefix& first = entry.addresses[0];
   errors.add(place, to_text(address) + " is no station of a network of NIC " + quoted(entry.name) +
                         "; expected an address within " +
-                        to_text(Ipv4Prefix{first.network(), first.length}) +
+                        to_text(Prefix{first.network(), first.length}) +
                         (entry.addresses.size() > 1 ? " or its others" : ""));
 }
 
@@ -172,13 +176,18 @@ void check_routes(Draft& draft, Errors& errors) {
     check_route_twins(draft, i, errors);
     route.nic_index = find_nic(draft, route.nic, places.nic, errors);
     if (!places.via.known() || !not_ours(draft, route.via, places.via, errors)) continue;
+    if (places.prefix.known() && route.via.is_v4() != route.prefix.address.is_v4()) {
+      errors.add(places.via, "'via' " + to_text(route.via) + " is of another family than " +
+                                 to_text(route.prefix) + "; expected a gateway of the same");
+      continue;
+    }
     if (route.nic_index == draft.nics.size()) continue;
     check_connected(draft, route.nic_index, route.via, places.via, errors);
   }
 }
 
 // The only NIC that has this neighbour on one of its networks, or the number of NICs.
-size_t nic_of_neighbour(const Draft& draft, Ipv4 address, Place place, Errors& errors) {
+size_t nic_of_neighbour(const Draft& draft, Ip address, Place place, Errors& errors) {
   const std::vector<Nic>& nics = draft.config.nics;
   size_t found = nics.size();
   for (size_t i = 0; i < nics.size(); ++i) {
@@ -215,7 +224,7 @@ void check_neighbours(Draft& draft, Errors& errors) {
     Neighbour& neighbour = draft.config.neighbours[i];
     const NeighbourPlaces& places = draft.neighbours[i];
     neighbour.nic_index = find_nic(draft, neighbour.nic, places.nic, errors);
-    const Ipv4 address = neighbour.address;
+    const Ip address = neighbour.address;
     if (!places.address.known() || !not_ours(draft, address, places.address, errors)) continue;
     const bool named = neighbour.nic_index < draft.nics.size();
     if (named) {
@@ -259,7 +268,7 @@ void check_grants(const Draft& draft, size_t session, Errors& errors) {
   if (!addresses_known(draft)) return;
   const std::vector<BindGrant>& grants = draft.config.sessions[session].bind;
   for (size_t i = 0; i < grants.size(); ++i) {
-    const std::optional<Ipv4> address = grants[i].address;
+    const std::optional<Ip> address = grants[i].address;
     if (!address || address->is_multicast() || place_of_address(draft, *address).known()) continue;
     errors.add(draft.sessions[session].bind[i], "'bind' " + to_text(*address) +
                                                     " is not an address of ours; expected one from "

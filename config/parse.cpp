@@ -1,6 +1,8 @@
 // See parse.h. Each parser takes its text from the left and refuses at the first surprise.
 #include "config/parse.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -52,20 +54,36 @@ std::optional<Ipv4> parse_ipv4(std::string_view text) {
   return Ipv4{address};
 }
 
-std::optional<Ipv4Prefix> parse_prefix(std::string_view text) {
-  const size_t slash = text.find('/');
-  if (slash == std::string_view::npos) return std::nullopt;
-  const std::optional<Ipv4> address = parse_ipv4(text.substr(0, slash));
-  const std::optional<uint64_t> length = decimal_up_to(text.substr(slash + 1), 32);
-  if (!address || !length) return std::nullopt;
-  return Ipv4Prefix{*address, static_cast<uint8_t>(*length)};
+// IPv6 in hexadecimal groups alone: a tail in IPv4's form would be IPv4 by another name, or an
+// address that no host has (RFC 4291 2.5.5).
+std::optional<Ip> parse_address(std::string_view text) {
+  if (text.find(':') == std::string_view::npos) return parse_ipv4(text);
+  be64 wire[2];
+  if (text.find('.') != std::string_view::npos || text.find('\0') != std::string_view::npos ||
+      inet_pton(AF_INET6, std::string(text).c_str(), wire) != 1)
+    return std::nullopt;
+  const Ip address{wire[0].get(), wire[1].get()};
+  if (address.is_v4()) return std::nullopt;
+  return address;
 }
 
-std::optional<Ipv4Prefix> parse_groups(std::string_view text) {
+std::optional<Prefix> parse_prefix(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const std::optional<Ip> address = parse_address(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  const std::optional<uint64_t> length =
+      decimal_up_to(text.substr(slash + 1), prefix_length_max(*address));
+  if (!length) return std::nullopt;
+  return Prefix{*address, static_cast<uint8_t>(*length)};
+}
+
+std::optional<Prefix> parse_groups(std::string_view text) {
   constexpr uint8_t kAllGroups = 4;  // 224.0.0.0/4
-  std::optional<Ipv4Prefix> prefix = parse_prefix(text);
-  if (const std::optional<Ipv4> one = parse_ipv4(text)) prefix = Ipv4Prefix{*one, 32};
-  if (!prefix || prefix->length < kAllGroups || !prefix->address.is_multicast())
+  std::optional<Prefix> prefix = parse_prefix(text);
+  if (const std::optional<Ipv4> one = parse_ipv4(text)) prefix = Prefix{*one, 32};
+  if (!prefix || !prefix->address.is_v4() || prefix->length < kAllGroups ||
+      !prefix->address.is_multicast())
     return std::nullopt;
   return prefix->address == prefix->network() ? prefix : std::nullopt;
 }
@@ -93,13 +111,16 @@ std::optional<PortRange> parse_port_range(std::string_view text) {
 }
 
 std::optional<BindGrant> parse_bind_grant(std::string_view text) {
-  const size_t colon = text.find(':');
+  const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   const std::optional<PortRange> ports = parse_port_range(text.substr(colon + 1));
   if (!ports) return std::nullopt;
-  const std::string_view address_text = text.substr(0, colon);
+  std::string_view address_text = text.substr(0, colon);
   if (address_text == "*") return BindGrant{std::nullopt, *ports};
-  const std::optional<Ipv4> address = parse_ipv4(address_text);
+  const bool brackets = address_text.starts_with('[') && address_text.ends_with(']');
+  if (brackets) address_text = address_text.substr(1, address_text.size() - 2);
+  const std::optional<Ip> address = parse_address(address_text);
+  if (address && address->is_v4() == brackets) return std::nullopt;  // RFC 3986 3.2.2
   if (!address) return std::nullopt;
   return BindGrant{*address, *ports};
 }
@@ -114,14 +135,13 @@ std::optional<uint32_t> parse_mode(std::string_view text) {
   return mode;
 }
 
-bool looks_like_ipv6(std::string_view text) {
-  if (std::count(text.begin(), text.end(), ':') < 2) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return is_hex_digit(c) || std::string_view(":./[]-*%").find(c) != std::string_view::npos;
-  });
-}
-
-std::string to_text(Ipv4 address) {
+std::string to_text(Ip ip) {
+  if (!ip.is_v4()) {
+    const be64 wire[2] = {be64::of(ip.hi), be64::of(ip.lo)};
+    char text[INET6_ADDRSTRLEN];
+    return inet_ntop(AF_INET6, wire, text, sizeof text);
+  }
+  const Ipv4 address = ip.v4();
   std::string text;
   for (int shift = 24; shift >= 0; shift -= 8) {
     text += std::to_string(address.v >> shift & UINT8_MAX);
@@ -130,7 +150,7 @@ std::string to_text(Ipv4 address) {
   return text;
 }
 
-std::string to_text(const Ipv4Prefix& prefix) {
+std::string to_text(const Prefix& prefix) {
   return to_text(prefix.address) + "/" + std::to_string(prefix.length);
 }
 

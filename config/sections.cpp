@@ -17,13 +17,14 @@ constexpr uint16_t kDescriptorsStep = 32;  // what the NICs of DPDK ask for, at 
 
 constexpr std::string_view kLater = "is not supported yet by this version; expected no such key";
 
-constexpr std::string_view kAddressForm = "an IPv4 address such as 10.20.0.5";
+constexpr std::string_view kAddressForm = "an address such as 10.20.0.5 or \"2001:db8::5\"";
 constexpr std::string_view kInterfaceForm =
-    "an IPv4 address with the length of its network, such as 10.20.0.5/24";
-constexpr std::string_view kPrefixForm = "an IPv4 prefix such as 10.30.0.0/16";
+    "an address with the length of its network, such as 10.20.0.5/24 or \"2001:db8::5/64\"";
+constexpr std::string_view kPrefixForm = "a prefix such as 10.30.0.0/16 or \"2001:db8::/32\"";
 constexpr std::string_view kMacForm = "a MAC address such as \"02:00:00:00:00:01\"";
 constexpr std::string_view kBindForm =
-    "an IPv4 address or * and a port or range, such as \"10.20.0.5:7000-7999\"";
+    "an address or * and a port or range, such as \"10.20.0.5:7000-7999\" or "
+    "\"[2001:db8::5]:7000\"";
 
 constexpr std::string_view kGroupsForm =
     "a multicast group such as 239.1.2.3, or a prefix of groups such as 239.1.0.0/16";
@@ -39,14 +40,7 @@ bool parse_value(const Node& node, std::string_view key, std::string_view expect
     out = *value;
     return true;
   }
-  constexpr bool has_ipv6_form = !std::is_same_v<T, Mac>;
-  if (has_ipv6_form && looks_like_ipv6(*text)) {
-    errors.add(node.place, "'" + std::string(key) + "' is " + quoted(*text) +
-                               ": IPv6 is not supported yet by this version; expected " +
-                               std::string(expected));
-  } else {
-    report(node, key, expected, errors);
-  }
+  report(node, key, expected, errors);
   return false;
 }
 
@@ -60,8 +54,14 @@ Place parse_key(Section& section, std::string_view key, std::string_view expecte
 }
 
 // Why one host cannot have this address (RFC 1122 section 3.2.1.3; RFC 1112 section 4 for
-// 240/4); empty if it can.
-std::string_view not_a_host(Ipv4 address) {
+// 240/4; RFC 4291 section 2.4 for IPv6); empty if it can.
+std::string_view not_a_host(Ip ip) {
+  if (!ip.is_v4()) {
+    if (ip.is_multicast()) return "a multicast address";
+    if (ip.is_any()) return "'::', the unspecified address";
+    return is_host_address(ip) ? "" : "the loopback address, or in the reserved ::/96";
+  }
+  const Ipv4 address = ip.v4();
   if (address.is_limited_broadcast()) return "the broadcast address";
   if (address.v >> 24 == 0) return "in 0.0.0.0/8, 'this network'";
   if (address.is_loopback()) return "a loopback address";
@@ -70,7 +70,7 @@ std::string_view not_a_host(Ipv4 address) {
   return {};
 }
 
-bool check_host(const Node& node, std::string_view key, Ipv4 address, Errors& errors) {
+bool check_host(const Node& node, std::string_view key, Ip address, Errors& errors) {
   const std::string_view fault = not_a_host(address);
   if (fault.empty()) return true;
   errors.add(node.place, "'" + std::string(key) + "' " + to_text(address) + " is " +
@@ -78,8 +78,8 @@ bool check_host(const Node& node, std::string_view key, Ipv4 address, Errors& er
   return false;
 }
 
-Place read_host_address(Section& section, std::string_view key, Ipv4& out) {
-  const Place place = parse_key(section, key, kAddressForm, parse_ipv4, out);
+Place read_host_address(Section& section, std::string_view key, Ip& out) {
+  const Place place = parse_key(section, key, kAddressForm, parse_address, out);
   if (!place.known()) return {};
   return check_host(*section.find(key), key, out, section.errors()) ? place : Place{};
 }
@@ -114,6 +114,8 @@ void read_host(const Node& node, Draft& draft, Errors& errors) {
     read_control_socket(*socket, draft, errors);
   }
   section.keyword("doctor", kDoctors, host.doctor);
+  section.boolean("drop_capabilities", host.drop_capabilities);
+  section.boolean("filter_system_calls", host.filter_system_calls);
   section.finish();
 }
 
@@ -158,16 +160,18 @@ Place read_device(const Node& node, Device& device, Errors& errors) {
 }
 
 void read_interface(const Node& node, Nic& nic, NicPlaces& places, Errors& errors) {
-  Ipv4Prefix prefix;
+  Prefix prefix;
   if (!parse_value(node, "addresses", kInterfaceForm, parse_prefix, prefix, errors)) return;
   if (!check_host(node, "addresses", prefix.address, errors)) return;
   const bool is_network = prefix.address == prefix.network();
   if (prefix.length == 0 || prefix.is_edge(prefix.address)) {
-    errors.add(node.place, "'addresses' " + to_text(prefix) + " is " +
-                               (prefix.length == 0 ? "a network of length 0"
-                                : is_network       ? "the address of the network itself"
-                                                   : "the broadcast address of its network") +
-                               "; expected the address of a host in it");
+    errors.add(node.place,
+               "'addresses' " + to_text(prefix) + " is " +
+                   (prefix.length == 0                     ? "a network of length 0"
+                    : is_network && prefix.address.is_v4() ? "the address of the network itself"
+                    : is_network ? "the anycast address of its network's routers"
+                                 : "the broadcast address of its network") +
+                   "; expected the address of a host in it");
     return;
   }
   nic.addresses.push_back(prefix);
@@ -208,11 +212,11 @@ void read_route(const Node& node, Draft& draft, Errors& errors) {
   RoutePlaces& places = draft.routes.emplace_back();
   Section section(node, "a route", errors);
   places.prefix = parse_key(section, "prefix", kPrefixForm, parse_prefix, route.prefix);
-  const Ipv4Prefix& prefix = route.prefix;
+  const Prefix& prefix = route.prefix;
   if (places.prefix.known() && prefix.address != prefix.network()) {
     errors.add(places.prefix, "'prefix' " + to_text(prefix) +
                                   " has bits behind its length; expected " +
-                                  to_text(Ipv4Prefix{prefix.network(), prefix.length}));
+                                  to_text(Prefix{prefix.network(), prefix.length}));
   }
   places.via = read_host_address(section, "via", route.via);
   places.nic = place_of(section.text("nic", kNameRule, route.nic, Need::required));
@@ -314,6 +318,7 @@ void read_session(const Node& node, Draft& draft, Errors& errors) {
   section.number("sessions_max", {1, 1024}, session.sessions_max);
   section.number("sockets_max", {1, 65536}, session.sockets_max);
   section.number("memory_mb", {1, 1048576}, session.memory_mb);
+  section.number("attaches_per_s_max", {1, 100000}, session.attaches_per_s_max);
   section.number("requests_per_pass", {1, 4096}, session.requests_per_pass);
   section.number("request_queues_max", {1, 65536}, session.request_queues_max);
   if (const Node* list = section.list("bind", kGrantsMax)) {
@@ -326,7 +331,7 @@ void read_session(const Node& node, Draft& draft, Errors& errors) {
   }
   if (const Node* list = section.list("groups", kGrantsMax)) {
     for (const Node& item : list->items) {
-      Ipv4Prefix groups;
+      Prefix groups;
       if (parse_value(item, "groups", kGroupsForm, parse_groups, groups, errors))
         session.groups.push_back(groups);
     }

@@ -156,6 +156,12 @@ void DmaArena::forget(const EthdevPort& port) {
   }
 }
 
+size_t DmaArena::mappings() const {
+  size_t sum = 0;
+  for (const auto& [begin, region] : regions_) sum += region.devices.size();
+  return sum;
+}
+
 bool DmaArena::is_mapped(const std::byte* region, const EthdevPort& port) const {
   const auto found = regions_.find(const_cast<std::byte*>(region));
   if (found == regions_.end()) return false;

@@ -52,6 +52,7 @@ class DmaArena {
   void forget(const EthdevPort& port);
   // Whether the port's device may be given addresses of the region. Same thread as map().
   bool is_mapped(const std::byte* region, const EthdevPort& port) const;
+  size_t mappings() const;  // that are there now: one for each region and device
   uint64_t maps_made() const { return maps_made_; }
 
  private:

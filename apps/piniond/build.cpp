@@ -79,6 +79,7 @@ SessionPolicy policy_of(const config::Session& s) {
   p.who = s.who == config::Who::group ? SessionPolicy::Who::group : SessionPolicy::Who::user;
   p.id = s.id.value_or(0);
   p.sessions_max = s.sessions_max;
+  p.attaches_per_s_max = s.attaches_per_s_max;
   p.memory_bytes_max = uint64_t{s.memory_mb} << 20;
   p.quota.requests_per_pass = s.requests_per_pass;
   p.quota.sockets_max = s.sockets_max;
@@ -87,11 +88,11 @@ SessionPolicy policy_of(const config::Session& s) {
   p.quota.waiting_bytes_max = uint64_t{kChunksEach} * sizeof(Chunk);
   p.quota.bind_anything = false;
   for (const config::BindGrant& g : s.bind)
-    p.quota.grant[p.quota.grants++] = {!g.address.has_value(), g.address.value_or(Ipv4{}),
+    p.quota.grant[p.quota.grants++] = {!g.address.has_value(), g.address.value_or(Ip{}),
                                        g.ports.first, g.ports.last};
   p.quota.join_anything = false;
   p.quota.joins_max = s.joins_max;
-  for (const config::Ipv4Prefix& g : s.groups)
+  for (const config::Prefix& g : s.groups)
     p.quota.group_grant[p.quota.group_grants++] = {g.address, g.length};
   return p;
 }
@@ -144,8 +145,7 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
     iface.port = ports[i];
     iface.vlan_id = nic.vlan_id;
     iface.mtu_bytes = nic.mtu_bytes;
-    for (const config::Ipv4Prefix& a : nic.addresses)
-      iface.addresses.push_back({a.address, a.length});
+    for (const config::Prefix& a : nic.addresses) iface.addresses.push_back({a.address, a.length});
     k.net.interfaces.push_back(iface);
   }
   for (const config::Route& r : config.routes)
@@ -161,6 +161,7 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.igmp_groups_max = config.igmp.groups_max;
   k.net.igmp_joins_max = config.igmp.joins_max;
   size_pools(promised(config), k.server);
+  k.net.owners_max = std::max(1u, static_cast<uint32_t>(promised(config).sessions));
   k.server.epoch = run_epoch();
   k.server.udp_backlog_max = config.udp.receive_backlog_max;
   k.server.listen_backlog_max = config.tcp.listen_backlog_max;

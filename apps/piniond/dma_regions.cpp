@@ -29,7 +29,10 @@ bool DmaRegions::serve(const std::vector<std::unique_ptr<EthdevPort>>& ports, st
   return status == 0;
 }
 
-void DmaRegions::give(void* at, size_t) { arena_->give_back(static_cast<std::byte*>(at)); }
+void DmaRegions::give(void* at, size_t) {
+  arena_->give_back(static_cast<std::byte*>(at));
+  mappings_.store(arena_->mappings(), std::memory_order_relaxed);
+}
 
 uint64_t DmaRegions::map(void* at, size_t) {
   uint64_t reach = 0;
@@ -40,6 +43,7 @@ uint64_t DmaRegions::map(void* at, size_t) {
         !port->needs_dma_map() || arena_->map(static_cast<std::byte*>(at), *port) == 0;
     if (reached) reach |= uint64_t{1} << i;
   }
+  mappings_.store(arena_->mappings(), std::memory_order_relaxed);
   return reach;
 }
 

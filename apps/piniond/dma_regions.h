@@ -1,6 +1,7 @@
 // Where the daemon maps what it shares with applications, and which NIC can transmit from there:
 // the host's AddressArena over pmd-glue's DmaArena. The control thread's.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,9 +25,12 @@ class DmaRegions final : public AddressArena {
   void give(void* at, size_t bytes) override;
   // A port that cannot reach the region gets copies.
   uint64_t map(void* at, size_t bytes) override;
+  // Regions that NICs reach through the IOMMU, each once a NIC. Any thread's.
+  size_t mappings() const { return mappings_.load(std::memory_order_relaxed); }
 
  private:
   std::unique_ptr<DmaArena> arena_;
+  std::atomic<size_t> mappings_{0};
   std::vector<const EthdevPort*> ports_;  // null: gets copies
 };
 

@@ -1,5 +1,8 @@
 // piniond: configuration -> DPDK ports -> kernel -> core thread and control thread. The composition
 // root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
+#include <malloc.h>
+
+#include <algorithm>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -10,6 +13,7 @@
 #include "host/descriptors.h"
 #include "piniond/build.h"
 #include "piniond/dma_regions.h"
+#include "piniond/privileges.h"
 #include "piniond/status_page.h"
 #include "pmd-glue/nic_sysfs.h"
 #include "pmd-glue/tsc_clock.h"
@@ -19,6 +23,7 @@ namespace {
 
 constexpr time_t kHousekeepingNs = 200'000'000;
 constexpr Nanos kEmulatedSlowdown = 60;
+constexpr int kArenasMax = 8;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "piniond: %s\n", why.c_str());
@@ -81,6 +86,18 @@ bool open_ports(const config::Config& config, std::vector<std::unique_ptr<Ethdev
   return true;
 }
 
+// Everything is open, and no application has come in yet. What a physical NIC shall reach is locked
+// when its session comes, whatever lock_memory says.
+bool give_up_privileges(const config::Config& config, std::string& why) {
+  mallopt(M_ARENA_MAX, kArenasMax);  // else malloc counts the CPUs, in a file
+  const config::Host& host = config.host;
+  const bool locks = host.lock_memory ||
+                     std::any_of(config.nics.begin(), config.nics.end(),
+                                 [](const config::Nic& nic) { return !nic.device.pci.empty(); });
+  if (host.drop_capabilities && !drop_capabilities(locks, why)) return false;
+  return !host.filter_system_calls || filter_system_calls(why);
+}
+
 // What a virtual machine may have to be forgiven.
 struct Lenience {
   bool any_tsc = false;
@@ -135,11 +152,13 @@ int run(const config::Config& config, const Lenience& lenience) {
   if (config.host.lock_memory && mlockall(MCL_CURRENT) != 0)
     return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
   if (core.start(*kernel, why) != 0) return fail(why);
+  if (!give_up_privileges(config, why)) return fail(why);
   attach.start();
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
-  housekeeping(signals, ports, *tsc, [&] { status.update(*kernel, core, attach.status(), ports); });
+  housekeeping(signals, ports, *tsc,
+               [&] { status.update(*kernel, core, attach.status(), ports, regions); });
   attach.stop();
   core.stop();
   std::printf("piniond: ended\n");

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "config/parse.h"
+
 namespace pinion::daemon {
 
 namespace {
@@ -29,6 +31,15 @@ uint64_t realtime_ns() {
   timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
   return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+const char* state_text(AddressState state) {
+  switch (state) {
+    case AddressState::tentative: return "is being claimed";
+    case AddressState::valid: return "in use";
+    case AddressState::duplicate: return "NOT used: another station has it";
+  }
+  return "";
 }
 
 constexpr uint32_t kGroupsShown = 128;  // the page has room for so many lines more
@@ -130,6 +141,13 @@ void StatusPage::add_counters(const Counters& c) {
            {"igmp_reports_sent", "", c.igmp_reports_sent},
            {"arp_requests_sent", "", c.arp_requests_sent},
            {"arp_replies_sent", "", c.arp_replies_sent},
+           {"nd_solicitations_sent", "claims of our own addresses too", c.nd_solicitations_sent},
+           {"nd_advertisements_sent", "", c.nd_advertisements_sent},
+           {"nd_received", "messages of use", c.nd_received},
+           {"nd_duplicate_addresses", "addresses of ours that another station has",
+            c.nd_duplicate_addresses},
+           {"mld_queries_received", "", c.mld_queries_received},
+           {"mld_reports_sent", "", c.mld_reports_sent},
            {"icmp_echo_replies", "pings answered", c.icmp_echo_replies},
            {"icmp_errors_received", "about datagrams of ours", c.icmp_errors_received},
            {"icmp_errors_sent", "", c.icmp_errors_sent},
@@ -152,6 +170,10 @@ void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) 
   add(RIO_STATUS_COUNTER, name + ".rx_no_frame", "the pool was dry", port.rx_no_frame);
   add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
   add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
+  for (const AddressClaim& c : s.ipv6)
+    add(RIO_STATUS_GAUGE, name + ".ipv6",
+        config::to_text(c.address.address) + std::string(" ") + state_text(c.state),
+        c.state == AddressState::valid);
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
   if (s.querier_version != 0)
     add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + text_of(s.querier),
@@ -176,7 +198,8 @@ void StatusPage::add_groups(const Net& net) {
 
 void StatusPage::update(const Kernel& kernel, const CoreThread& core,
                         const AttachServer::Status& attach,
-                        const std::vector<std::unique_ptr<EthdevPort>>& ports) {
+                        const std::vector<std::unique_ptr<EthdevPort>>& ports,
+                        const DmaRegions& regions) {
   rio_word_store(&page_->seqlock, page_->seqlock + 1);
   next_ = fixed_;
   const auto usage = kernel.server().usage();
@@ -188,6 +211,8 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
   add(RIO_STATUS_GAUGE, "requests", "accepted and not completed", usage.requests);
   add(RIO_STATUS_GAUGE, "waiting_chunks", "pieces of received data without a receive",
       usage.chunks);
+  add(RIO_STATUS_GAUGE, "dma_mappings", "regions of applications that NICs reach",
+      regions.mappings());
   add_tcp_gauges(kernel.net().tcp());
   add(RIO_STATUS_COUNTER, "passes", "of the core", core.passes());
   add(RIO_STATUS_COUNTER, "sleeps", "of the core", core.sleeps());

@@ -11,6 +11,7 @@
 #include "host/attach_server.h"
 #include "host/core_thread.h"
 #include "kernel/kernel.h"
+#include "piniond/dma_regions.h"
 #include "pmd-glue/ethdev_port.h"
 
 namespace pinion::daemon {
@@ -28,7 +29,7 @@ class StatusPage {
   void info(std::string_view name, std::string_view text);
   // ports[i] is the port of the kernel's interface i.
   void update(const Kernel& kernel, const CoreThread& core, const AttachServer::Status& attach,
-              const std::vector<std::unique_ptr<EthdevPort>>& ports);
+              const std::vector<std::unique_ptr<EthdevPort>>& ports, const DmaRegions& regions);
 
  private:
   void add_tcp_gauges(const Tcp& tcp);

@@ -57,8 +57,8 @@ struct Echo {
     must(rio_create_completion_queue(session, 2 * o.depth, 0, notification, &cq), "cq");
     rio_socket_t socket;
     rio_address local;
-    must(rio_socket(session, RIO_FAMILY_IPV4, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
     must(rio_parse_address(o.ip.c_str(), o.port, &local), "address");
+    must(rio_socket(session, local.family, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
     must(rio_bind(socket, &local), "bind");
     must(rio_create_request_queue(socket, o.depth, o.depth, cq, cq, 0, 0, &rq), "rq");
     for (uint32_t i = 0; i < o.depth; ++i) post_receive(i);

@@ -61,9 +61,9 @@ struct Server {
     must(rio_create_completion_queue(session, 8 * most, 0, RIO_NOTIFY_NONE, &cq), "cq");
     connections.resize(most);
     rio_address local;
-    must(rio_socket(session, RIO_FAMILY_IPV4, RIO_TYPE_STREAM, 0, &listener), "socket");
-    must(rio_set_option(listener, RIO_SO_REUSEADDR, 1), "reuse");
     must(rio_parse_address(ip.c_str(), port, &local), "address");
+    must(rio_socket(session, local.family, RIO_TYPE_STREAM, 0, &listener), "socket");
+    must(rio_set_option(listener, RIO_SO_REUSEADDR, 1), "reuse");
     must(rio_bind(listener, &local), "bind");
     must(rio_listen(listener, most), "listen");
   }

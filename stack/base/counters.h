@@ -13,6 +13,7 @@ struct Counters {
   uint64_t arp_received = 0;
   uint64_t udp_received = 0;  // datagrams that a socket took
   uint64_t icmp_echo_replies = 0;
+  uint64_t nd_received = 0, mld_queries_received = 0;
   uint64_t icmp_errors_received = 0;  // that belonged to a socket
 
   uint64_t igmp_received = 0;  // queries taken, and reports of other hosts
@@ -29,7 +30,9 @@ struct Counters {
   uint64_t tcp_output_blocked = 0, tcp_path_mtu_lowered = 0;
 
   uint64_t arp_requests_sent = 0, arp_replies_sent = 0;
-  uint64_t igmp_reports_sent = 0;  // messages of version 3 with records, and of 1 and 2
+  uint64_t nd_solicitations_sent = 0, nd_advertisements_sent = 0, mld_reports_sent = 0;
+  uint64_t nd_duplicate_addresses = 0;  // own addresses given up for another station's
+  uint64_t igmp_reports_sent = 0;       // messages of version 3 with records, and of 1 and 2
   uint64_t icmp_errors_sent = 0;
   uint64_t icmp_errors_suppressed = 0;  // forbidden, limited, or no frame to send them in
 

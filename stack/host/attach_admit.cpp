@@ -1,7 +1,7 @@
 // Who may come in: the listening socket, the peer's credentials against the policies, and the
 // limits on those who knock. Refusals are answered, so that an application can tell its user why.
-#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,8 +67,8 @@ int AttachServer::listen_at(std::string& why) {
   if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     return fail("bind");
   // Nobody can connect before listen(), so mode and group are in force from the first moment.
-  const gid_t group = config_.group < 0 ? static_cast<gid_t>(-1)
-                                        : static_cast<gid_t>(config_.group);
+  const gid_t group =
+      config_.group < 0 ? static_cast<gid_t>(-1) : static_cast<gid_t>(config_.group);
   if (chown(config_.path.c_str(), static_cast<uid_t>(-1), group) != 0) return fail("chown");
   if (chmod(config_.path.c_str(), config_.mode) != 0) return fail("chmod");
   if (listen(listener_, kBacklog) != 0) return fail("listen");
@@ -108,7 +108,7 @@ void AttachServer::pause_listener() {
   listen_again_ = monotonic_now() + kListenerPause;
 }
 
-int AttachServer::open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+int AttachServer::open_spare() { return eventfd(0, EFD_CLOEXEC); }
 
 // The process that connected. Its number alone may mean another one by now; Linux 6.5 and later
 // give the descriptor that belongs to the connection itself.
@@ -126,7 +126,8 @@ void AttachServer::admit(int fd) {
   const int policy = find_policy(peer);
   if (policy < 0)
     return refuse(fd, -EPERM, "the daemon's configuration (sessions) does not admit this user");
-  if (const char* why = too_many(peer.uid)) return refuse(fd, -EAGAIN, why);
+  const uint32_t rate = config_.policies[static_cast<size_t>(policy)].attaches_per_s_max;
+  if (const char* why = too_many(peer.uid, rate)) return refuse(fd, -EAGAIN, why);
   const auto place = std::find_if(connections_.begin(), connections_.end(),
                                   [](const Connection& c) { return c.fd < 0; });
   if (place == connections_.end()) return refuse(fd, -EAGAIN, "too many connections");
@@ -165,10 +166,10 @@ bool AttachServer::read_peer(int fd, Peer& out) const {
 int AttachServer::find_policy(const Peer& peer) const {
   for (size_t i = 0; i < config_.policies.size(); ++i) {
     const SessionPolicy& p = config_.policies[i];
-    const bool fits = p.who == SessionPolicy::Who::user
-                          ? p.id == peer.uid
-                          : std::find(peer.groups.begin(), peer.groups.end(), p.id) !=
-                                peer.groups.end();
+    const bool fits =
+        p.who == SessionPolicy::Who::user
+            ? p.id == peer.uid
+            : std::find(peer.groups.begin(), peer.groups.end(), p.id) != peer.groups.end();
     if (fits) return static_cast<int>(i);
   }
   return -1;
@@ -176,7 +177,7 @@ int AttachServer::find_policy(const Peer& peer) const {
 
 // Null: come in. One user's half-open connections must not keep another's out, so both the number
 // and the rate are counted by user.
-const char* AttachServer::too_many(uint32_t uid) {
+const char* AttachServer::too_many(uint32_t uid, uint32_t attaches_per_s_max) {
   uint32_t half_open = 0, of_user = 0;
   for (const Connection& c : connections_) {
     if (c.fd < 0 || c.deadline == kNever) continue;
@@ -184,8 +185,10 @@ const char* AttachServer::too_many(uint32_t uid) {
   }
   if (half_open >= config_.half_open_max || of_user >= config_.half_open_per_user_max)
     return "too many attaches are half done: try again";
-  if (config_.attaches_per_s_max == 0) return nullptr;
+  if (attaches_per_s_max == 0) return nullptr;
   UserRate& rate = rate_of(uid, monotonic_now());
+  if (rate.limit == 0) rate.tokens = attaches_per_s_max;
+  rate.limit = attaches_per_s_max;
   if (rate.tokens < 1) return "too many attaches a second: try again";
   rate.tokens -= 1;
   return nullptr;
@@ -202,8 +205,8 @@ AttachServer::UserRate& AttachServer::rate_of(uint32_t uid, Nanos now) {
     }
     if (r.last < rate->last) rate = &r;
   }
-  const double limit = config_.attaches_per_s_max;
-  if (rate->last == 0 || rate->uid != uid) *rate = {.uid = uid, .last = now, .tokens = limit};
+  if (rate->last == 0 || rate->uid != uid) *rate = {.uid = uid, .last = now};
+  const double limit = rate->limit;
   const double earned = static_cast<double>(now - rate->last) / kSecond * limit;
   rate->tokens = std::min(limit, rate->tokens + earned);
   rate->last = now;

@@ -25,7 +25,6 @@ struct AttachServerConfig {
   std::vector<SessionPolicy> policies;  // the first that fits an application is its own
   uint32_t half_open_max = 64;          // connections that are not attached yet, of all users
   uint32_t half_open_per_user_max = 16;
-  uint32_t attaches_per_s_max = 1000;  // of one user; 0: any number
   Nanos handshake_timeout = kSecond;
   Nanos reply_max = 5 * kMilli;  // of the thread's own time
   SessionsConfig sessions;
@@ -73,6 +72,7 @@ class AttachServer {
     uint32_t uid = 0;
     Nanos last = 0;  // 0: free
     double tokens = 0;
+    uint32_t limit = 0;  // attaches a second
     Nanos next_signal = 0;  // of those that the core hands over
   };
   // Handed over by a core: signals of this user are too slow for it.
@@ -102,7 +102,7 @@ class AttachServer {
   void admit(int fd);
   bool read_peer(int fd, Peer& out) const;
   int find_policy(const Peer& peer) const;
-  const char* too_many(uint32_t uid);
+  const char* too_many(uint32_t uid, uint32_t attaches_per_s_max);
   UserRate& rate_of(uint32_t uid, Nanos now);
   void refuse(int fd, int status, const char* why);
 

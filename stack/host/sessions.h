@@ -16,6 +16,7 @@ struct SessionPolicy {
   uint32_t id = 0;
   uint32_t sessions_max = 8;
   uint64_t memory_bytes_max = uint64_t{256} << 20;
+  uint32_t attaches_per_s_max = 1000;  // of one user; 0: any number
   uint32_t core = 0;  // its home: all its sockets live there
   SessionQuota quota;
 };

@@ -32,7 +32,7 @@ Drop Net::arp_check_sender(const Interface& interface, const ArpPacket& arp) con
 
 Drop Net::arp_request_input(Interface& interface, const ArpPacket& arp, Nanos now) {
   const bool to_us = owns(interface, arp.tpa);
-  if (to_us && !arp_replies_.take(now)) return Drop::arp_rate;
+  if (to_us && !neighbour_replies_.take(now)) return Drop::arp_rate;
   if (!arp.spa.is_any()) {
     switch (neighbours_.on_request(interface.index, arp.spa, arp.sha, to_us, now)) {
       case Learned::accepted: neighbour_resolved(interface, arp.spa); break;
@@ -64,7 +64,12 @@ Drop Net::arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now)
 // address move; a liar gains nothing while the old station answers).
 void Net::neighbour_doubt(Interface& interface, Ip address, Nanos now) {
   Neighbour* n = neighbours_.find(interface.index, address);
-  if (n && neighbours_.start_probe(*n, now)) arp_request(interface, address.v4(), n->mac);
+  if (n && neighbours_.start_probe(*n, now)) neighbour_request(interface, address, &n->mac);
+}
+
+void Net::neighbour_request(Interface& interface, Ip address, const Mac* known) {
+  if (address.is_v4()) arp_request(interface, address.v4(), known ? *known : kBroadcastMac);
+  else nd_solicit(interface, address, known);
 }
 
 void Net::arp_request(Interface& interface, Ipv4 target, Mac dst) {

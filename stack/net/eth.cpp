@@ -9,9 +9,9 @@
 
 namespace pinion {
 namespace {
-constexpr Nanos kLinkInterval = 100 * kMilli;  // between two looks at a link that is up
+constexpr Nanos kLinkInterval = 100 * kMilli;    // between two looks at a link that is up
 constexpr uint64_t kAttachedToken = UINT64_MAX;  // no socket has it
-}
+}  // namespace
 
 size_t Net::rx_port(uint32_t port, Nanos now) {
   Frame* frames[kBurstMax];
@@ -47,6 +47,9 @@ Drop Net::eth_input(uint32_t port, const Frame& frame, Nanos now) {
   if (!group && eth.dst != interface->mac) return Drop::eth_not_ours;
   switch (eth.type) {
     case kEthTypeIpv4: return ipv4_input(*interface, frame, eth.payload, group, now);
+    case kEthTypeIpv6:
+      if (!interface->ipv6) break;
+      return ipv6_input(*interface, frame, eth.payload, group, now);
     case kEthTypeArp:
       if (group && eth.dst != kBroadcastMac) return Drop::eth_not_ours;
       return arp_input(*interface, eth.payload, now);
@@ -120,7 +123,8 @@ void Net::tx_port(PortState& p, Nanos now) {
   for (size_t i = 0; i < taken; ++i) {
     ++counters_.tx_frames;
     counters_.tx_bytes += lengths[i];
-    if (tokens[i] == kAttachedToken) ++p.attached, ++attached_, --p.queued_attached;
+    if (tokens[i] == kAttachedToken)
+      ++p.attached, ++p.attached_ever, ++attached_, --p.queued_attached;
     else if (tokens[i] != 0) socket_sent(tokens[i], 0, now, upcall_context_);
   }
   if (p.queued_attached != 0) copy_attached(p);
@@ -143,6 +147,18 @@ void Net::collect_released(PortState& p, Nanos now) {
     p.attached -= static_cast<uint32_t>(n), attached_ -= static_cast<uint32_t>(n);
     for (size_t i = 0; i < n; ++i) socket_sent(tokens[i], 0, now, upcall_context_);
   }
+}
+
+Net::AttachMark Net::attach_mark() const {
+  AttachMark mark{};
+  for (size_t i = 0; i < ports_.size(); ++i) mark[i] = ports_[i].attached_ever;
+  return mark;
+}
+
+bool Net::let_go(const AttachMark& mark) const {
+  for (size_t i = 0; i < ports_.size(); ++i)
+    if (ports_[i].attached_ever - ports_[i].attached < mark[i]) return false;
+  return true;
 }
 
 void Net::look_at_link(PortState& p, Nanos now) {

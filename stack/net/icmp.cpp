@@ -27,8 +27,10 @@ int error_of(uint8_t type, uint8_t code) {
   return -EHOSTUNREACH;
 }
 
+}  // namespace
+
 // Why a packet of ours did not leave, as a reason to drop.
-Drop drop_of(int status) {
+Drop Net::drop_of(int status) {
   switch (status) {
     case -EAGAIN: return Drop::tx_port_full;
     case -ENOBUFS: return Drop::tx_neighbour_full;
@@ -37,8 +39,6 @@ Drop drop_of(int status) {
   }
   return Drop::tx_no_route;
 }
-
-}  // namespace
 
 Drop Net::icmp_input(const IpInput& in, Nanos now) {
   IcmpMessage message;
@@ -58,7 +58,7 @@ Drop Net::icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   if (!icmp_echoes_.take(now)) return Drop::icmp_rate;
   Path path;
   int status = find_path(in.destination, in.source, path);
-  if (status == 0) status = admit(path, true, now);
+  if (status == 0) status = admit(path, NeighbourTable::kOurselves, now);
   if (status != 0) return drop_of(status);
   const size_t length = sizeof(IcmpHdr) + message.body.size();
   if (sizeof(Ipv4Hdr) + length > path.interface->mtu_bytes) return Drop::icmp_too_long;
@@ -78,19 +78,8 @@ Drop Net::icmp_error_input(const IcmpMessage& message, Nanos now) {
   IcmpQuote quote;
   if (const Drop why = icmp_quote_parse(message.body, quote); why != Drop::none) return why;
   if (!is_local(quote.source)) return Drop::icmp_quote;
-  if (quote.protocol == kProtocolTcp) return tcp_error_input(message, quote, now);
-  if (quote.protocol != kProtocolUdp) return Drop::icmp_quote;
-  Socket* sk =
-      udp_.lookup({quote.source, quote.source_port}, {quote.destination, quote.destination_port});
-  if (!sk) return Drop::icmp_quote;
-  ++counters_.icmp_errors_received;
-  socket_error(*sk, error_of(message.type, message.code), now);
-  return Drop::none;
-}
-
-// RFC 9293 3.9.2.2. Hard: protocol and port unreachable, and what an administrator forbids
-// (RFC 1812 5.2.7.1).
-Drop Net::tcp_error_input(const IcmpMessage& message, const IcmpQuote& quote, Nanos now) {
+  // RFC 9293 3.9.2.2. Hard: protocol and port unreachable, and what an administrator forbids
+  // (RFC 1812 5.2.7.1).
   const bool unreachable = message.type == kIcmpUnreachable;
   const uint8_t code = message.code;
   const TcpIcmpError error{
@@ -102,11 +91,28 @@ Drop Net::tcp_error_input(const IcmpMessage& message, const IcmpQuote& quote, Na
       .mtu = static_cast<uint16_t>(message.rest),
       .total_length = quote.total_length,
       .seq = {quote.sequence}};
+  return quoted_input(quote, error, now) ? Drop::none : Drop::icmp_quote;
+}
+
+// An error of either family, to the socket that sent what is quoted. False: there is none.
+bool Net::quoted_input(const IcmpQuote& quote, const TcpIcmpError& error, Nanos now) {
   const FourTuple flow{{quote.source, quote.source_port},
                        {quote.destination, quote.destination_port}};
-  if (!tcp_.icmp_error(error, flow, now)) return Drop::icmp_quote;
+  if (quote.protocol == kProtocolTcp) {
+    if (!tcp_.icmp_error(error, flow, now)) return false;
+  } else {
+    Socket* sk = quote.protocol == kProtocolUdp ? udp_.lookup(flow.local, flow.remote) : nullptr;
+    if (sk == nullptr) return false;
+    socket_error(*sk, error.error, now);
+  }
   ++counters_.icmp_errors_received;
-  return Drop::none;
+  return true;
+}
+
+// RFC 1122 4.1.3.1, RFC 4443 3.1.
+void Net::port_unreachable(const IpInput& in, Nanos now) {
+  if (in.source.is_v4()) return icmp_error_output(in, kUnreachablePort, now);
+  if (!in.group) icmp6_error_output(in, {kIcmp6Unreachable, kIcmp6PortUnreachable, 0, {}}, now);
 }
 
 // Destination unreachable, where RFC 1122 3.2.2 allows it: never about an ICMP error (those do not
@@ -122,7 +128,7 @@ void Net::icmp_error_output(const IpInput& in, uint8_t code, Nanos now) {
   Path path;
   const bool allowed = !in.group && find_path(in.destination, to, path) == 0 &&
                        (path.next_hop == to || sizeof(Ipv4Hdr) + length <= in.raw.size()) &&
-                       admit(path, true, now) == 0 && icmp_errors_.take(now);
+                       admit(path, NeighbourTable::kOurselves, now) == 0 && icmp_errors_.take(now);
   Frame* frame = allowed ? frame_alloc(*path.interface) : nullptr;
   if (!frame) {
     ++counters_.icmp_errors_suppressed;

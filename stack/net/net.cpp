@@ -8,11 +8,13 @@ namespace pinion {
 namespace {
 
 constexpr uint32_t kNeighbourEventsPerPass = 64;
+constexpr Ip kLinkLocalPrefix{0xfe80'0000'0000'0000, 0};
 
 NeighbourLimits neighbour_limits(const NetConfig& c) {
   return {.neighbours_max = c.neighbours_max,
           .queue_max = c.neighbour_queue_max,
           .parked_max = c.neighbour_parked_max,
+          .owners_max = c.owners_max,
           .arp_retries = c.arp_retries,
           .arp_interval = c.arp_interval,
           .timeout = c.neighbour_timeout,
@@ -52,10 +54,12 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       tcp_(config.tcp, tcp_surroundings(config), *this, counters),
       groups_(group_limits(config)),
       igmp_version_max_(config.igmp_version),
-      arp_replies_(config.arp_replies_per_s),
+      neighbour_replies_(config.arp_replies_per_s),
       icmp_errors_(config.icmp_errors_per_s),
       icmp_echoes_(config.icmp_echoes_per_s),
-      igmp_queries_(config.igmp_queries_per_s) {
+      igmp_queries_(config.igmp_queries_per_s),
+      dad_transmits_(config.dad_transmits),
+      rng_(config.secret[0] ^ config.secret[1]) {
   STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);
   for (const InterfaceConfig& i : config.interfaces) add_interface(i);
   for (const RouteConfig& r : config.routes) {
@@ -96,12 +100,13 @@ void Net::add_interface(const InterfaceConfig& config) {
   i.vlan_id = config.vlan_id;
   i.mtu_bytes = config.mtu_bytes ? std::min(config.mtu_bytes, caps.mtu_bytes) : caps.mtu_bytes;
   i.tx_offload = caps.tx_offload;
-  i.addresses = config.addresses;
+  ipv6_add_addresses(i, config);
   STACK_CHECK(interface_of(i.port, i.vlan_id) == nullptr);
   for (const InterfaceAddress& a : config.addresses) {
     STACK_CHECK(a.prefix_length <= prefix_length_max(a.address));
     routes_.add({a.address, a.prefix_length, {}, i.index});
   }
+  if (i.ipv6) routes_.add({kLinkLocalPrefix, 64, {}, i.index});
   interfaces_.push_back(std::move(i));
 }
 
@@ -135,21 +140,23 @@ void Net::expire(Nanos now) {
     Interface& interface = interfaces_[n.interface];
     switch (event.what) {
       case NeighbourEvent::What::request_broadcast:
-        arp_request(interface, n.address.v4(), kBroadcastMac);
+        neighbour_request(interface, n.address, nullptr);
         break;
       case NeighbourEvent::What::request_unicast:
-        arp_request(interface, n.address.v4(), n.mac);
+        neighbour_request(interface, n.address, &n.mac);
         break;
       case NeighbourEvent::What::failed: neighbour_failed(interface, n, now); break;
       case NeighbourEvent::What::nothing: break;
     }
   }
+  ipv6_expire(now);
   if (groups_.next_deadline() <= now) igmp_report(now);
   tcp_.expire(now);  // behind: a SYN finds out that its neighbour has failed
 }
 
 Nanos Net::next_deadline() const {
-  return std::min({neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline()});
+  return std::min(
+      {neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline(), ipv6_deadline_});
 }
 
 bool Net::idle() const {
@@ -170,6 +177,7 @@ InterfaceStatus Net::interface_status(size_t index) const {
           .tx_frames = i.tx_frames,
           .tx_bytes = i.tx_bytes,
           .tx_queued = p.queued,
+          .ipv6 = i.claims,
           .querier = i.igmp.querier,
           .querier_version = i.igmp.querier_version};
 }

@@ -1,11 +1,13 @@
-// Net: interfaces, neighbours, routes, IPv4, ICMP and UDP between the ports and the sockets. One
-// per core; called by Kernel::poll and by rio. It knows nothing of rio: what happens to a socket
-// goes up through the upcalls of socket/socket.h.
+// Net: interfaces, neighbours, routes, IPv4 and IPv6, ICMP and UDP between the ports and the
+// sockets. One per core; called by Kernel::poll and by rio. It knows nothing of rio: what happens
+// to a socket goes up through the upcalls of socket/socket.h.
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
 #include "base/counters.h"
+#include "base/rng.h"
 #include "net/groups.h"
 #include "net/neighbour.h"
 #include "net/net_config.h"
@@ -18,6 +20,8 @@
 #include "wire/icmp.h"
 #include "wire/igmp.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/ndp.h"
 
 namespace pinion {
 
@@ -34,6 +38,7 @@ struct UdpSend {
   uint64_t token = 0;       // 0: no socket_sent
   Flow* flow = nullptr;     // of the socket
   uint64_t may_attach = 0;  // bit i: the i-th port that NetConfig names reaches the payload
+  uint32_t owner = 1;       // Socket::owner
 };
 
 // One segment to send.
@@ -47,14 +52,26 @@ struct TcpSend {
   Flow* flow = nullptr;  // of the connection
 };
 
+// An address of IPv6 is used once nobody else answers for it (RFC 4862 5.4).
+enum class AddressState : uint8_t { tentative, valid, duplicate };
+
+struct AddressClaim {
+  InterfaceAddress address;
+  AddressState state = AddressState::tentative;
+  bool begun = false;
+  uint8_t probes_left = 0;
+  Nanos deadline = kNever;
+};
+
 struct InterfaceStatus {
   const char* name = "";
   Mac mac;
   uint16_t vlan_id = 0, mtu_bytes = 0;
   bool link_up = false;
   uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
-  uint32_t tx_queued = 0;  // of its port
-  Ipv4 querier;            // of IGMP, the last that was seen; its version, 0: none yet
+  uint32_t tx_queued = 0;              // of its port
+  std::span<const AddressClaim> ipv6;  // its addresses of IPv6, the link-local one too
+  Ipv4 querier;                        // of IGMP, the last that was seen; its version, 0: none yet
   uint8_t querier_version = 0;
 };
 
@@ -78,6 +95,12 @@ class Net {
   // Frames with attached bytes that ports hold: none of the memory they lie in may go away. Ports
   // that attach let go of them soon, so between two passes this is 0 as a rule.
   uint32_t attached() const { return attached_; }
+  static constexpr uint32_t kPortsMax = 64;  // bits of UdpSend::may_attach
+  // How many such frames each port has taken so far; and has it let go of as many? Between two
+  // passes the answer stands for all that was sent before: others may go on sending.
+  using AttachMark = std::array<uint64_t, kPortsMax>;
+  AttachMark attach_mark() const;
+  bool let_go(const AttachMark& mark) const;
 
   // 0: accepted, socket_sent(token) comes exactly once, never before udp_send returns. Else nothing
   // was kept: -EAGAIN: no frame or the transmit queue is full, try again after tx; -ENETUNREACH: no
@@ -110,6 +133,7 @@ class Net {
   Ip source_for(Ip dst) const;
   bool is_local(Ip address) const;      // an address of any interface
   bool is_broadcast(Ip address) const;  // limited, or of a subnet of any interface
+  bool is_claimed(Ip address) const;    // of IPv6, and not lost to another station
 
   size_t interface_count() const { return interfaces_.size(); }
   InterfaceStatus interface_status(size_t index) const;
@@ -117,7 +141,6 @@ class Net {
 
  private:
   static constexpr uint32_t kBurstMax = 256;
-  static constexpr uint32_t kPortsMax = 64;  // bits of UdpSend::may_attach
 
   // A port and what waits for it. Frames are linked by Frame::next.
   struct PortState {
@@ -127,6 +150,7 @@ class Net {
     uint32_t queued = 0;
     uint32_t queued_attached = 0;  // of these, with attached bytes
     uint32_t attached = 0;         // in the port's hands
+    uint64_t attached_ever = 0;    // taken by it, these included
     bool link_up = false;
     Nanos link_looked_at = 0;
   };
@@ -143,7 +167,13 @@ class Net {
     Mac mac;
     uint16_t vlan_id = 0, mtu_bytes = 0;
     uint8_t tx_offload = kTxNone;
-    std::vector<InterfaceAddress> addresses;
+    std::vector<InterfaceAddress> addresses;  // those in use
+    bool ipv6 = false;
+    std::vector<AddressClaim> claims;  // every address of IPv6
+    std::vector<Ip> groups;            // their solicited-node groups (RFC 4291 2.7.1)
+    uint8_t mld_changes_left = 0;
+    Nanos mld_deadline = kNever;
+    Nanos mld_version_1_until = 0;
     Ip good_source;  // the last that may send to us through here, 0: none yet
     IgmpState igmp;
     uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
@@ -156,6 +186,7 @@ class Net {
     bool group = false;              // multicast
     Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
     bool ready = false;              // it can leave at once; set by admit
+    uint32_t owner = 0;              // who sends; set by admit
   };
   // A received packet, on its way up.
   struct IpInput {
@@ -166,6 +197,15 @@ class Net {
     Interface* interface = nullptr;
     uint8_t protocol = 0;
     bool group = false;  // to a broadcast or multicast address, of the link or of IP
+    // Of IPv6.
+    uint8_t hop_limit = 0;
+    bool has_fragment = false, router_alert = false;
+  };
+
+  // What a header of either family says beside its addresses and lengths.
+  struct IpFields {
+    uint8_t ttl = 64, tos = 0, protocol = 0;
+    Ip destination;
   };
 
   void add_interface(const InterfaceConfig& config);
@@ -196,6 +236,8 @@ class Net {
   void arp_request(Interface& interface, Ipv4 target, Mac dst);
   void arp_announce(Interface& interface, Ipv4 address);
   Drop arp_output(Interface& interface, const ArpPacket& arp, Mac dst);
+  // Asks for an address: all stations, or the one that is known.
+  void neighbour_request(Interface& interface, Ip address, const Mac* known);
   void neighbour_resolved(Interface& interface, Ip address);
   void neighbour_failed(Interface& interface, Neighbour& n, Nanos now);
 
@@ -208,14 +250,61 @@ class Net {
   bool is_subnet_broadcast(const Interface& interface, Ip address) const;
 
   // ipv4_output.cpp
-  int find_path(Ip source, Ip dst, Path& out);
+  int find_path(Ip source, Ip dst, Path& out, uint32_t only = kAnyInterface);
   int broadcast_path(Ip source, Path& out);
   int group_path(Ip source, Ip group, Path& out);
   uint32_t group_interface(Ip local, Ip group, Ip source) const;
   Ip address_towards(const Interface& interface, Ip dst) const;
+  Ip source_towards(const Interface& interface, Ip dst, Ip next_hop) const;
   Interface* owner_of(Ip address);
-  int admit(Path& path, bool own, Nanos now);
+  int admit(Path& path, uint32_t owner, Nanos now);
   int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
+  int link_output(const Path& path, Frame* frame, uint16_t type, Nanos now);
+  int ip_output(const Path& path, Frame* frame, const IpFields& fields, Nanos now);
+
+  // ipv6_input.cpp
+  Drop ipv6_input(Interface& interface, const Frame& frame, Bytes bytes, bool link_group,
+                  Nanos now);
+  Drop ipv6_check_addresses(IpInput& in, bool link_group) const;
+  bool is_member(const Interface& interface, Ip group) const;
+
+  // ipv6_output.cpp
+  int ipv6_output(const Path& path, Frame* frame, const IpFields& fields, Nanos now);
+  Ip ipv6_address_towards(const Interface& interface, Ip dst) const;
+  Drop ipv6_send_own(Interface& interface, const Ipv6Header& header, Mac dst, Bytes payload);
+
+  // ipv6_address.cpp
+  void ipv6_add_addresses(Interface& interface, const InterfaceConfig& config);
+  void use_address(Interface& interface, AddressClaim& claim);
+  void give_up_address(AddressClaim& claim);
+  AddressClaim* claim_of(Interface& interface, Ip address);
+  void claim_due(Interface& interface, AddressClaim& claim, Nanos now);
+  void ipv6_expire(Nanos now);
+
+  // mld.cpp
+  Drop mld_input(const IpInput& in, const IcmpMessage& message, Nanos now);
+  void mld_begin(Interface& interface, Nanos now);
+  void mld_due(Interface& interface, Nanos now);
+  void mld_report(Interface& interface, std::span<const Ip> groups, bool change);
+  void mld_report_v1(Interface& interface, Ip group);
+  void mld_send(Interface& interface, Ip source, Ip destination, MutableBytes payload);
+
+  // nd.cpp
+  Drop nd_input(const IpInput& in, const IcmpMessage& message, Nanos now);
+  Drop nd_solicitation_input(const IpInput& in, const NdMessage& nd, Nanos now);
+  Drop nd_advertisement_input(const IpInput& in, const NdMessage& nd, Nanos now);
+  Drop nd_answer(Interface& interface, const IpInput& in, const NdMessage& nd, bool probe);
+  Drop nd_learned(Interface& interface, Ip address, Learned learned, Nanos now);
+  bool is_on_link(const Interface& interface, Ip address) const;
+  void nd_solicit(Interface& interface, Ip target, const Mac* known);
+  void nd_ask_for_claim(Interface& interface, Ip address);
+  Drop nd_output(Interface& interface, const NdMessage& nd, Ip source, Ip destination, Mac dst);
+
+  // icmp6.cpp
+  Drop icmp6_input(const IpInput& in, Nanos now);
+  Drop icmp6_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
+  Drop icmp6_error_input(const IcmpMessage& message, Nanos now);
+  void icmp6_error_output(const IpInput& in, const IcmpMessage& error, Nanos now);
 
   // multicast.cpp
   Drop group_deliver(uint32_t interface, const Arrival& arrival, Nanos now);
@@ -241,7 +330,9 @@ class Net {
   Drop icmp_input(const IpInput& in, Nanos now);
   Drop icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
   Drop icmp_error_input(const IcmpMessage& message, Nanos now);
-  Drop tcp_error_input(const IcmpMessage& message, const IcmpQuote& quote, Nanos now);
+  bool quoted_input(const IcmpQuote& quote, const TcpIcmpError& error, Nanos now);
+  void port_unreachable(const IpInput& in, Nanos now);
+  static Drop drop_of(int status);
   void icmp_error_output(const IpInput& in, uint8_t code, Nanos now);
   static Ipv4Header own_header(const Path& path, Ip destination, size_t payload_bytes);
 
@@ -251,13 +342,16 @@ class Net {
   bool holds(const Flow& flow, const UdpSend& send) const;
   bool flow_holds(const Flow& flow) const;
   void keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const;
+  static void keep_ip(Flow& flow, const Endpoint& source, const Endpoint& destination,
+                      const Path& path, const Frame& frame);
+  static void finish_kept(const Flow& flow, uint16_t behind, Frame& frame);
 
   // udp/input.cpp
   Drop udp_input(const IpInput& in, Nanos now);
 
   // tcp/emit.cpp
   int tcp_send_again(const TcpSend& send, Nanos now);
-  void keep_path(Flow& flow, const TcpSend& send, const Path& path, Ipv4Header header) const;
+  void keep_path(Flow& flow, const TcpSend& send, const Path& path) const;
 
   // ipv4_input.cpp
   Drop tcp_input(const IpInput& in, Nanos now);
@@ -274,7 +368,10 @@ class Net {
   Tcp tcp_;
   GroupTable groups_;
   uint8_t igmp_version_max_;
-  TokenBucket arp_replies_, icmp_errors_, icmp_echoes_, igmp_queries_;
+  TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_, igmp_queries_;
+  uint8_t dad_transmits_;
+  Rng rng_;  // pauses that stations of a link must not share
+  Nanos ipv6_deadline_ = kNever;
 };
 
 }  // namespace pinion

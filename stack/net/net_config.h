@@ -50,10 +50,13 @@ struct NetConfig {
   uint32_t neighbours_max = 1024;
   uint32_t neighbour_queue_max = 8;     // frames that wait for one neighbour
   uint32_t neighbour_parked_max = 512;  // frames that wait for any neighbour
+  uint32_t owners_max = 1;              // sessions that have equal shares of these
   uint32_t arp_retries = 3;             // requests before a neighbour counts as failed
   Nanos arp_interval = kSecond;         // between two requests (RFC 1122 2.3.2.1: at most 1/s)
   Nanos neighbour_timeout = 60 * kSecond;
-  uint32_t arp_replies_per_s = 1000;
+  uint32_t arp_replies_per_s = 1000;  // and answers of neighbour discovery
+  // Questions before an address of IPv6 is used (RFC 4862 5.1, DupAddrDetectTransmits); 0: none.
+  uint8_t dad_transmits = 1;
   uint32_t icmp_errors_per_s = 100;
   uint32_t icmp_echoes_per_s = 10'000;
 

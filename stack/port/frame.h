@@ -32,6 +32,7 @@ struct Frame {
   union {
     Nanos hw_time = 0;          // received: hardware time, 0 when there is none
     const std::byte* attached;  // sent, attached_length > 0: registered memory of an application
+    uint64_t owner;             // waits for its neighbour: who sent it (NeighbourTable)
   };
   void* driver = nullptr;  // the port's own handle (an mbuf)
 

@@ -28,7 +28,7 @@ class Port {
   // the caller's. A port copies or transmits taken frames in order.
   virtual size_t tx_burst(std::span<Frame*> frames) = 0;
   // Tokens of frames with attached bytes that tx_burst took and that nothing refers to any more,
-  // each once. Fewer than out.size(): no more of them now.
+  // each once, in the order in which it took them. Fewer than out.size(): no more of them now.
   virtual size_t released(std::span<uint64_t> out) {
     static_cast<void>(out);
     return 0;

@@ -47,6 +47,15 @@ int open_ring(const Session& s, const rio_control& app, const Recorder& record,
   return 0;
 }
 
+constexpr const char* kOtherFamily = "not an address of the socket's family, without a scope";
+
+// ::ffff:a.b.c.d is IPv4 by another name: a socket of IPv6 has none of it.
+bool is_of_family(const Socket& sk, const rio_address& a) {
+  const uint16_t family = sk.ipv6 ? RIO_FAMILY_IPV6 : RIO_FAMILY_IPV4;
+  if (sk.ipv6 && a.scope != 0) return false;
+  return a.family == family && load_address(a.bytes, a.family).is_v4() != sk.ipv6;
+}
+
 bool may_bind(const SessionQuota& quota, const Endpoint& local) {
   if (quota.bind_anything || local.port == 0) return true;
   for (uint32_t i = 0; i < quota.grants; ++i) {
@@ -178,21 +187,23 @@ int Server::close_cq(Session& s, KernelMessage& m) {
 
 int Server::create_socket(Session& s, KernelMessage& m) {
   const rio_control& app = m.app;
-  if (app.a != RIO_FAMILY_IPV4) return refuse(m, -EAFNOSUPPORT, "only IPv4 in this version");
+  if (app.a != RIO_FAMILY_IPV4 && app.a != RIO_FAMILY_IPV6)
+    return refuse(m, -EAFNOSUPPORT, "neither RIO_FAMILY_IPV4 nor RIO_FAMILY_IPV6");
   if (app.b != RIO_TYPE_DATAGRAM && app.b != RIO_TYPE_STREAM)
     return refuse(m, -EPROTONOSUPPORT, "neither RIO_TYPE_DATAGRAM nor RIO_TYPE_STREAM");
   if (app.c != config_.core) return refuse(m, -ENXIO, "no such core");
   if (s.sockets_used >= s.quota.sockets_max)
     return refuse(m, -ENOSPC, "the session's sockets_max is reached");
   const bool stream = app.b == RIO_TYPE_STREAM;
-  SocketQueue* sq = new_socket(s, stream ? SocketType::stream : SocketType::datagram);
+  SocketQueue* sq =
+      new_socket(s, stream ? SocketType::stream : SocketType::datagram, app.a == RIO_FAMILY_IPV6);
   if (sq == nullptr) return refuse(m, -ENOSPC, "all sockets of this core are in use");
   m.app.handle = handle_of(sq->socket.index, sq->generation);
   m.app.c = config_.core;
   return 0;
 }
 
-SocketQueue* Server::new_socket(Session& s, SocketType type) {
+SocketQueue* Server::new_socket(Session& s, SocketType type, bool ipv6) {
   SocketQueue* sq = sockets_.take();
   if (sq == nullptr) return nullptr;
   const uint32_t generation = sq->generation;
@@ -203,11 +214,14 @@ SocketQueue* Server::new_socket(Session& s, SocketType type) {
   sq->waiting_max = stream ? tcp_config_.receive_bytes : config_.udp_backlog_max;
   sq->state = SocketQueue::State::open;
   sq->socket.type = type;
+  sq->socket.ipv6 = ipv6;
+  if (ipv6) sq->socket.local.address = sq->socket.remote.address = kAnyIpv6;
   streams_ += stream;
   sq->socket.stream.nodelay = !tcp_config_.nagle;
   sq->socket.stream.receive_bytes = tcp_config_.receive_bytes;
   sq->socket.index = sockets_.index(sq);
   sq->socket.queue = sq;
+  sq->socket.owner = s.id + 1;
   ++s.sockets_used;
   s.sockets.push_back(sq);
   return sq;
@@ -217,10 +231,12 @@ int Server::bind(Session& s, KernelMessage& m) {
   const rio_address& a = m.app.address;
   SocketQueue* sq = find_socket(s, m.app.handle);
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
-  if (a.family != RIO_FAMILY_IPV4) return refuse(m, -EAFNOSUPPORT, "not an IPv4 address");
+  if (!is_of_family(sq->socket, a)) return refuse(m, -EAFNOSUPPORT, kOtherFamily);
   const Endpoint local = endpoint_of(a);
   const bool group = local.address.is_multicast() && sq->socket.type == SocketType::datagram;
-  if (!local.address.is_any() && !group && !net_.is_local(local.address))
+  // One that is being claimed will be ours in a moment, or never.
+  if (!local.address.is_any() && !group && !net_.is_local(local.address) &&
+      !net_.is_claimed(local.address))
     return refuse(m, -EADDRNOTAVAIL, "not an address of any NIC of this core");
   if (!may_bind(s.quota, local))
     return refuse(m, -EPERM, "the configuration grants this user no such address and port");
@@ -237,7 +253,7 @@ int Server::connect(Session& s, KernelMessage& m, Nanos now) {
   const rio_address& a = m.app.address;
   SocketQueue* sq = find_socket(s, m.app.handle);
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
-  if (a.family != RIO_FAMILY_IPV4) return refuse(m, -EAFNOSUPPORT, "not an IPv4 address");
+  if (!is_of_family(sq->socket, a)) return refuse(m, -EAFNOSUPPORT, kOtherFamily);
   const Endpoint remote = endpoint_of(a);
   if (remote.port == 0 || remote.address.is_any())
     return refuse(m, -EINVAL, "a peer has an address and a port");

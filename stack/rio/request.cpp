@@ -23,6 +23,7 @@ bool no_peer(const rio_abi_request& slot) {
 
 int check_peer(const rio_abi_request& slot) {
   if (slot.family == RIO_FAMILY_NONE) return no_peer(slot) ? 0 : -EINVAL;
+  if (slot.family == RIO_FAMILY_IPV6) return slot.scope == 0 && slot.port != 0 ? 0 : -EINVAL;
   if (slot.family != RIO_FAMILY_IPV4) return -EAFNOSUPPORT;
   const uint64_t rest = load<uint32_t>(slot.peer + 4) | load<uint64_t>(slot.peer + 8);
   return slot.scope == 0 && rest == 0 && slot.port != 0 ? 0 : -EINVAL;
@@ -144,8 +145,11 @@ int Server::start_send(RequestQueue& rq, Request& r, Nanos now) {
     if (!sk.connected) return -EDESTADDRREQ;
     to = sk.remote;
   }
+  // ::ffff:a.b.c.d is IPv4 by another name: a socket of IPv6 has none of it.
+  if (to.address.is_v4() == sk.ipv6) return -EAFNOSUPPORT;
   if (!sk.bound) {
-    if (const int status = net_.udp().bind(sk, {}, false, to); status != 0) return status;
+    if (const int status = net_.udp().bind(sk, {any_of(to.address), 0}, false, to); status != 0)
+      return status;
   }
   UdpSend send{};
   send.source = sk.local;
@@ -159,6 +163,7 @@ int Server::start_send(RequestQueue& rq, Request& r, Nanos now) {
   send.payload = {r.base, r.length};
   if (r.length > config_.copy_bytes) send.may_attach = rq.session->buffers.reach(r.buffer_id);
   send.flow = &sk.flow;
+  send.owner = sk.owner;
   send.token = uint64_t{requests_.index(&r)} + 1;
   return net_.udp_send(send, now);
 }

@@ -33,9 +33,9 @@ struct ServerConfig {
   uint32_t sessions_max = 64;
   uint32_t sockets_max = 16384;
   uint32_t request_queues_max = 16384;
-  uint32_t requests_max = 131072;   // accepted and not completed, of all sessions
-  uint32_t backlog_chunks = 8192;   // of Chunk::kBytes, of all sessions
-  uint32_t udp_backlog_max = 4096;  // datagrams a socket
+  uint32_t requests_max = 131072;      // accepted and not completed, of all sessions
+  uint32_t backlog_chunks = 8192;      // of Chunk::kBytes, of all sessions
+  uint32_t udp_backlog_max = 4096;     // datagrams a socket
   uint32_t listen_backlog_max = 4096;  // connections that wait for rio_accept, a listener
   uint32_t hot_queues_max = 64;
   uint32_t work_units_max = 4096;  // a pass; an eighth of them is kept for signals
@@ -211,6 +211,8 @@ class Server {
 
   // stream_control.cpp
   int stream_call(Session& s, KernelMessage& m, Nanos now);
+  bool count_connection(SocketQueue& sq);
+  void uncount_connection(SocketQueue& sq);
   int connect_stream(SocketQueue& sq, KernelMessage& m, Endpoint remote, Nanos now);
   int listen(SocketQueue& sq, KernelMessage& m, Nanos now);
   int accept_connection(SocketQueue& listener, KernelMessage& m);
@@ -225,7 +227,7 @@ class Server {
   int resize_cq(Session& s, KernelMessage& m);
   int close_cq(Session& s, KernelMessage& m);
   int create_socket(Session& s, KernelMessage& m);
-  SocketQueue* new_socket(Session& s, SocketType type);
+  SocketQueue* new_socket(Session& s, SocketType type, bool ipv6);
   int bind(Session& s, KernelMessage& m);
   int connect(Session& s, KernelMessage& m, Nanos now);
   int set_option(Session& s, KernelMessage& m, Nanos now);
@@ -301,7 +303,10 @@ class Server {
   // Half of the chunks are shared out: each session finds its share whatever the others let wait.
   uint32_t chunk_share_ = config_.backlog_chunks / (2 * config_.sessions_max);
   uint32_t shares_unused_ = chunk_share_ * config_.sessions_max;
-  Fifo<Chunk> dead_chunks_;  // of closed sockets: given back a few a pass
+  // So are half of TCP's connections.
+  uint32_t connection_share_ = tcp_config_.connections_max / (2 * config_.sessions_max);
+  uint32_t connections_shared_ = 0;               // taken beyond their shares, by all sessions
+  Fifo<Chunk> dead_chunks_;                       // of closed sockets: given back a few a pass
   List<SocketQueue, &SocketQueue::dying> dying_;  // closed listeners with connections to abort
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "kernel/message.h"
+#include "net/net.h"
 #include "rio/buffer_table.h"
 #include "rio/completion_queue.h"
 #include "rio/request_queue.h"
@@ -84,12 +85,16 @@ struct Session {
   uint32_t queues_used = 0, sockets_used = 0, cqs_used = 0, joins_used = 0;
   uint32_t sleeps = 0;  // odd: marked as asleep
   uint32_t waiting_chunks = 0;
+  uint32_t connections = 0;  // of its sockets, in whatever state
   List<SocketQueue, &SocketQueue::of_session> sockets;
   // Doorbells taken from shared memory and not served yet.
   uint32_t bell_group = 0;  // where answering goes on
   uint64_t bell_summary[RIO_DOORBELL_SUMMARY_WORDS] = {};
   std::unique_ptr<uint64_t[]> bells;
   Link<Session> live;
+  // Ending: what the ports must let go of before its memory may go.
+  bool marked = false;
+  Net::AttachMark attach_mark{};
 };
 
 }  // namespace pinion

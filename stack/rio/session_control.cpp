@@ -78,7 +78,7 @@ int Server::open_session(KernelMessage& m, Nanos now) {
   s.header = reinterpret_cast<rio_abi_session*>(m.base);
   s.shared_bells = reinterpret_cast<uint64_t*>(m.base + RIO_DOORBELL_OFFSET);
   s.budget_pass = ~uint64_t{0}, s.sleeps = 0, s.next_queue = 0, s.bell_group = 0;
-  s.cut = s.bells_first = false;
+  s.cut = s.bells_first = s.marked = false;
   s.header->features = config_.features;
   s.header->epoch = config_.epoch;
   s.header->session_id = s.id;
@@ -120,7 +120,8 @@ int Server::end_session(uint32_t id, Nanos now) {
     if (units-- == 0) return -EINPROGRESS;
     free_socket(*sq);
   }
-  if (net_.attached() != 0) return -EINPROGRESS;
+  if (!s.marked) s.attach_mark = net_.attach_mark(), s.marked = true;
+  if (!net_.let_go(s.attach_mark)) return -EINPROGRESS;
   for (uint32_t i = 0; i < s.quota.cqs_max; ++i)
     if (s.cqs[i].live) close_cq_slot(s.cqs[i]);
   for (uint32_t w = 0; w < RIO_DOORBELL_SUMMARY_WORDS; ++w) s.bell_summary[w] = 0;
@@ -219,6 +220,7 @@ void Server::free_socket(SocketQueue& sq) {
   leave_groups(sq, served_at_);
   if (sq.socket.type == SocketType::stream) forget_copied(sq), dying_.remove(&sq), --streams_;
   else if (sq.socket.bound) net_.udp().unbind(sq.socket);
+  uncount_connection(sq);
   Session& s = *sq.session;
   s.sockets.remove(&sq);
   --s.sockets_used;

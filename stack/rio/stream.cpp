@@ -123,8 +123,10 @@ SocketQueue* Server::stream_accepted(SocketQueue& listener) {
   Stream& from = listener.stream;
   const bool room = from.pending_count < from.pending_max && s.sockets_used < s.quota.sockets_max;
   const bool live = listener.state == SocketQueue::State::open && s.state == Session::State::live;
-  SocketQueue* sq = room && live ? new_socket(s, SocketType::stream) : nullptr;
+  SocketQueue* sq =
+      room && live ? new_socket(s, SocketType::stream, listener.socket.ipv6) : nullptr;
   if (sq == nullptr) return nullptr;
+  if (!count_connection(*sq)) return free_socket(*sq), nullptr;
   sq->state = SocketQueue::State::pending;
   sq->waiting_max = listener.waiting_max;
   sq->socket.stream = listener.socket.stream;

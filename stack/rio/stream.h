@@ -30,7 +30,8 @@ struct Stream {
   bool released = false;        // and Tcp has let go of the socket
   bool room_grew = false;       // since Tcp was told
   bool linger_0 = false;
-  int error = 0;  // with which it failed
+  bool counted = false;  // has a connection, of its session's share
+  int error = 0;         // with which it failed
 
   // Positions in the send stream, from 0. A request's bytes lie at its own.
   //

@@ -40,6 +40,24 @@ int Server::stream_call(Session& s, KernelMessage& m, Nanos now) {
   return refuse(m, -ENOTCONN, "the socket was never connected");
 }
 
+// Whatever the others have, a session finds its share of connections.
+bool Server::count_connection(SocketQueue& sq) {
+  Session& s = *sq.session;
+  if (s.connections >= connection_share_) {
+    const uint32_t all = connection_share_ * config_.sessions_max;
+    if (connections_shared_ >= tcp_config_.connections_max - all) return false;
+    ++connections_shared_;
+  }
+  ++s.connections;
+  return sq.stream.counted = true;
+}
+
+void Server::uncount_connection(SocketQueue& sq) {
+  if (!sq.stream.counted) return;
+  sq.stream.counted = false;
+  if (--sq.session->connections >= connection_share_) --connections_shared_;
+}
+
 int Server::connect_stream(SocketQueue& sq, KernelMessage& m, Endpoint remote, Nanos now) {
   Stream& st = sq.stream;
   if (st.life == Life::connecting) return refuse(m, -EALREADY, "it is connecting already");
@@ -48,10 +66,13 @@ int Server::connect_stream(SocketQueue& sq, KernelMessage& m, Endpoint remote, N
     return refuse(m, -EINVAL, "it listens or has failed: make a new socket");
   if (net_.is_broadcast(remote.address) || remote.address.is_multicast())
     return refuse(m, -EACCES, "a stream has one peer: no broadcast or multicast address");
+  if (!count_connection(sq))
+    return refuse(m, -ENOBUFS, "the session's share of tcp.connections_max is reached");
   st.life = Life::connecting;
   const int status = net_.tcp().connect(sq.socket, remote, now);
   if (status != -EINPROGRESS) {
     st.life = Life::idle;
+    uncount_connection(sq);
     if (status == -ENETUNREACH) return refuse(m, status, "no route to this peer");
     if (status == -ENOBUFS) return refuse(m, status, "tcp.connections_max is reached");
     return refuse(m, status, "no ephemeral port is free, or the 4-tuple is in use");

@@ -14,8 +14,8 @@ struct Flow {
   static constexpr uint32_t kHeadersMax = 80;      // with IPv6; both multiples of 16
 
   Endpoint source, destination;  // as they were asked for; destination port 0: nothing is kept
-  uint8_t ttl = 0, tos = 0;
-  uint16_t payload_max = 0;  // bytes that the MTU leaves
+  uint8_t ttl = 0, tos = 0, ip_bytes = 0;  // ip_bytes: of the IP header
+  uint16_t payload_max = 0;                // bytes that the MTU leaves
   uint32_t interface = 0;
   Ip next_hop;
   Mac mac;                         // of next_hop, as it stands in the headers

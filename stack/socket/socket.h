@@ -33,7 +33,9 @@ struct StreamOptions {
 
 struct Socket {
   uint32_t index = 0;
+  uint32_t owner = 1;  // whose share of waiting frames it uses: its session, counted from 1
   SocketType type = SocketType::datagram;
+  bool ipv6 = false;   // the family: a socket has one
   bool bound = false;  // the demux (or Tcp) writes bound, connected, local and remote
   bool connected = false;
   bool broadcast = false;  // may send to broadcast addresses
@@ -42,7 +44,7 @@ struct Socket {
   uint8_t ttl = 64;
   uint8_t tos = 0;
   uint8_t multicast_ttl = 1;
-  bool multicast_loop = false;  // what is sent to a group reaches members on this core as well
+  bool multicast_loop = false;    // what is sent to a group reaches members on this core as well
   GroupMember* groups = nullptr;  // GroupTable's list of its joins
   Endpoint local, remote;
   Endpoint bound_to;  // TcpDemux: what was bound; local may have become a connection's

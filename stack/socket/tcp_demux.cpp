@@ -31,7 +31,7 @@ TcpDemux::TcpDemux(const TcpDemuxConfig& config) : config_(config) {
   for (uint32_t i = 0; i < ends; ++i) bindings_[i].next = i + 1 < ends ? i + 1 : kNone;
   binding_buckets_.assign(buckets, kNone);
   connection_buckets_.assign(buckets, nullptr);
-  ports_ = std::make_unique<PortUse[]>(size_t{UINT16_MAX} + 1);  // zeros
+  ports_ = std::make_unique<PortUse[]>(kPortPlaces);  // zeros
 }
 
 int TcpDemux::bind(Socket& sk, Endpoint local, bool reuse) {
@@ -51,7 +51,7 @@ int TcpDemux::bind(Socket& sk, Endpoint local, bool reuse) {
   const uint32_t index = take_binding(local);
   if (index == kNone) return -ENOBUFS;
   Binding& b = bindings_[index];
-  PortUse& port = ports_[local.port];
+  PortUse& port = ports_[port_place(local)];
   ++b.holders, ++port.holders, ++bound_;
   if (!reuse) ++b.exclusive, ++port.exclusive;
   sk.shares_port = reuse;
@@ -67,7 +67,7 @@ void TcpDemux::unbind(Socket& sk) {
   STACK_CHECK(index != kNone);
   unlisten(sk);
   Binding& b = bindings_[index];
-  PortUse& port = ports_[sk.bound_to.port];
+  PortUse& port = ports_[port_place(sk.bound_to)];
   --b.holders, --port.holders, --bound_;
   if (!sk.shares_port) --b.exclusive, --port.exclusive;
   sk.bound = false;
@@ -81,7 +81,7 @@ int TcpDemux::listen(Socket& sk) {
   if (b.listener == &sk) return 0;
   if (b.listener != nullptr) return -EADDRINUSE;
   b.listener = &sk;
-  ++ports_[sk.bound_to.port].listeners;
+  ++ports_[port_place(sk.bound_to)].listeners;
   return 0;
 }
 
@@ -90,7 +90,7 @@ void TcpDemux::unlisten(Socket& sk) {
   Binding& b = bindings_[find_binding(sk.bound_to)];
   if (b.listener != &sk) return;
   b.listener = nullptr;
-  --ports_[sk.bound_to.port].listeners;
+  --ports_[port_place(sk.bound_to)].listeners;
 }
 
 uint16_t TcpDemux::port_for(Ip local, const Endpoint& remote) {
@@ -98,7 +98,8 @@ uint16_t TcpDemux::port_for(Ip local, const Endpoint& remote) {
   const uint32_t first = first_of_range(local, remote);
   for (uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<uint16_t>(config_.ephemeral_first + (first + i) % range);
-    if (ports_[port].holders == 0 && find({local, port}, remote) == nullptr) return port;
+    if (ports_[port_place({local, port})].holders == 0 && find({local, port}, remote) == nullptr)
+      return port;
   }
   return 0;
 }
@@ -107,7 +108,7 @@ int TcpDemux::insert(Connection& c) {
   if (find(c.local, c.remote) != nullptr) return -EADDRINUSE;
   c.binding = take_binding(c.local);
   if (c.binding == kNone) return -ENOBUFS;
-  ++bindings_[c.binding].connections, ++ports_[c.local.port].connections, ++connections_;
+  ++bindings_[c.binding].connections, ++ports_[port_place(c.local)].connections, ++connections_;
   Connection*& bucket = connection_buckets_[bucket_of(c.local, c.remote)];
   c.demux_next = bucket;
   bucket = &c;
@@ -125,7 +126,7 @@ void TcpDemux::remove(Connection& c) {
 
 void TcpDemux::free_port(Connection& c) {
   if (c.binding == kNone) return;
-  --bindings_[c.binding].connections, --ports_[c.local.port].connections;
+  --bindings_[c.binding].connections, --ports_[port_place(c.local)].connections;
   give_binding(c.binding);
   c.binding = kNone;
 }
@@ -137,7 +138,7 @@ Connection* TcpDemux::find(const Endpoint& local, const Endpoint& remote) const 
 }
 
 Socket* TcpDemux::find_listener(const Endpoint& local) const {
-  if (ports_[local.port].listeners == 0) return nullptr;
+  if (ports_[port_place(local)].listeners == 0) return nullptr;
   const uint32_t exact = find_binding(local);
   if (exact != kNone && bindings_[exact].listener) return bindings_[exact].listener;
   const uint32_t any = find_binding({any_of(local.address), local.port});
@@ -187,7 +188,7 @@ void TcpDemux::give_binding(uint32_t index) {
 
 // The wildcard overlaps every address of its port; an address overlaps itself and the wildcard.
 bool TcpDemux::available(const Endpoint& local, bool reuse) const {
-  const PortUse& port = ports_[local.port];
+  const PortUse& port = ports_[port_place(local)];
   if (local.address.is_any()) return shareable(port, port.listeners != 0, reuse);
   for (const Ip address : {local.address, any_of(local.address)}) {
     const uint32_t i = find_binding({address, local.port});

@@ -81,7 +81,7 @@ class TcpDemux {
   std::vector<Binding> bindings_;
   std::vector<uint32_t> binding_buckets_;
   std::vector<Connection*> connection_buckets_;
-  std::unique_ptr<PortUse[]> ports_;  // by port
+  std::unique_ptr<PortUse[]> ports_;  // by port_place
 };
 
 }  // namespace pinion

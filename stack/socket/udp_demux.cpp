@@ -29,7 +29,7 @@ UdpDemux::UdpDemux(const UdpDemuxConfig& config) : config_(config) {
     bindings_[i].next = i + 1 < bindings_.size() ? i + 1 : kNone;
   binding_buckets_.assign(buckets, kNone);
   connected_buckets_.assign(buckets, nullptr);
-  ports_ = std::make_unique<PortUse[]>(size_t{UINT16_MAX} + 1);  // zeros
+  ports_ = std::make_unique<PortUse[]>(kPortPlaces);  // zeros
 }
 
 int UdpDemux::bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards) {
@@ -91,7 +91,7 @@ void UdpDemux::unbind(Socket& sk) {
 Socket* UdpDemux::lookup(const Endpoint& dst, const Endpoint& src) const {
   if (connected_ != 0)
     if (Socket* sk = find_connected(dst, src)) return sk;
-  if (ports_[dst.port].holders == 0) return nullptr;
+  if (ports_[port_place(dst)].holders == 0) return nullptr;
   const uint32_t exact = find_binding(dst);
   if (exact != kNone && bindings_[exact].unconnected) return bindings_[exact].unconnected;
   const uint32_t any = find_binding({any_of(dst.address), dst.port});
@@ -121,7 +121,7 @@ Socket* UdpDemux::find_connected(const Endpoint& local, const Endpoint& remote) 
 
 // The wildcard overlaps every address of its port; an address overlaps itself and the wildcard.
 bool UdpDemux::available(const Endpoint& local, bool reuse) const {
-  const PortUse& port = ports_[local.port];
+  const PortUse& port = ports_[port_place(local)];
   if (port.holders == 0) return true;
   if (local.address.is_any()) return shareable(port.holders, port.exclusive, reuse);
   for (const Ip address : {local.address, any_of(local.address)}) {
@@ -161,7 +161,7 @@ int UdpDemux::hold(Socket& sk, const Endpoint& local) {
     bucket = index;
   }
   Binding& b = bindings_[index];
-  PortUse& port = ports_[local.port];
+  PortUse& port = ports_[port_place(local)];
   ++b.holders, ++port.holders;
   if (!sk.shares_port) ++b.exclusive, ++port.exclusive;
   sk.local = local;
@@ -175,7 +175,7 @@ void UdpDemux::release(Socket& sk) {
   const uint32_t index = find_binding(sk.local);
   STACK_CHECK(index != kNone);
   Binding& b = bindings_[index];
-  PortUse& port = ports_[sk.local.port];
+  PortUse& port = ports_[port_place(sk.local)];
   Socket** link = &b.unconnected;
   while (*link && *link != &sk) link = &(*link)->demux_next;
   if (*link) *link = sk.demux_next;

@@ -64,7 +64,7 @@ class UdpDemux {
   std::vector<Binding> bindings_;
   std::vector<uint32_t> binding_buckets_;
   std::vector<Socket*> connected_buckets_;
-  std::unique_ptr<PortUse[]> ports_;  // by port
+  std::unique_ptr<PortUse[]> ports_;  // by port_place
 };
 
 }  // namespace pinion

@@ -5,11 +5,11 @@
 #include "base/check.h"
 #include "socket/stream.h"
 #include "tcp/tcp.h"
+#include "wire/ipv6.h"
 
 namespace pinion {
 namespace {
 
-constexpr uint16_t kHeaders = 40;
 // RFC 1191 7.1: what to try when a router does not say.
 constexpr uint16_t kPlateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
 
@@ -38,12 +38,15 @@ bool Tcp::icmp_error(const TcpIcmpError& error, const FourTuple& flow, Nanos now
   return true;
 }
 
-// RFC 1191, for this connection alone: another learns it by itself, and nothing has to age.
+// RFC 1191 and RFC 8201, for this connection alone: another learns it by itself, and nothing has to
+// age.
 void Tcp::lower_path_mtu(Tcb& tcb, const TcpIcmpError& error) {
   if (!error.dont_fragment) return;
   uint16_t mtu = error.mtu != 0 ? error.mtu : plateau_below(error.total_length);
+  // RFC 8201 4: no path of IPv6 is narrower, so what says so is forged, or broken.
+  if (!tcb.local.address.is_v4() && mtu < kIpv6MtuMin) return;
   mtu = std::max(mtu, config_.path_mtu_min);
-  if (mtu >= tcb.path_mtu || mtu <= kHeaders) return;
+  if (mtu >= tcb.path_mtu || mtu <= tcb.header_bytes) return;
   tcb.path_mtu = mtu;
   const uint16_t before = tcb.smss;
   set_smss(tcb);

@@ -87,7 +87,8 @@ void Tcp::take_syn(Tcb& tcb, const TcpSegment& seg, Nanos now) {
     tcb.ts_recent_at = now;
   }
   tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd;
-  tcb.rcv_mss = static_cast<uint16_t>(std::max<uint32_t>(tcb.path_mtu, 41) - 40);
+  tcb.rcv_mss = static_cast<uint16_t>(std::max<uint32_t>(tcb.path_mtu, tcb.header_bytes + 1u) -
+                                      tcb.header_bytes);
   if (tcb.options.maxseg != 0) tcb.rcv_mss = std::min(tcb.rcv_mss, tcb.options.maxseg);
   tcb.rcv_mss = std::min(tcb.rcv_mss, std::max<uint16_t>(tcb.peer_mss, 1));
   if (tcb.timestamps) tcb.rcv_mss = static_cast<uint16_t>(std::max(tcb.rcv_mss - 12, 1));

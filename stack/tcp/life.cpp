@@ -19,6 +19,8 @@ Tcb* Tcp::make_tcb(const FourTuple& flow, const Socket& from, Nanos now) {
     tcbs_.give(tcb);
     return nullptr;
   }
+  tcb->header_bytes = header_bytes(flow.local.address);
+  tcb->peer_mss = tcb->rcv_mss = mss_default(flow.local.address);
   tcb->options = from.stream;
   tcb->ttl = from.ttl, tcb->tos = from.tos;
   tcb->ts_offset = timestamp_offset(timestamp_key_, flow);

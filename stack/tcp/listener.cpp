@@ -49,12 +49,13 @@ Drop Tcp::answer_with_cookie(Listener& listener, const TcpSegment& seg, const Fo
   const uint16_t mtu = net_.path_mtu(flow.local.address, flow.remote.address);
   if (mtu == 0) return Drop::tx_no_route;
   TcpSegment syn_ack;
-  const uint16_t peer_mss = seg.options.mss != 0 ? seg.options.mss : kTcpMssDefault;
+  const uint16_t peer_mss =
+      seg.options.mss != 0 ? seg.options.mss : mss_default(flow.local.address);
   syn_ack.seq = cookie_make(cookie_key_, flow, seg.seq, peer_mss, now);
   syn_ack.ack = seg.seq + 1;
   syn_ack.flags = kTcpSyn | kTcpAck;
   syn_ack.wnd = static_cast<uint16_t>(std::min<uint32_t>(config_.receive_bytes, UINT16_MAX));
-  syn_ack.options.mss = static_cast<uint16_t>(mtu - 40);
+  syn_ack.options.mss = static_cast<uint16_t>(mtu - header_bytes(flow.local.address));
   if (emit_stateless(syn_ack, flow, now) != 0) return why;
   ++counters_.tcp_cookies_sent;
   return Drop::none;

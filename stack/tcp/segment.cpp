@@ -7,10 +7,6 @@
 #include "tcp/tcp.h"
 
 namespace pinion {
-namespace {
-constexpr uint16_t kHeaders = 40;  // IPv4 and TCP, without options
-}
-
 // Sends one segment; 0, or why it did not leave (Net::tcp_send). `length` bytes of payload, from
 // `offset` behind SND.UNA.
 int Tcp::emit(Tcb& tcb, uint8_t flags, Seq seq, uint32_t offset, uint32_t length, Nanos now) {
@@ -48,7 +44,8 @@ void Tcp::put_options(Tcb& tcb, uint8_t flags, uint32_t length, Nanos now, TcpOp
   const bool ack = (flags & kTcpAck) != 0;
   if ((flags & kTcpSyn) != 0) {
     // RFC 9293 MUST-67 and RFC 6691: of what we can receive, whatever the options.
-    uint16_t mss = static_cast<uint16_t>(std::max<uint16_t>(tcb.path_mtu, kHeaders + 1) - kHeaders);
+    uint16_t mss = static_cast<uint16_t>(std::max<uint32_t>(tcb.path_mtu, tcb.header_bytes + 1u) -
+                                         tcb.header_bytes);
     if (tcb.options.maxseg != 0) mss = std::min(mss, tcb.options.maxseg);
     out.mss = mss;
     out.has_window_scale = tcb.scaling;
@@ -62,7 +59,7 @@ void Tcp::put_options(Tcb& tcb, uint8_t flags, uint32_t length, Nanos now, TcpOp
   }
   if (!ack || !tcb.sack || (flags & kTcpSyn) != 0 || !tcb.ooo.has_sack(tcb.rcv_nxt)) return;
   // Beside data only where there is room: the segment is cut already.
-  const uint32_t used = kHeaders + length + (tcb.timestamps ? 12 : 0);
+  const uint32_t used = tcb.header_bytes + length + (tcb.timestamps ? 12 : 0);
   const uint32_t room = tcb.path_mtu > used ? tcb.path_mtu - used : 0;
   if (room < 12) return;
   const uint32_t most =

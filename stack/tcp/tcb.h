@@ -15,6 +15,14 @@ namespace pinion {
 
 struct Listener;
 
+// Of IP and TCP, without options.
+constexpr uint16_t header_bytes(Ip address) {
+  return static_cast<uint16_t>(ip_header_bytes(address) + sizeof(TcpHdr));
+}
+constexpr uint16_t mss_default(Ip address) {
+  return address.is_v4() ? kTcpMssDefault : kTcpMssDefaultIpv6;
+}
+
 // Of each connection; `loss` has three of its own besides.
 enum class TcpTimer : uint8_t {
   handshake,  // SYN or SYN-ACK again (RFC 6298)
@@ -55,11 +63,12 @@ struct Tcb : Connection {
   uint8_t snd_wscale = 0;
   uint16_t peer_mss = kTcpMssDefault;
   uint16_t path_mtu = 0;
-  uint16_t smss = 0;          // payload of a full segment, without the options of each segment
-  bool sws_override = false;  // its time is over: a small segment may leave
-  bool probed = false;        // the byte at SND.NXT was sent as a probe, and does not count as sent
-  uint8_t probes = 0;         // in a row
-  uint8_t keepalives = 0;     // probes without an answer
+  uint16_t header_bytes = 40;  // of IP and TCP, without options
+  uint16_t smss = 0;           // payload of a full segment, without the options of each segment
+  bool sws_override = false;   // its time is over: a small segment may leave
+  bool probed = false;     // the byte at SND.NXT was sent as a probe, and does not count as sent
+  uint8_t probes = 0;      // in a row
+  uint8_t keepalives = 0;  // probes without an answer
   Nanos probed_at = 0;
   uint32_t syns_sent = 0;  // SYN-ACKs too
   Nanos syn_sent_at = 0;   // the first: for the round-trip time
@@ -116,8 +125,8 @@ struct Tcb : Connection {
 struct Listener {
   Socket* sk = nullptr;
   uint32_t backlog = 0;
-  Nanos cookies_until = 0;  // since a SYN found no room: how long cookies count
-  List<Tcb, &Tcb::queued> half_open;    // oldest first
+  Nanos cookies_until = 0;            // since a SYN found no room: how long cookies count
+  List<Tcb, &Tcb::queued> half_open;  // oldest first
 };
 
 }  // namespace pinion

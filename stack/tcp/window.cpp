@@ -8,7 +8,7 @@ namespace pinion {
 namespace {
 constexpr uint32_t kUnscaledMax = UINT16_MAX;
 constexpr uint32_t kWindowMax = 1u << 30;  // RFC 7323 2.3
-constexpr uint16_t kIpv4Header = 20, kTcpHeader = 20, kTimestamps = 12;
+constexpr uint16_t kTimestamps = 12;
 }  // namespace
 
 uint32_t Tcp::room(const Tcb& tcb) const {
@@ -73,7 +73,7 @@ uint8_t Tcp::scale_for(const StreamOptions& options) const {
 // RFC 9293 3.7.1: the effective send MSS, without the options that every segment has (RFC 6691).
 void Tcp::set_smss(Tcb& tcb) {
   uint32_t mss = tcb.peer_mss;
-  mss = std::min<uint32_t>(mss, tcb.path_mtu - kIpv4Header - kTcpHeader);
+  mss = std::min<uint32_t>(mss, tcb.path_mtu - tcb.header_bytes);
   if (tcb.options.maxseg != 0) mss = std::min<uint32_t>(mss, tcb.options.maxseg);
   mss = std::max<uint32_t>(mss, config_.mss_min);
   const uint16_t smss = static_cast<uint16_t>(mss - (tcb.timestamps ? kTimestamps : 0));

@@ -7,6 +7,8 @@ namespace pinion {
 Drop Net::udp_input(const IpInput& in, Nanos now) {
   UdpDatagram datagram;
   if (const Drop why = udp_parse(in.payload, datagram); why != Drop::none) return why;
+  // IPv6 has no "none" (RFC 8200 8.1).
+  if (datagram.checksum == 0 && !in.source.is_v4()) return Drop::udp_checksum;
   // The port is believed when it says "good"; "bad" is looked at again, as for IPv4 (HOSTILE W77).
   if (in.frame->rx_l4_csum != RxCsum::good &&
       !udp_checksum_ok(in.payload, datagram, in.source, in.destination))
@@ -26,7 +28,7 @@ Drop Net::udp_input(const IpInput& in, Nanos now) {
   } else if (Socket* sk = udp_.lookup(to, from)) {
     why = socket_deliver(*sk, arrival, now);
   } else {
-    icmp_error_output(in, kUnreachablePort, now);  // RFC 1122 4.1.3.1
+    port_unreachable(in, now);
     why = Drop::udp_no_socket;
   }
   if (why == Drop::none) ++counters_.udp_received;

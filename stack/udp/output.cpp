@@ -10,8 +10,6 @@
 namespace pinion {
 namespace {
 
-constexpr uint32_t kNetworkHeaders = sizeof(Ipv4Hdr) + sizeof(UdpHdr);
-
 void write(std::byte* to, be16 value) { std::memcpy(to, &value, sizeof value); }
 
 // Puts the payload behind the header that is in the frame, and returns the header's checksum. Of a
@@ -51,8 +49,9 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
     return status;
   if (path.broadcast && !send.broadcast_ok) return -EACCES;
   const size_t mtu = path.interface->mtu_bytes;
-  if (mtu < kNetworkHeaders || send.payload.size() > mtu - kNetworkHeaders) return -EMSGSIZE;
-  if (const int status = admit(path, false, now); status != 0) return status;
+  const size_t headers = ip_header_bytes(send.destination.address) + sizeof(UdpHdr);
+  if (mtu < headers || send.payload.size() > mtu - headers) return -EMSGSIZE;
+  if (const int status = admit(path, send.owner, now); status != 0) return status;
   Frame* frame = frame_alloc(*path.interface);
   if (!frame) return -EAGAIN;
 
@@ -60,21 +59,18 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
   STACK_DCHECK(frame->tailroom >= length);
   const bool offload = (path.interface->tx_offload & kTxUdpCsum) != 0;
   // What may have to wait for its neighbour is copied: a session's end waits for no neighbour.
-  const bool attach = (send.may_attach >> path.interface->port & 1) != 0 && path.ready &&
-                      offload && !send.loop;
+  const bool attach =
+      (send.may_attach >> path.interface->port & 1) != 0 && path.ready && offload && !send.loop;
   if (offload) frame->tx_offload |= kTxUdpCsum;
   emit_datagram(send, path.source, attach, *frame);
   frame->token = send.token;
-  // Never fragmented on the way, so its identification may be any (RFC 6864 4.1).
-  const Ipv4Header header{.tos = send.tos,
-                          .total_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + length),
-                          .dont_fragment = true,
-                          .ttl = send.ttl,
-                          .protocol = kProtocolUdp,
-                          .source = path.source.v4(),
-                          .destination = send.destination.address.v4()};
   const Bytes payload{frame->data + sizeof(UdpHdr), send.payload.size()};
-  const int status = ipv4_output(path, frame, header, now);
+  const int status = ip_output(path, frame,
+                               {.ttl = send.ttl,
+                                .tos = send.tos,
+                                .protocol = kProtocolUdp,
+                                .destination = send.destination.address},
+                               now);
   if (status != 0) return status;
   ++counters_.udp_sent;
   if (path.group && send.loop) loop_back(send, path, payload, now);
@@ -103,31 +99,60 @@ bool Net::holds(const Flow& flow, const UdpSend& send) const {
 bool Net::flow_holds(const Flow& flow) const {
   const Neighbour& n = *flow.neighbour;
   const PortState& p = ports_[interfaces_[flow.interface].port];
-  return n.address == flow.next_hop && n.interface == flow.interface && n.usable() && p.link_up &&
+  return n.address == flow.next_hop && n.interface == flow.interface && n.settled() && p.link_up &&
          n.mac == flow.mac;
 }
 
 // Of a frame that waits for its port, headers and all.
 void Net::keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const {
-  flow.source = send.source, flow.destination = send.destination;
+  keep_ip(flow, send.source, send.destination, path, frame);
   flow.ttl = send.ttl, flow.tos = send.tos;
-  flow.payload_max = static_cast<uint16_t>(path.interface->mtu_bytes - kNetworkHeaders);
+  flow.payload_max =
+      static_cast<uint16_t>(path.interface->mtu_bytes - flow.ip_bytes - sizeof(UdpHdr));
+  std::byte* at = flow.headers + flow.headers_length;
+  flow.headers_length += sizeof(UdpHdr);
+  STACK_DCHECK(flow.headers_length <= Flow::kHeadersMax);
+  UdpHdr udp;
+  std::memcpy(&udp, frame.data + (at - flow.headers), sizeof udp);
+  udp.length = udp.checksum = be16{};
+  std::memcpy(at, &udp, sizeof udp);
+  flow.ports_sum = checksum_add(0, std::as_bytes(std::span{&udp, 1}));
+  flow.pseudo_sum = pseudo_header_sum(path.source, send.destination.address, kProtocolUdp, 0);
+}
+
+// Where a packet went, and its headers up to IP's, whose length and checksum become 0.
+void Net::keep_ip(Flow& flow, const Endpoint& source, const Endpoint& destination, const Path& path,
+                  const Frame& frame) {
+  flow.source = source, flow.destination = destination;
   flow.interface = path.interface->index;
   flow.next_hop = path.next_hop, flow.mac = path.neighbour->mac;
   flow.neighbour = path.neighbour;
-  flow.headers_length = frame.l2_length + kNetworkHeaders;
-  STACK_DCHECK(flow.headers_length <= Flow::kHeadersMax);
+  flow.ip_bytes = static_cast<uint8_t>(ip_header_bytes(destination.address));
+  flow.headers_length = frame.l2_length + uint32_t{flow.ip_bytes};
   std::memcpy(flow.headers, frame.data, flow.headers_length);
-  Ipv4Hdr ip;
-  UdpHdr udp;
-  std::memcpy(&ip, flow.headers + frame.l2_length, sizeof ip);
-  std::memcpy(&udp, flow.headers + frame.l2_length + sizeof ip, sizeof udp);
-  ip.total_length = ip.checksum = udp.length = udp.checksum = be16{};
-  std::memcpy(flow.headers + frame.l2_length, &ip, sizeof ip);
-  std::memcpy(flow.headers + frame.l2_length + sizeof ip, &udp, sizeof udp);
-  flow.ip_sum = checksum_add(0, std::as_bytes(std::span{&ip, 1}));
-  flow.ports_sum = checksum_add(0, std::as_bytes(std::span{&udp, 1}));
-  flow.pseudo_sum = pseudo_header_sum(path.source, send.destination.address, kProtocolUdp, 0);
+  std::byte* ip = flow.headers + frame.l2_length;
+  if (flow.ip_bytes == sizeof(Ipv6Hdr)) {
+    write(ip + offsetof(Ipv6Hdr, payload_length), be16{});
+    return;
+  }
+  write(ip + offsetof(Ipv4Hdr, total_length), be16{});
+  write(ip + offsetof(Ipv4Hdr, checksum), be16{});
+  flow.ip_sum = checksum_add(0, Bytes{ip, sizeof(Ipv4Hdr)});
+}
+
+// Of kept headers, which stand in the frame: the length, and IPv4's checksum. `behind`: bytes that
+// follow the IP header.
+void Net::finish_kept(const Flow& flow, uint16_t behind, Frame& frame) {
+  std::byte* ip = frame.data + frame.l2_length;
+  if (flow.ip_bytes == sizeof(Ipv6Hdr)) {
+    write(ip + offsetof(Ipv6Hdr, payload_length), be16::of(behind));
+    return;
+  }
+  const auto ip_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + behind);
+  write(ip + offsetof(Ipv4Hdr, total_length), be16::of(ip_length));
+  if ((frame.tx_offload & kTxIpv4Csum) != 0) return;
+  const uint16_t checksum = checksum_finish(checksum_add(flow.ip_sum, ip_length));
+  write(ip + offsetof(Ipv4Hdr, checksum), be16::of(checksum));
 }
 
 // udp_send where the flow holds: the checks that are left, and the same bytes.
@@ -138,27 +163,24 @@ int Net::udp_send_again(const UdpSend& send, const Flow& flow, Nanos now) {
   Frame* frame = frame_alloc(interface);
   if (frame == nullptr) return -EAGAIN;
   frame->token = send.token;
-  frame->l2_length = static_cast<uint8_t>(flow.headers_length - kNetworkHeaders);
-  frame->l3_length = sizeof(Ipv4Hdr);
+  frame->l2_length = static_cast<uint8_t>(flow.headers_length - flow.ip_bytes - sizeof(UdpHdr));
+  frame->l3_length = flow.ip_bytes;
   frame->tx_offload = interface.tx_offload & (kTxIpv4Csum | kTxUdpCsum);
 
   const auto udp_length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
-  const auto ip_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + udp_length);
   std::byte* udp = frame->push(flow.headers_length) + flow.headers_length - sizeof(UdpHdr);
-  std::memcpy(frame->data, flow.headers,
-              Flow::kHeadersMaxIpv4);  // what is too much is written over
+  // Copies of fixed size; what is too much is written over.
+  std::memcpy(frame->data, flow.headers, Flow::kHeadersMaxIpv4);
+  if (flow.headers_length > Flow::kHeadersMaxIpv4)
+    std::memcpy(frame->data + Flow::kHeadersMaxIpv4, flow.headers + Flow::kHeadersMaxIpv4,
+                Flow::kHeadersMax - Flow::kHeadersMaxIpv4);
   const uint64_t pseudo = checksum_add(flow.pseudo_sum, udp_length);
   const bool attach = (send.may_attach >> interface.port & 1) != 0;
   const uint16_t udp_checksum =
       put_payload(send, attach, pseudo, checksum_add(flow.ports_sum, udp_length), *frame);
   write(udp + offsetof(UdpHdr, length), be16::of(udp_length));
   write(udp + offsetof(UdpHdr, checksum), be16::of(udp_checksum));
-  std::byte* ip = udp - sizeof(Ipv4Hdr);
-  write(ip + offsetof(Ipv4Hdr, total_length), be16::of(ip_length));
-  if ((frame->tx_offload & kTxIpv4Csum) == 0) {
-    const uint16_t checksum = checksum_finish(checksum_add(flow.ip_sum, ip_length));
-    write(ip + offsetof(Ipv4Hdr, checksum), be16::of(checksum));
-  }
+  finish_kept(flow, udp_length, *frame);
   pad(*frame);
   flow.neighbour->last_used = now;
   enqueue(interface, frame);

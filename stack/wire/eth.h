@@ -8,6 +8,7 @@ namespace pinion {
 inline constexpr uint16_t kEthTypeIpv4 = 0x0800;
 inline constexpr uint16_t kEthTypeArp = 0x0806;
 inline constexpr uint16_t kEthTypeVlan = 0x8100;
+inline constexpr uint16_t kEthTypeIpv6 = 0x86dd;
 inline constexpr uint32_t kEthFrameMin = 60;  // without the frame check sequence
 
 struct EthHdr {

@@ -44,14 +44,10 @@ Drop icmp_quote_parse(Bytes body, IcmpQuote& out) {
     be32 sequence;
   } ports;
   std::memcpy(&ports, body.data() + header_length, sizeof ports);
-  out = {h.protocol,
-         {h.source.get()},
-         {h.destination.get()},
-         ports.source.get(),
-         ports.destination.get(),
-         (h.flags_fragment.get() & kDontFragment) != 0,
-         h.total_length.get(),
-         ports.sequence.get()};
+  out = {
+      h.protocol,           Ipv4{h.source.get()},    Ipv4{h.destination.get()},
+      ports.source.get(),   ports.destination.get(), (h.flags_fragment.get() & kDontFragment) != 0,
+      h.total_length.get(), ports.sequence.get()};
   return Drop::none;
 }
 

@@ -34,10 +34,10 @@ struct IcmpMessage {
   Bytes body;
 };
 
-// The flow of a quoted packet: enough to find the socket that sent it.
+// The flow of a quoted packet, of either family: enough to find the socket that sent it.
 struct IcmpQuote {
   uint8_t protocol = 0;
-  Ipv4 source, destination;
+  Ip source, destination;
   uint16_t source_port = 0, destination_port = 0;
   bool dont_fragment = false;
   uint16_t total_length = 0;

@@ -19,8 +19,9 @@ static_assert(sizeof(TcpHdr) == 20 && alignof(TcpHdr) == 1);
 
 inline constexpr uint8_t kProtocolTcp = 6;
 inline constexpr size_t kTcpHeaderMax = 60;
-inline constexpr uint8_t kWindowScaleMax = 14;   // RFC 7323 2.3
-inline constexpr uint16_t kTcpMssDefault = 536;  // of a peer that says none (RFC 9293 MUST-15)
+inline constexpr uint8_t kWindowScaleMax = 14;  // RFC 7323 2.3
+// Of a peer that says none (RFC 9293 MUST-15), over IPv4 and IPv6.
+inline constexpr uint16_t kTcpMssDefault = 536, kTcpMssDefaultIpv6 = 1220;
 
 enum TcpFlag : uint8_t {
   kTcpFin = 0x01,

@@ -18,23 +18,15 @@ namespace {
 
 constexpr uint32_t kSendBytes = 4096;  // at the start of the application's memory
 
-sockaddr_in endpoint(const std::string& ip, uint16_t port) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_port = htons(port);
-  EXPECT_EQ(inet_pton(AF_INET, ip.c_str(), &a.sin_addr), 1) << ip;
-  return a;
-}
-
 rio_address rio_endpoint(const std::string& ip, uint16_t port) {
   rio_address a{};
   EXPECT_EQ(rio_parse_address(ip.c_str(), port, &a), 0) << ip;
   return a;
 }
 
-std::string text_of(const void* address) {
-  char text[INET_ADDRSTRLEN];
-  return inet_ntop(AF_INET, address, text, sizeof text);
+std::string text_of(const rio_address& a) {
+  char text[INET6_ADDRSTRLEN];
+  return inet_ntop(a.family == RIO_FAMILY_IPV6 ? AF_INET6 : AF_INET, a.bytes, text, sizeof text);
 }
 
 }  // namespace
@@ -45,17 +37,16 @@ std::string pattern(size_t length) {
   return bytes;
 }
 
-KernelSocket::KernelSocket(const std::string& ip)
-    : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-  const sockaddr_in local = endpoint(ip, 0);
-  EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&local), sizeof local), 0)
-      << std::strerror(errno);
+KernelSocket::KernelSocket(const std::string& ip) {
+  const Name local(ip, 0);
+  fd_ = socket(local.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(bind(fd_, local.get(), local.length), 0) << std::strerror(errno);
 }
 KernelSocket::~KernelSocket() { close(fd_); }
 
 void KernelSocket::connect(const std::string& ip, uint16_t port) {
-  const sockaddr_in peer = endpoint(ip, port);
-  EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&peer), sizeof peer), 0);
+  const Name peer(ip, port);
+  EXPECT_EQ(::connect(fd_, peer.get(), peer.length), 0);
 }
 
 int KernelSocket::send(const std::string& bytes) {
@@ -63,22 +54,19 @@ int KernelSocket::send(const std::string& bytes) {
 }
 
 int KernelSocket::send_to(const std::string& bytes, const std::string& ip, uint16_t port) {
-  const sockaddr_in peer = endpoint(ip, port);
-  const auto* to = reinterpret_cast<const sockaddr*>(&peer);
-  return sendto(fd_, bytes.data(), bytes.size(), 0, to, sizeof peer) < 0 ? -errno : 0;
+  const Name peer(ip, port);
+  return sendto(fd_, bytes.data(), bytes.size(), 0, peer.get(), peer.length) < 0 ? -errno : 0;
 }
 
 std::optional<Datagram> KernelSocket::receive() {
   pollfd p{fd_, POLLIN, 0};
   char bytes[65536];
-  sockaddr_in from{};
-  socklen_t length = sizeof from;
+  Name from;
   if (poll(&p, 1, kPatienceMs) <= 0) return std::nullopt;
-  const ssize_t n =
-      recvfrom(fd_, bytes, sizeof bytes, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &length);
+  const ssize_t n = recvfrom(fd_, bytes, sizeof bytes, MSG_DONTWAIT, from.get(), &from.length);
   if (n < 0) return std::nullopt;
   const auto size = static_cast<size_t>(n);
-  return Datagram{std::string(bytes, size), text_of(&from.sin_addr), ntohs(from.sin_port), 0, size};
+  return Datagram{std::string(bytes, size), from.ip(), from.port(), 0, size};
 }
 
 int KernelSocket::receive_error() {
@@ -89,10 +77,9 @@ int KernelSocket::receive_error() {
 }
 
 uint16_t KernelSocket::port() const {
-  sockaddr_in local{};
-  socklen_t length = sizeof local;
-  getsockname(fd_, reinterpret_cast<sockaddr*>(&local), &length);
-  return ntohs(local.sin_port);
+  Name local;
+  getsockname(fd_, local.get(), &local.length);
+  return local.port();
 }
 
 AppSocket::AppSocket(const std::string& control_socket, const AppOptions& options)
@@ -104,8 +91,9 @@ AppSocket::AppSocket(const std::string& control_socket, const AppOptions& option
   EXPECT_EQ(session_.register_buffer(memory, bytes, &buffer_), 0) << rio_last_error();
   memory_ = static_cast<char*>(memory);
   EXPECT_EQ(cq_.create(session_, 2 * options_.receives), 0) << rio_last_error();
-  EXPECT_EQ(socket_.create(session_), 0) << rio_last_error();
-  EXPECT_EQ(socket_.bind(rio_endpoint("0.0.0.0", options_.port)), 0) << rio_last_error();
+  const rio_address local = rio_endpoint(options_.any, options_.port);
+  EXPECT_EQ(socket_.create(session_, RIO_TYPE_DATAGRAM, 0, local.family), 0) << rio_last_error();
+  EXPECT_EQ(socket_.bind(local), 0) << rio_last_error();
   EXPECT_EQ(socket_.create_queue(options_.receives, options_.receives, cq_, cq_), 0)
       << rio_last_error();
   for (uint32_t i = 0; i < options_.receives; ++i) post_receive(i);
@@ -133,8 +121,7 @@ void AppSocket::take_completions() {
     const auto index = static_cast<uint32_t>(r.request_context);
     const char* at = memory_ + kSendBytes + index * options_.slice;
     const uint32_t length = r.bytes < options_.slice ? r.bytes : options_.slice;
-    received_.push_back(
-        {std::string(at, length), text_of(r.peer.bytes), r.peer.port, r.status, r.bytes});
+    received_.push_back({std::string(at, length), text_of(r.peer), r.peer.port, r.status, r.bytes});
     post_receive(index);
   }
 }

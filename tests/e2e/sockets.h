@@ -40,7 +40,8 @@ class KernelSocket {
 };
 
 struct AppOptions {
-  uint16_t port = 0;       // 0: an ephemeral one
+  uint16_t port = 0;  // 0: an ephemeral one
+  const char* any = "0.0.0.0";
   uint32_t slice = 2048;   // of each receive
   uint32_t receives = 64;  // kept posted
 };

@@ -1,7 +1,6 @@
 // See streams.h.
 #include "e2e/streams.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -15,18 +14,8 @@
 
 namespace pinion::e2e {
 
-namespace {
-
-sockaddr_in endpoint(const char* ip, uint16_t port) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET, a.sin_port = htons(port);
-  inet_pton(AF_INET, ip, &a.sin_addr);
-  return a;
-}
-
-}  // namespace
-
-KernelStream::KernelStream() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+KernelStream::KernelStream(const Ends& ends)
+    : ends_(ends), fd_(socket(Name(ends.kernel, 0).family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const timeval patience{kPatienceMs / 1000, 0};
   setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -37,12 +26,11 @@ KernelStream::~KernelStream() {
 }
 
 uint16_t KernelStream::listen() {
-  sockaddr_in local = endpoint(kKernelIp, 0);
-  socklen_t length = sizeof local;
-  EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&local), length), 0);
+  Name local(ends_.kernel, 0);
+  EXPECT_EQ(bind(fd_, local.get(), local.length), 0);
   EXPECT_EQ(::listen(fd_, SOMAXCONN), 0);
-  getsockname(fd_, reinterpret_cast<sockaddr*>(&local), &length);
-  return ntohs(local.sin_port);
+  getsockname(fd_, local.get(), &local.length);
+  return local.port();
 }
 
 KernelStream KernelStream::accept() {
@@ -54,8 +42,8 @@ KernelStream KernelStream::accept() {
 }
 
 int KernelStream::connect(uint16_t port) {
-  const sockaddr_in peer = endpoint(kPinionIp, port);
-  return ::connect(fd_, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) < 0 ? -errno : 0;
+  const Name peer(ends_.pinion, port);
+  return ::connect(fd_, peer.get(), peer.length) < 0 ? -errno : 0;
 }
 
 int KernelStream::begin_connect(uint16_t port) {
@@ -120,16 +108,17 @@ App::App(const std::string& control_socket) {
 
 int AppStream::connect(uint16_t port) {
   rio_address peer;
-  rio_parse_address(kKernelIp, port, &peer);
-  if (const int made = socket_.create(app_.session, RIO_TYPE_STREAM); made != 0) return made;
+  rio_parse_address(ends_.kernel, port, &peer);
+  if (const int made = socket_.create(app_.session, RIO_TYPE_STREAM, 0, peer.family); made != 0)
+    return made;
   const int status = socket_.connect(peer);
   return status == -EINPROGRESS ? socket_.connect_wait(kPatienceMs) : status;
 }
 
 int AppStream::listen(uint16_t port) {
   rio_address local;
-  rio_parse_address("0.0.0.0", port, &local);
-  int status = socket_.create(app_.session, RIO_TYPE_STREAM);
+  rio_parse_address(ends_.any, port, &local);
+  int status = socket_.create(app_.session, RIO_TYPE_STREAM, 0, local.family);
   if (status == 0) status = socket_.bind(local);
   return status == 0 ? socket_.listen(16) : status;
 }

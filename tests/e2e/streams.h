@@ -8,12 +8,21 @@
 
 namespace pinion::e2e {
 
+// Where both are, in one family.
+struct Ends {
+  const char* kernel = kKernelIp;
+  const char* pinion = kPinionIp;
+  const char* any = "0.0.0.0";
+};
+inline constexpr Ends kEnds6{kKernelIp6, kPinionIp6, "::"};
+
 class KernelStream {
  public:
-  KernelStream();
+  explicit KernelStream(const Ends& ends = {});
   explicit KernelStream(int fd) : fd_(fd) {}
   ~KernelStream();
-  KernelStream(KernelStream&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  KernelStream(KernelStream&& other) noexcept
+      : ends_(other.ends_), fd_(std::exchange(other.fd_, -1)) {}
   KernelStream& operator=(KernelStream&&) = delete;
 
   uint16_t listen();  // at any port, which it returns
@@ -28,6 +37,7 @@ class KernelStream {
   void reset();  // closes with a RST
 
  private:
+  Ends ends_;
   int fd_;
 };
 
@@ -45,7 +55,7 @@ class App {
 
 class AppStream {
  public:
-  explicit AppStream(App& app) : app_(app) {}
+  explicit AppStream(App& app, const Ends& ends = {}) : app_(app), ends_(ends) {}
 
   int connect(uint16_t port);  // to the kernel, and waits
   int listen(uint16_t port);
@@ -59,6 +69,7 @@ class AppStream {
 
  private:
   App& app_;
+  Ends ends_;
   rio::Socket socket_;
 };
 

@@ -64,6 +64,34 @@ int hugepages_mb() {
   return pages >= 64 && geteuid() == 0 ? 64 : 0;
 }
 
+Name::Name(const std::string& ip, uint16_t port) {
+  if (ip.find(':') == std::string::npos) {
+    sockaddr_in a{};
+    a.sin_family = AF_INET, a.sin_port = htons(port);
+    EXPECT_EQ(inet_pton(AF_INET, ip.c_str(), &a.sin_addr), 1) << ip;
+    std::memcpy(&storage, &a, length = sizeof a);
+    return;
+  }
+  sockaddr_in6 a{};
+  a.sin6_family = AF_INET6, a.sin6_port = htons(port);
+  EXPECT_EQ(inet_pton(AF_INET6, ip.c_str(), &a.sin6_addr), 1) << ip;
+  std::memcpy(&storage, &a, length = sizeof a);
+}
+
+uint16_t Name::port() const {
+  return ntohs(family() == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port
+                                    : reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
+}
+
+std::string Name::ip() const {
+  char text[INET6_ADDRSTRLEN];
+  if (family() == AF_INET6)
+    return inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr, text,
+                     sizeof text);
+  return inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, text,
+                   sizeof text);
+}
+
 Scratch::Scratch() {
   char name[] = "/tmp/pinion-e2e-XXXXXX";
   EXPECT_NE(mkdtemp(name), nullptr);
@@ -82,6 +110,7 @@ namespace {
 // What the cases of a suite share.
 struct Shared {
   std::string why_not;  // there is no world
+  bool ipv6 = false;    // this kernel speaks it
   int pinion_ns = -1, kernel_ns = -1;
   MacAddress mac{};
   Scratch scratch;
@@ -143,6 +172,7 @@ std::string make_network() {
            std::string("route replace ") + kBehindIp + "/32 via 10.77.0.9 dev kernel0",
        })
     if (const std::string wrong = ip(command); !wrong.empty()) return wrong;
+  shared->ipv6 = ip(std::string("addr add ") + kKernelIp6 + "/64 dev kernel0 nodad").empty();
   std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
   return "";
 }
@@ -170,8 +200,8 @@ std::string configuration() {
          device +
          "}, core: core0, "
          "addresses: [" +
-         kPinionIp +
-         "/24]}]\n"
+         kPinionIp + "/24, \"" + kPinionIp6 +
+         "/64\"]}]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp +
          ", nic: nic}]\n"
@@ -229,6 +259,7 @@ void World::SetUp() {
 }
 
 const Scratch& World::scratch() { return shared->scratch; }
+bool World::speaks_ipv6() { return shared->ipv6; }
 std::string World::socket_path() { return shared->scratch.path("control.sock"); }
 MacAddress World::pinion_mac() { return shared->mac; }
 

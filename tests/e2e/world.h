@@ -7,6 +7,7 @@
 // In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci.
 #pragma once
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <string>
@@ -18,7 +19,23 @@ namespace pinion::e2e {
 inline constexpr const char* kKernelIp = "10.77.0.1";
 inline constexpr const char* kKernelIp2 = "10.77.0.3";  // the same station
 inline constexpr const char* kPinionIp = "10.77.0.2";
+inline constexpr const char* kKernelIp6 = "2001:db8:77::1";
+inline constexpr const char* kPinionIp6 = "2001:db8:77::2";
 inline constexpr const char* kBehindIp = "10.78.0.1";  // through the kernel as a router
+
+// An address and port of either family, as the kernel takes them.
+struct Name {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+
+  Name() = default;
+  Name(const std::string& ip, uint16_t port);
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  int family() const { return storage.ss_family; }
+  uint16_t port() const;
+  std::string ip() const;
+};
 
 using MacAddress = std::array<unsigned char, 6>;
 
@@ -50,6 +67,7 @@ class World : public ::testing::Test {
   static std::string socket_path();
   static MacAddress pinion_mac();
   static const Scratch& scratch();
+  static bool speaks_ipv6();  // both sides do
   // Frames that piniond dropped for this reason.
   static uint64_t drops(const std::string& reason);
   // A number of pinionctl's status; what is not there is UINT64_MAX.

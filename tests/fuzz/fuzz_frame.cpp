@@ -13,7 +13,7 @@
 #include "ops.h"
 #include "support/memory_port.h"
 #include "support/raw_app.h"
-#include "support/segments.h"
+#include "support/segments6.h"
 
 namespace pinion::fuzz {
 namespace {
@@ -21,6 +21,7 @@ namespace {
 using namespace pinion::testing;
 
 constexpr Ipv4 kVlanIp = ipv4(10, 7, 0, 1), kPinnedIp = ipv4(10, 0, 0, 9);
+const Ip kGatewayIp6 = ip6("fe80::fe"), kSilentIp6 = ip6("2001:db8::77");
 constexpr Mac kPinnedMac{{2, 0, 0, 0, 0, 9}};
 constexpr uint16_t kVlan = 7, kMtu = 1500;
 constexpr uint32_t kReceiveBytes = 1600, kReceives = 4, kSends = 8;
@@ -35,9 +36,11 @@ constexpr uint32_t kPassesMax = 20'000;  // of one silence: no livelock
 KernelConfig small_config(MemoryPort& port) {
   KernelConfig c;
   c.net.interfaces = {
-      {.name = "nic0", .port = &port, .addresses = {{kOurIp, 24}}},
+      {.name = "nic0", .port = &port, .addresses = {{kOurIp, 24}, {kOurIp6, 64}}},
       {.name = "vlan", .port = &port, .addresses = {{kVlanIp, 24}}, .vlan_id = kVlan}};
-  c.net.routes = {{.prefix = {}, .prefix_length = 0, .via = kGatewayIp}};
+  c.net.dad_transmits = 0;  // what a claim waits for is tested elsewhere
+  c.net.routes = {{.prefix = {}, .prefix_length = 0, .via = kGatewayIp},
+                  {.prefix = kAnyIpv6, .prefix_length = 0, .via = kGatewayIp6}};
   c.net.neighbours = {{.address = kPinnedIp, .mac = kPinnedMac}};
   c.net.neighbours_max = 6, c.net.neighbour_queue_max = 2, c.net.neighbour_parked_max = 8;
   c.net.tx_queue_max = 16, c.net.udp_sockets_max = 8;
@@ -68,6 +71,7 @@ bool may_be_padded(Bytes frame) {
   const size_t room = frame.size() - at;
   const size_t header = (static_cast<size_t>(frame[at]) & 0xf) * 4;
   if (type == 0x0806) return room >= 28;
+  if (type == 0x86dd) return room >= 40 && get16(frame, at + 4) + size_t{40} <= room;
   return type == 0x0800 && header <= room && get16(frame, at + 2) <= room;
 }
 
@@ -123,7 +127,7 @@ class Run {
   uint64_t taken() const {
     const Counters& c = counters();
     return c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received +
-           c.igmp_received + c.arp_replies_sent;
+           c.igmp_received + c.arp_replies_sent + c.nd_received + c.mld_queries_received;
   }
 
   bool pad_;
@@ -133,7 +137,7 @@ class Run {
   Kernel kernel_{small_config(port_)};
   RawApp app_;
   RawCq cq_;
-  UdpSocket sockets_[3];
+  UdpSocket sockets_[4];  // the last one of IPv6
   uint32_t next_area_ = 0;
   uint64_t contexts_ = 0;
   std::set<uint64_t> outstanding_;
@@ -145,15 +149,16 @@ class Run {
 Run::Run(bool pad)
     : pad_(pad),
       app_(kernel_, 0, now_, {}, {.region = 48u << 10, .data = 32u << 10}),
-      cq_(app_.create_cq(3 * (kReceives + kSends))) {
+      cq_(app_.create_cq(4 * (kReceives + kSends))) {
   open(sockets_[0], {{}, kOurPort});
   open(sockets_[1], {kOurIp, kOurPort + 1});
   open(sockets_[2], {kVlanIp, kOurPort + 2});
+  open(sockets_[3], {kAnyIpv6, kOurPort});
   std::fill_n(app_.data(), 32u << 10, std::byte{0x11});
 }
 
 void Run::open(UdpSocket& s, Endpoint local) {
-  const uint32_t socket = app_.socket();
+  const uint32_t socket = app_.socket(local.address.is_v4() ? RIO_FAMILY_IPV4 : RIO_FAMILY_IPV6);
   s.rq = app_.create_rq(socket, cq_, cq_, {.receives = kReceives, .sends = kSends});
   STACK_CHECK(app_.bind(socket, local).status == 0);
   if (local.address == kOurIp) STACK_CHECK(app_.connect(socket, {kPeerIp, kPeerPort}).status == 0);
@@ -187,7 +192,7 @@ void Run::frame(Ops& ops, bool repaired, bool flags, bool now) {
   Packet packet(bytes.begin(), bytes.end());
   // What is looked for on the wire must not come from there.
   std::replace(packet.begin(), packet.end(), MemoryPort::kPoison, std::byte{0x5a});
-  if (repaired) repair(packet);
+  if (repaired) repair(packet), repair6(packet);
   received_.push_back(packet);
   queued_.push_back(packet);
   if (pad_ && may_be_padded(packet)) packet.push_back(std::byte{0x77});
@@ -225,8 +230,9 @@ void Run::arrivals() {
 void Run::delay(uint8_t n) { silence(Nanos{1} << (n % 36)); }
 
 void Run::application(uint8_t what, uint8_t more) {
-  UdpSocket& s = sockets_[more % 3];
-  if (what % 4 == 0) {
+  const bool v6 = what % 8 > 5;
+  UdpSocket& s = sockets_[v6 ? 3 : more % 3];
+  if (what % 4 == 0 || (v6 && (more & 1) != 0)) {
     if (s.receives == kReceives) return;
     outstanding_.insert(++contexts_);
     ++s.receives;
@@ -240,7 +246,9 @@ void Run::application(uint8_t what, uint8_t more) {
   outstanding_.insert(++contexts_);
   ++s.sends;
   std::optional<Endpoint> peer;  // none: the connected one
-  if (more < 128) peer = Endpoint{to[more / 3 % 8], 9};
+  const Ip to6[] = {kPeerIp6, kFarIp6, kPeerLinkLocal, kSilentIp6};
+  if (v6) peer = Endpoint{to6[more / 2 % 4], 9};
+  else if (more < 128) peer = Endpoint{to[more / 3 % 8], 9};
   app_.send(s.rq, 0, more * 6u, peer, contexts_, what % 4 == 1 ? RIO_DEFER : 0);
 }
 
@@ -291,6 +299,7 @@ void Run::dequeue() {
 void Run::judge_sent(const Packet& frame) {
   const Decoded d = decode(frame);
   STACK_CHECK(d.fault.empty());
+  if (d.eth.type == 0x86dd) STACK_CHECK(d.eth.vlan_tci || sent6(frame).fault.empty());
   STACK_CHECK(std::search_n(frame.begin(), frame.end(), kPoisonRun, MemoryPort::kPoison) ==
               frame.end());
   const auto seconds = static_cast<uint64_t>(now_ / kSecond);

@@ -88,6 +88,48 @@ struct Application {
   }
 };
 
+// A connection of an application that meets itself at the reflector; see reflector.h.
+struct SelfStream {
+  static constexpr uint32_t kPiece = 4000, kOut = 8192, kIn = 16384;
+
+  Application& app;
+  rio::CompletionQueue cq;
+  rio::Socket socket;
+
+  int connect() {
+    rio_address peer;
+    if (cq.create(app.session, 32) != 0) return 41;
+    if (socket.create(app.session, RIO_TYPE_STREAM) != 0) return 42;
+    if (rio_parse_address("10.0.0.2", 7, &peer) != 0) return 43;
+    const int status = socket.connect(peer);
+    if (status != 0 && status != -EINPROGRESS) return 44;
+    if (socket.connect_wait(10'000) != 0) return 45;
+    return socket.create_queue(8, 8, cq, cq) == 0 ? 0 : 46;
+  }
+  // Some bytes and back, each of them looked at.
+  int echo(uint64_t round) {
+    const auto length = static_cast<uint32_t>(1 + round * 197 % kPiece);
+    std::byte* const out = app.memory + kOut;
+    const std::byte* const in = app.memory + kIn;
+    for (uint32_t i = 0; i < length; ++i) out[i] = Application::pattern(round, i);
+    std::memset(app.memory + kIn, static_cast<int>(Application::kUntouched), kPiece + 1);
+    const rio_slice to = app.slice(kIn, length), from = app.slice(kOut, length);
+    if (socket.receive(&to, RIO_WAITALL, 1) != 0 || socket.send(&from, 0, 2) != 0) return 47;
+    for (int left = 2; left > 0;) {
+      rio_result r;
+      const int got = cq.dequeue(&r, 1);
+      if (got < 0) return 48;
+      if (got == 0) sched_yield();
+      else if (r.status != 0 || r.bytes != length) return 49;
+      left -= got;
+    }
+    for (uint32_t i = 0; i <= kPiece; ++i)
+      if (in[i] != (i < length ? Application::pattern(round, i) : Application::kUntouched))
+        return 50;
+    return 0;
+  }
+};
+
 class RawClient {
  public:
   explicit RawClient(const std::string& path) {
@@ -167,11 +209,14 @@ class RawClient {
   }
   std::vector<int> kept;
   std::function<void(const rio_control& reply)> replied;
+  std::function<void()> asked;  // the message is on its way
 
  private:
   int call(rio_control& m, int fds[2]) {
     fds[0] = fds[1] = -1;
-    if (!send(m) || receive(m, fds) != 0) return -EHOSTDOWN;
+    if (!send(m)) return -EHOSTDOWN;
+    if (asked) asked();
+    if (receive(m, fds) != 0) return -EHOSTDOWN;
     for (int i = 0; i < 2; ++i)
       if (fds[i] >= 0) kept.push_back(dup(fds[i]));
     if (replied) replied(m);

@@ -227,6 +227,26 @@ TEST_F(Attach, ManyHalfOpenHandshakesDoNotPileUp) {
   EXPECT_EQ(app.wait(), 0);
 }
 
+// As many as its policy says, and soon some more.
+TEST_F(Attach, HowFastAUserAttachesIsLimited) {
+  start({.attaches_per_s_max = 4});
+  Process app([&] {
+    int refused = 0;
+    for (int i = 0; i < 100; ++i) {
+      rio::Session session;
+      const int status = session.open(path_.c_str());
+      if (status != 0 && status != -EAGAIN) return 1;
+      if (status == 0) continue;
+      ++refused;
+      if (std::strstr(rio_last_error(), "a second") == nullptr) return 2;
+    }
+    if (refused < 50) return 3;  // a machine that is slower than four a second
+    return attaches_soon(path_);
+  });
+  EXPECT_EQ(app.wait(), 0);
+  EXPECT_GE(daemon_->status().attached.load(), 4u);
+}
+
 TEST_F(Attach, NonsenseAtTheDoor) {
   start();
   Process app([&] {

@@ -34,6 +34,10 @@ struct DaemonOptions {
   uint32_t core_silent_ms = 20'000;
   uint32_t sessions_max = 8;
   uint32_t half_open_per_user_max = 16;
+  uint32_t attaches_per_s_max = 0;  // a test may attach as fast as it can
+  uint32_t epoch = 1;
+  Nanos dma_delay = 0;   // not 0: the NIC reads payloads by DMA, so long after they were sent
+  std::string dir = {};  // of the control socket; empty: a new one
   uint32_t hot_queues_max = 64;
   Nanos cold_look_every = 10 * kMicro;
   SessionQuota quota = {};
@@ -43,7 +47,8 @@ struct DaemonOptions {
 class Daemon {
  public:
   explicit Daemon(const DaemonOptions& options = {})
-      : dir_(make_dir()),
+      : dir_(options.dir.empty() ? make_dir() : options.dir),
+        reflector_(options.dma_delay),
         core_(core_config(options, clock_), link_),
         kernel_(kernel_config(options, core_.hooks(), reflector_)),
         server_(server_config(options), {&link_}) {
@@ -63,9 +68,13 @@ class Daemon {
   std::string socket_path() const { return dir_ + "/control.sock"; }
   const AttachServer::Status& status() const { return server_.status(); }
   CoreThread& core() { return core_; }
+  const Reflector& nic() const { return reflector_; }
+  // When the core has stopped only.
+  const Kernel& kernel() const { return kernel_; }
   AttachServer& server() { return server_; }
 
  private:
+  friend std::string make_daemon_dir();
   static std::string make_dir() {
     char name[] = "/tmp/pinion-isolation-XXXXXX";
     EXPECT_NE(mkdtemp(name), nullptr);
@@ -84,10 +93,12 @@ class Daemon {
     KernelConfig config;
     config.net.interfaces = {{.name = "eth0", .port = &reflector, .addresses = {{kOurs, 24}}}};
     config.net.neighbours = {{kReflected, Reflector::kMac, 0}};
+    config.net.owners_max = options.sessions_max;
     config.server.sessions_max = options.sessions_max;
     config.server.core_silent_ms = options.core_silent_ms;
     config.server.hot_queues_max = options.hot_queues_max;
     config.server.cold_look_every = options.cold_look_every;
+    config.server.epoch = options.epoch;
     config.hooks = hooks;
     return config;
   }
@@ -102,6 +113,7 @@ class Daemon {
     SessionPolicy policy;
     policy.id = application_user();
     policy.sessions_max = options.sessions_max;
+    policy.attaches_per_s_max = options.attaches_per_s_max;
     policy.quota = options.quota;
     config.policies = {policy};
     return config;
@@ -115,6 +127,8 @@ class Daemon {
   Kernel kernel_;
   AttachServer server_;
 };
+
+inline std::string make_daemon_dir() { return Daemon::make_dir(); }
 
 // A process that runs `body` as an application's user; its result is the exit status, or minus the
 // signal that ended it.

@@ -13,81 +13,15 @@
 
 #include "base/rng.h"
 #include "isolation/application.h"
-#include "isolation/daemon.h"
+#include "isolation/bystander.h"
 
 namespace pinion::testing {
 namespace {
 
-constexpr size_t kPage = 4096;
 // What a descriptor of a memfd answers, and no other.
 bool is_memfd(int fd) { return fcntl(fd, F_GET_SEALS) >= 0; }
 
-// Regions between pages that nobody may touch: a core that leaves one dies.
-struct GuardedArena : AddressArena {
-  void* take(size_t bytes) override {
-    void* p = mmap(nullptr, bytes + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? nullptr : static_cast<char*>(p) + kPage;
-  }
-  void give(void* at, size_t bytes) override {
-    munmap(static_cast<char*>(at) - kPage, bytes + 2 * kPage);
-  }
-  uint64_t map(void*, size_t) override { return 0; }
-};
-
-class Hostile : public DaemonTest {
- protected:
-  void start(DaemonOptions options = {}) {
-    options.region.arena = &arena_;
-    DaemonTest::start(options);
-    void* p = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    shared_ = static_cast<Shared*>(p);
-    bystander_ = std::make_unique<Process>([this] { return stand_by(); });
-    ASSERT_TRUE(bystander_->wait_ready());
-  }
-  void TearDown() override { finish(); }
-  // The bystander has lost nothing, and the daemon has everything back.
-  void finish() {
-    if (!daemon_) return;
-    bystander_goes_on();
-    rio_word_store(&shared_->stop, 1);
-    EXPECT_EQ(bystander_->wait(), 0);
-    munmap(shared_, kPage);
-    expect_baseline();
-    daemon_.reset();
-  }
-  // Some more of its datagrams come back.
-  void bystander_goes_on() {
-    const uint64_t before = rio_word64_load(&shared_->rounds);
-    const auto some_more = [&] { return rio_word64_load(&shared_->rounds) > before + 10; };
-    EXPECT_GE(ms_until(some_more, 20 * kSecond), 0);
-  }
-
-  std::unique_ptr<Process> bystander_;
-
- private:
-  struct Shared {
-    uint32_t stop;
-    uint64_t rounds;
-  };
-
-  int stand_by() {
-    Application app;
-    int status = app.attach(path_);
-    if (status == 0) status = app.connect();
-    if (status != 0) return status;
-    Process::ready();
-    for (uint64_t round = 1; rio_word_load(&shared_->stop) == 0; ++round) {
-      if (status = app.echo(round); status != 0) return status;
-      if (status = app.nops(5); status != 0) return status;
-      rio_word64_store(&shared_->rounds, round);
-      usleep(200);
-    }
-    return 0;
-  }
-
-  GuardedArena arena_;
-  Shared* shared_ = nullptr;
-};
+class Hostile : public BystanderTest {};
 
 // A07. One registered buffer in the middle of the memory; receives are posted for its last bytes,
 // where a length that changed after it was checked would write behind it.

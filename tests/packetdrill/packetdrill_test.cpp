@@ -232,7 +232,7 @@ TEST(Packetdrill, CloseWithUnreadDataResets) {  // RFC 9293 3.6 SHLD-3, RFC 2525
 
 TEST(Packetdrill, ErrorsAreThoseOfPosix) {
   Play play("strict");
-  EXPECT_EQ(play.t.socket(play.t.userdata, AF_INET6, SOCK_STREAM, 0), -1);
+  EXPECT_EQ(play.t.socket(play.t.userdata, AF_UNIX, SOCK_STREAM, 0), -1);
   EXPECT_EQ(errno, EAFNOSUPPORT);
   EXPECT_EQ(play.t.close(play.t.userdata, 12345), -1);
   EXPECT_EQ(errno, EBADF);

@@ -22,9 +22,17 @@ constexpr uint32_t kSends = 512;
 constexpr uint64_t kReceiveContext = 0, kSendContext = 1;
 
 rio_address to_rio(const sockaddr* address) {
+  rio_address out{};
+  if (address->sa_family == AF_INET6) {
+    sockaddr_in6 in{};
+    std::memcpy(&in, address, sizeof in);
+    out.family = RIO_FAMILY_IPV6;
+    out.port = ntohs(in.sin6_port);
+    std::memcpy(out.bytes, &in.sin6_addr, sizeof out.bytes);
+    return out;
+  }
   sockaddr_in in{};
   std::memcpy(&in, address, sizeof in);
-  rio_address out{};
   out.family = RIO_FAMILY_IPV4;
   out.port = ntohs(in.sin_port);
   std::memcpy(out.bytes, &in.sin_addr, 4);
@@ -33,6 +41,15 @@ rio_address to_rio(const sockaddr* address) {
 
 void from_rio(const rio_address& address, sockaddr* out, socklen_t* length) {
   if (out == nullptr || length == nullptr) return;
+  if (address.family == RIO_FAMILY_IPV6) {
+    sockaddr_in6 in{};
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(address.port);
+    std::memcpy(&in.sin6_addr, address.bytes, sizeof address.bytes);
+    std::memcpy(out, &in, std::min<size_t>(*length, sizeof in));
+    *length = sizeof in;
+    return;
+  }
   sockaddr_in in{};
   in.sin_family = AF_INET;
   in.sin_port = htons(address.port);
@@ -41,8 +58,10 @@ void from_rio(const rio_address& address, sockaddr* out, socklen_t* length) {
   *length = sizeof in;
 }
 
-bool is_ipv4(const sockaddr* address, socklen_t length) {
-  return address != nullptr && length >= sizeof(sockaddr_in) && address->sa_family == AF_INET;
+bool is_address(const sockaddr* address, socklen_t length) {
+  if (address == nullptr) return false;
+  if (address->sa_family == AF_INET6) return length >= sizeof(sockaddr_in6);
+  return address->sa_family == AF_INET && length >= sizeof(sockaddr_in);
 }
 
 }  // namespace
@@ -63,11 +82,12 @@ int Sockets::adopt(rio_socket_t handle) {
 }
 
 int64_t Sockets::socket(int domain, int type, int protocol) {
-  if (domain != AF_INET) return -EAFNOSUPPORT;
+  if (domain != AF_INET && domain != AF_INET6) return -EAFNOSUPPORT;
   if ((type & 0xf) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
   if (protocol != 0 && protocol != IPPROTO_TCP) return -EPROTONOSUPPORT;
   rio_socket_t handle = nullptr;
-  const int status = rio_socket(world_.session(), RIO_FAMILY_IPV4, RIO_TYPE_STREAM, 0, &handle);
+  const uint32_t family = domain == AF_INET6 ? RIO_FAMILY_IPV6 : RIO_FAMILY_IPV4;
+  const int status = rio_socket(world_.session(), family, RIO_TYPE_STREAM, 0, &handle);
   if (status != 0) return status;
   const int fd = adopt(handle);
   if (fd >= 0) sockets_[fd]->nonblocking = (type & SOCK_NONBLOCK) != 0;
@@ -77,7 +97,7 @@ int64_t Sockets::socket(int domain, int type, int protocol) {
 int64_t Sockets::bind(int fd, const sockaddr* address, socklen_t length) {
   Socket* s = find(fd);
   if (s == nullptr) return -EBADF;
-  if (!is_ipv4(address, length)) return -EAFNOSUPPORT;
+  if (!is_address(address, length)) return -EAFNOSUPPORT;
   const rio_address local = to_rio(address);
   return rio_bind(s->handle, &local);
 }
@@ -112,12 +132,10 @@ int64_t Sockets::accept(int fd, sockaddr* address, socklen_t* length) {
 int Sockets::give_queue(Socket& s) {
   void* memory = nullptr;
   int status = rio_map_memory(world_.session(), kMemoryBytes, &memory);
-  if (status == 0)
-    status = rio_register_buffer(world_.session(), memory, kMemoryBytes, &s.buffer);
+  if (status == 0) status = rio_register_buffer(world_.session(), memory, kMemoryBytes, &s.buffer);
   if (status == 0)
     status = rio_create_completion_queue(world_.session(), kSends + 1, 0, RIO_NOTIFY_NONE, &s.cq);
-  if (status == 0)
-    status = rio_create_request_queue(s.handle, 1, kSends, s.cq, s.cq, 0, 0, &s.rq);
+  if (status == 0) status = rio_create_request_queue(s.handle, 1, kSends, s.cq, s.cq, 0, 0, &s.rq);
   s.memory = static_cast<std::byte*>(memory);
   return status;
 }
@@ -125,7 +143,7 @@ int Sockets::give_queue(Socket& s) {
 int64_t Sockets::connect(int fd, const sockaddr* address, socklen_t length) {
   Socket* s = find(fd);
   if (s == nullptr) return -EBADF;
-  if (!is_ipv4(address, length)) return -EAFNOSUPPORT;
+  if (!is_address(address, length)) return -EAFNOSUPPORT;
   if (s->connecting) {
     const int64_t status = progress(*s);
     return status == kWouldBlock ? -EALREADY : status;
@@ -154,7 +172,7 @@ int64_t Sockets::progress(Socket& s) {
   rio_get_option(s.handle, RIO_SO_STATE, &state);
   if (state == kSynSent || state == kSynReceived) return kWouldBlock;
   int status = rio_connect_wait(s.handle, 0);
-  const bool unreachable = status == -EHOSTUNREACH || status == -ENOPROTOOPT;
+  const bool unreachable = status == -EHOSTUNREACH || status == -ENOPROTOOPT || status == -EACCES;
   if (profile_ == Settings::Profile::bsd && unreachable) status = -ECONNREFUSED;
   s.connecting = false;
   if (status == 0) return s.connected = true, 0;

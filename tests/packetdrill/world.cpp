@@ -1,8 +1,6 @@
 // See world.h.
 #include "packetdrill/world.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -10,6 +8,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/prefix.h"
+#include "rio/slot_address.h"
 
 namespace pinion::packetdrill {
 
@@ -39,12 +39,15 @@ TcpConfig tcp_config(Settings::Profile profile) {
 
 KernelConfig kernel_config(const Settings& s, Port& port, const Hooks& hooks) {
   KernelConfig config;
-  const Ipv4 gateway{(s.local.v & 0xffffff00) | 254};
-  config.net.interfaces = {
-      {.name = "tun0", .port = &port, .addresses = {{.address = s.local, .prefix_length = 24}}}};
-  config.net.routes = {{.prefix = {}, .prefix_length = 0, .via = gateway}};
+  const uint8_t length = s.local.is_v4() ? 24 : 64;
+  const Ip gateway{s.local.hi, (s.local.lo & ~uint64_t{0xff}) | 254};
+  config.net.interfaces = {{.name = "tun0",
+                            .port = &port,
+                            .addresses = {{.address = s.local, .prefix_length = length}}}};
+  config.net.dad_transmits = 0;  // a script's first packet may come at once
+  config.net.routes = {{.prefix = any_of(s.local), .prefix_length = 0, .via = gateway}};
   config.net.neighbours = {{.address = gateway, .mac = kGatewayMac, .interface = 0}};
-  if ((s.remote.v ^ s.local.v) >> 8 == 0)
+  if (is_within(s.remote, s.local, length))
     config.net.neighbours.push_back({.address = s.remote, .mac = kGatewayMac, .interface = 0});
   config.net.udp_sockets_max = kSocketsMax;
   config.net.tcp = tcp_config(s.profile);
@@ -63,10 +66,10 @@ EmbeddedConfig host_config() {
   return config;
 }
 
-bool parse_address(std::string_view text, Ipv4& out) {
-  in_addr address{};
-  if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1) return false;
-  out.v = ntohl(address.s_addr);
+bool parse_address(std::string_view text, Ip& out) {
+  rio_address address{};
+  if (rio_parse_address(std::string(text).c_str(), 0, &address) != 0) return false;
+  out = load_address(address.bytes, address.family);
   return true;
 }
 
@@ -84,6 +87,21 @@ bool apply(std::string_view key, std::string_view value, Settings& s) {
   return true;
 }
 
+// Bytes of the packet of IP in a frame; 0: none that is of interest. Neighbours are pinned, so that
+// ARP, neighbour discovery and MLD are not the script's.
+size_t ip_bytes(const std::vector<std::byte>& frame) {
+  constexpr size_t kIpv6Bytes = 40;
+  constexpr uint8_t kHopByHop = 0, kIcmp6 = 58, kMldQuery = 130;
+  const auto at = [&frame](size_t i) { return std::to_integer<size_t>(frame[i]); };
+  if (frame.size() < kEthBytes + kIpv6Bytes) return 0;
+  const size_t type = at(12) << 8 | at(13);
+  const auto word = [&](size_t i) { return at(kEthBytes + i) << 8 | at(kEthBytes + i + 1); };
+  if (type == 0x0800) return std::min(word(2), frame.size() - kEthBytes);
+  if (type != 0x86dd || at(kEthBytes + 6) == kHopByHop) return 0;
+  if (at(kEthBytes + 6) == kIcmp6 && at(kEthBytes + kIpv6Bytes) >= kMldQuery) return 0;
+  return std::min(kIpv6Bytes + word(4), frame.size() - kEthBytes);
+}
+
 }  // namespace
 
 std::optional<Settings> parse_settings(const char* flags, std::string& why) {
@@ -94,10 +112,12 @@ std::optional<Settings> parse_settings(const char* flags, std::string& why) {
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
     const size_t equals = one.find('=');
     if (equals != one.npos && apply(one.substr(0, equals), one.substr(equals + 1), s)) continue;
-    why = "not understood (IPv4 only): " + std::string(one);
+    why = "not understood: " + std::string(one);
     return std::nullopt;
   }
-  return s;
+  if (s.local.is_v4() == s.remote.is_v4()) return s;
+  why = "local and remote are of two families";
+  return std::nullopt;
 }
 
 World::World(const Settings& s)
@@ -137,7 +157,9 @@ bool World::arrives(Bytes packet) {
     for (const uint8_t b : mac.b) frame.push_back(std::byte{b});
   };
   put(kOurMac), put(kGatewayMac);
-  frame.push_back(std::byte{0x08}), frame.push_back(std::byte{0x00});
+  const bool v6 = !packet.empty() && packet[0] >> 4 == std::byte{6};
+  frame.push_back(std::byte{v6 ? uint8_t{0x86} : uint8_t{0x08}});
+  frame.push_back(std::byte{v6 ? uint8_t{0xdd} : uint8_t{0x00}});
   frame.insert(frame.end(), packet.begin(), packet.end());
   if (frame.size() > kEthBytes + 65535) return false;
   if (frame.size() < kFrameMin) frame.resize(kFrameMin);
@@ -146,14 +168,11 @@ bool World::arrives(Bytes packet) {
   return true;
 }
 
-// Only IPv4 is of interest: neighbours are pinned, so that what else leaves is not the script's.
 void World::collect() {
   for (const auto& frame : port_.take_sent()) {
-    const auto at = [&frame](size_t i) { return std::to_integer<size_t>(frame[i]); };
-    if (frame.size() < kEthBytes + 20 || at(12) != 0x08 || at(13) != 0x00) continue;
-    const size_t total = at(kEthBytes + 2) << 8 | at(kEthBytes + 3);
+    const size_t bytes = ip_bytes(frame);
     const auto* begin = reinterpret_cast<const char*>(frame.data()) + kEthBytes;
-    left_.push_back({std::string(begin, std::min(total, frame.size() - kEthBytes)), now_});
+    if (bytes != 0) left_.push_back({std::string(begin, bytes), now_});
   }
 }
 

@@ -16,10 +16,10 @@ namespace pinion::packetdrill {
 struct Settings {
   enum class Profile : uint8_t { linux_, bsd, strict };
   Profile profile = Profile::strict;
-  Ipv4 local = ipv4(192, 168, 0, 1), remote = ipv4(192, 0, 2, 1);
+  Ip local = ipv4(192, 168, 0, 1), remote = ipv4(192, 0, 2, 1);  // of one family
   uint16_t mtu_bytes = 1500;
 };
-// Nothing: flags that nobody understands, or addresses that are not IPv4's; `why` says which.
+// Nothing: flags that nobody understands; `why` says which.
 std::optional<Settings> parse_settings(const char* flags, std::string& why);
 
 // A packet that left, from its IP header on.

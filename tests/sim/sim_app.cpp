@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "rio/slot_address.h"
 
 namespace pinion::sim {
 
@@ -120,9 +121,7 @@ void SimApp::received(Socket& s, const rio_abi_completion& c) {
   const uint32_t filled = std::min(c.bytes, o.length);
   if (c.status != (c.bytes > o.length ? -EMSGSIZE : 0))
     return ledger_.fail("a receive ends with status " + std::to_string(c.status));
-  const Endpoint from{{uint32_t{c.peer[0]} << 24 | uint32_t{c.peer[1]} << 16 |
-                       uint32_t{c.peer[2]} << 8 | c.peer[3]},
-                      c.port};
+  const Endpoint from{load_address(c.peer, c.family), c.port};
   ledger_.delivered(from, s.plan.local, {app_.data(o.slot * kSlotBytes), filled}, c.bytes);
   check_tail(o, filled);
 }

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "rio/slot_address.h"
 
 namespace pinion::sim {
 
@@ -16,11 +17,7 @@ constexpr double kPostReceive = 0.7, kSend = 0.5, kWaitAll = 0.2, kShortSlice = 
 constexpr double kDefer = 0.25, kDontNotify = 0.1, kCommit = 0.5, kAccept = 0.7;
 constexpr double kShutWhenSent = 0.5, kCopied = 0.3, kNothingToSend = 0.2, kSetOption = 0.2;
 
-Endpoint endpoint_of(const rio_address& a) {
-  return {{uint32_t{a.bytes[0]} << 24 | uint32_t{a.bytes[1]} << 16 | uint32_t{a.bytes[2]} << 8 |
-           a.bytes[3]},
-          a.port};
-}
+Endpoint endpoint_of(const rio_address& a) { return {load_address(a.bytes, a.family), a.port}; }
 
 uint32_t data_bytes(const StreamHabits& h, uint32_t places, uint32_t sends, uint32_t receives) {
   return places * (sends * h.send_bytes + receives * h.receive_bytes);

@@ -42,9 +42,12 @@ Packet completed(MemoryPort::Sent& sent) {
     set16(frame, udp + 6, sum == 0 ? 0xffff : sum);
   }
   if ((sent.tx_offload & kTxTcpCsum) != 0) {
+    const bool v6 = frame.at(ip) >> 4 == std::byte{6};
+    const size_t at = ip + (v6 ? 4 : 2);
     const auto total =
-        static_cast<size_t>(frame.at(ip + 2)) << 8 | static_cast<size_t>(frame.at(ip + 3));
-    set16(frame, udp + 16, internet_checksum(bytes.subspan(udp, total - sent.l3_length)));
+        static_cast<size_t>(frame.at(at)) << 8 | static_cast<size_t>(frame.at(at + 1));
+    const size_t length = v6 ? total : total - sent.l3_length;
+    set16(frame, udp + 16, internet_checksum(bytes.subspan(udp, length)));
   }
   return std::move(frame);
 }
@@ -82,6 +85,8 @@ Peer::Peer(PeerOptions options)
   config.net = std::move(options.net);
   config.server = small(options.server);
   InterfaceConfig first{.name = "nic0", .addresses = {{kOurIp, 24}}};
+  first.addresses.insert(first.addresses.end(), options.more_addresses.begin(),
+                         options.more_addresses.end());
   config.net.interfaces.insert(config.net.interfaces.begin(), first);
   for (InterfaceConfig& i : config.net.interfaces) i.port = &port;
   config.net.routes.push_back({.prefix = {}, .prefix_length = 0, .via = kGatewayIp});
@@ -163,7 +168,7 @@ bool Peer::on_link(Ipv4 address) const {
   };
   return std::any_of(net_.interfaces.begin(), net_.interfaces.end(), [&](const auto& i) {
     return std::any_of(i.addresses.begin(), i.addresses.end(), [&](const InterfaceAddress& a) {
-      return covers(a.address, a.prefix_length);
+      return a.address.is_v4() && covers(a.address, a.prefix_length);
     });
   });
 }
@@ -321,7 +326,9 @@ uint32_t Peer::take_receive_area(uint32_t session, uint32_t bytes) {
 }
 
 UdpSocket::UdpSocket(Peer& peer, SocketOptions options)
-    : peer_(peer), session_(options.session), handle_(app().socket()) {
+    : peer_(peer),
+      session_(options.session),
+      handle_(app().socket(options.local.address.is_v4() ? RIO_FAMILY_IPV4 : RIO_FAMILY_IPV6)) {
   cq_ = app().create_cq(options.receives + options.sends);
   rq_ = app().create_rq(handle_, cq_, cq_, {.receives = options.receives, .sends = options.sends});
   if (options.local.port != 0) {

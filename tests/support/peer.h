@@ -21,6 +21,7 @@ using Where = std::source_location;  // of the line in the test
 
 struct PeerOptions {
   bool resolved = true;  // the stack has learned the peer's MAC address
+  std::vector<InterfaceAddress> more_addresses = {};  // of the first interface
   uint16_t mtu_bytes = 1500;
   uint8_t tx_offload = kTxNone;
   NetConfig net = {};        // interfaces: further ones; port and a default route are filled in

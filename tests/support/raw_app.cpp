@@ -113,12 +113,12 @@ RawCq RawApp::create_cq(uint32_t entries, uint32_t start, int signal_fd) {
   return cq;
 }
 
-uint32_t RawApp::socket() { return socket_of(RIO_TYPE_DATAGRAM); }
-uint32_t RawApp::stream_socket() { return socket_of(RIO_TYPE_STREAM); }
+uint32_t RawApp::socket(uint32_t family) { return socket_of(RIO_TYPE_DATAGRAM, family); }
+uint32_t RawApp::stream_socket(uint32_t family) { return socket_of(RIO_TYPE_STREAM, family); }
 
-uint32_t RawApp::socket_of(uint32_t type) {
+uint32_t RawApp::socket_of(uint32_t type, uint32_t family) {
   rio_control m = message(RIO_CTL_SOCKET);
-  m.a = RIO_FAMILY_IPV4, m.b = type;
+  m.a = family, m.b = type;
   const rio_control reply = call(m);
   STACK_CHECK(reply.status == 0);
   return reply.handle;

@@ -54,8 +54,8 @@ class RawApp {
   int end();  // session_end, once
 
   RawCq create_cq(uint32_t entries, uint32_t start = 0, int signal_fd = -1);
-  uint32_t socket();
-  uint32_t stream_socket();
+  uint32_t socket(uint32_t family = RIO_FAMILY_IPV4);
+  uint32_t stream_socket(uint32_t family = RIO_FAMILY_IPV4);
   rio_control bind(uint32_t socket, Endpoint local);
   rio_control connect(uint32_t socket, Endpoint remote);
   RawRq create_rq(uint32_t socket, const RawCq& receive_cq, const RawCq& send_cq,
@@ -94,7 +94,7 @@ class RawApp {
   void set_now(Nanos now) { now_ = now; }
 
  private:
-  uint32_t socket_of(uint32_t type);
+  uint32_t socket_of(uint32_t type, uint32_t family);
   std::byte* take_ring(uint64_t bytes, uint64_t& offset);
   // Fills in memory and quotas of a new request ring.
   void make_ring(const RqOptions& options, RawRq& rq, rio_control& m);

@@ -126,7 +126,8 @@ std::vector<Seg> TcpEnd::take_all(Where where) {
 TcpSocket::TcpSocket(Peer& peer, StreamSocketOptions options) : peer_(peer), options_(options) {
   rio_control m{};
   m.magic = RIO_CONTROL_MAGIC, m.opcode = RIO_CTL_SOCKET;
-  m.a = RIO_FAMILY_IPV4, m.b = RIO_TYPE_STREAM;
+  m.a = options_.local.address.is_v4() ? RIO_FAMILY_IPV4 : RIO_FAMILY_IPV6;
+  m.b = RIO_TYPE_STREAM;
   const rio_control reply = app().call(m);
   EXPECT_EQ(reply.status, 0) << reply.why;
   handle_ = reply.handle;
@@ -242,8 +243,7 @@ std::string TcpSocket::area(uint64_t context, uint32_t length) {
 Endpoint TcpSocket::name(bool peer) {
   const rio_control reply = call(peer ? RIO_CTL_GETPEERNAME : RIO_CTL_GETSOCKNAME);
   EXPECT_EQ(reply.status, 0) << reply.why;
-  const auto* b = reply.address.bytes;
-  return {ipv4(b[0], b[1], b[2], b[3]), reply.address.port};
+  return {load_address(reply.address.bytes, reply.address.family), reply.address.port};
 }
 
 namespace {

@@ -43,11 +43,11 @@ typedef struct rio_result {
   uint32_t bytes;          /* transferred; with -EMSGSIZE the datagram's true length */
   uint64_t socket_context; /* of rio_create_request_queue */
   uint64_t request_context;
-  uint64_t time_ns;        /* receive time on Pinion's clock; 0 without a time source */
-  rio_address peer;        /* receives: who sent it */
-  uint8_t opcode;          /* rio_opcode */
-  uint8_t time_source;     /* RIO_TIME_* */
-  uint16_t flags;          /* RIO_CF_* above the opcode, shifted down by 8 bits */
+  uint64_t time_ns;    /* receive time on Pinion's clock; 0 without a time source */
+  rio_address peer;    /* receives: who sent it */
+  uint8_t opcode;      /* rio_opcode */
+  uint8_t time_source; /* RIO_TIME_* */
+  uint16_t flags;      /* RIO_CF_* above the opcode, shifted down by 8 bits */
 } rio_result;
 
 /* A queue's application side. Private to librio: the fields are here because posting and
@@ -58,8 +58,8 @@ typedef struct rio_rq {
   uint32_t mask, position;         /* of the next request */
   uint32_t receives, receives_max; /* posted so far, quota */
   uint32_t sends, sends_max;
-  uint32_t doorbell;               /* number */
-  int fast_barrier;                /* registered for membarrier */
+  uint32_t doorbell; /* number */
+  int fast_barrier;  /* registered for membarrier */
   rio_abi_session* session_header;
   uint64_t* doorbell_words;
   rio_session* session;
@@ -74,8 +74,8 @@ typedef struct rio_rq {
 typedef struct rio_cq {
   rio_abi_completion* slots;
   rio_abi_cq* header;
-  uint32_t mask, position;      /* of the next completion */
-  uint32_t publish_every;       /* capacity / 4, at least 1 */
+  uint32_t mask, position; /* of the next completion */
+  uint32_t publish_every;  /* capacity / 4, at least 1 */
   uint32_t unpublished;
   uint32_t doorbell;
   uint32_t empty_polls;
@@ -173,8 +173,9 @@ int rio_notify(rio_cq* cq);
 
 /* ---- sockets ------------------------------------------------------------------------------ */
 
-/* family RIO_FAMILY_IPV4, type RIO_TYPE_DATAGRAM (UDP) or RIO_TYPE_STREAM (TCP), on a core.
- * -EAFNOSUPPORT: family;
+/* family RIO_FAMILY_IPV4 or RIO_FAMILY_IPV6, type RIO_TYPE_DATAGRAM (UDP) or RIO_TYPE_STREAM (TCP),
+ * on a core. A socket of IPv6 is of IPv6 alone: it hears nothing of IPv4, and ::ffff:a.b.c.d is no
+ * address for it. -EAFNOSUPPORT: family;
  * -EPROTONOSUPPORT: type; -ENXIO: no such core; -ENOSPC: quota; -ENOMEM. */
 int rio_socket(rio_session* session, uint32_t family, uint32_t type, uint32_t core,
                rio_socket_t* out);
@@ -187,11 +188,11 @@ int rio_socket(rio_session* session, uint32_t family, uint32_t type, uint32_t co
 int rio_close_socket(rio_socket_t socket);
 /* address.port 0: an ephemeral port (RFC 6056). -EADDRNOTAVAIL: not an address of this core's NICs;
  * -EADDRINUSE; -EPERM: the configuration does not grant it; -EINVAL: bound already; -EAFNOSUPPORT:
- * not IPv4; -ENOBUFS: the core's sockets are all bound. */
+ * of another family than the socket; -ENOBUFS: the core's sockets are all bound. */
 int rio_bind(rio_socket_t socket, const rio_address* address);
 /* UDP: sets the peer, binds if it is not bound. -ENETUNREACH: no route; -EACCES: broadcast without
  * RIO_SO_BROADCAST; -EADDRINUSE: no ephemeral port is free, or this pair of addresses and ports is
- * in use; -EINVAL: no address or port given; -EAFNOSUPPORT: not IPv4; -ENOBUFS: as for bind.
+ * in use; -EINVAL: no address or port given; -EAFNOSUPPORT, -ENOBUFS: as for bind.
  * A stream: begins to connect and returns -EINPROGRESS, which is what success looks like here.
  * rio_connect_wait() tells the outcome; requests may be posted at once and tell it, too. Else
  * nothing has begun: as above, and -EALREADY: it is connecting; -EISCONN: it is connected; -EACCES:

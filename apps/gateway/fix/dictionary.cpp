@@ -166,18 +166,20 @@ const MessageRule* Dictionary::message(std::string_view type) const {
 }
 
 const GroupRule* Dictionary::group(int32_t count_tag) const {
+  if (!has_tag(group_counts, count_tag)) return nullptr;
   for (const GroupRule& rule : groups)
-    if (rule.count == count_tag && count_tag != 0) return &rule;
+    if (rule.count == count_tag) return &rule;
   return nullptr;
 }
 
 Refusal validate(const Dictionary& d, const Message& message) {
   if (message.overflow()) return {.refused = true, .reason = RejectReason::other};
   if (const Refusal r = check_sections(message); r.refused) return r;
-  if (!d.knows_type(message.type()))
-    return {.refused = true, .reason = RejectReason::invalid_msg_type};
   const MessageRule* rule = d.message(message.type());
-  if (rule == nullptr) {  // its body is not looked at, since it will be refused as not supported
+  if (rule == nullptr) {
+    if (!d.knows_type(message.type()))
+      return {.refused = true, .reason = RejectReason::invalid_msg_type};
+    // Its body is not looked at, since it will be refused as not supported.
     static constexpr MessageRule kHeaderAlone{};
     return check_required(kHeaderAlone, message);
   }

@@ -84,10 +84,11 @@ struct Dictionary {
   std::array<ValueRule, kValuesMax> values{};
   std::array<MessageRule, kMessagesMax> messages{};
   std::array<GroupRule, kGroupsMax> groups{};
+  TagSet group_counts{};
 
   bool knows_type(std::string_view type) const;
   const MessageRule* message(std::string_view type) const;  // null: no table of it
-  const GroupRule* group(int32_t count_tag) const;
+  const GroupRule* group(int32_t count_tag) const;          // of a tag below kTagsMax
   bool has_reason(RejectReason reason) const { return reason <= last_reason; }
 };
 

@@ -79,6 +79,7 @@ constexpr void add_groups(Dictionary& d, const GroupRow (&rows)[N]) {
   for (const GroupRow& row : rows) {
     GroupRule& rule = d.groups[at++];
     rule.count = row.count;
+    add(d.group_counts, row.count);
     each_tag(row.members, [&](int32_t tag, bool) { add(rule.members, tag); });
   }
 }

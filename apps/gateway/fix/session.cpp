@@ -179,6 +179,7 @@ bool Session::send(Encoder& message, const Now& now) {
   const std::string_view bytes = message.finish();
   if (bytes.empty()) return false;
   if (!store_.add_sent(again ? bytes : std::string_view())) {
+    ++counters_.store_full;
     close(now);  // numbers that do not last must not be used
     return false;
   }

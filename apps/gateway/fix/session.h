@@ -73,7 +73,7 @@ Routing reversed(const Message& message);  // for an answer to it
 
 struct SessionCounters {
   uint64_t sent = 0, received = 0, garbled = 0, rejects_sent = 0, resends = 0, gaps = 0,
-           duplicates = 0, pending_dropped = 0, logons = 0;
+           duplicates = 0, pending_dropped = 0, logons = 0, store_full = 0;
 };
 
 class Session {

@@ -204,7 +204,10 @@ void Session::consume(uint64_t number, const Now& now) {
 }
 
 void Session::set_next_in(uint64_t number, const Now& now) {
-  if (!store_.set_next_in(number)) return close(now);
+  if (!store_.set_next_in(number)) {
+    ++counters_.store_full;
+    return close(now);
+  }
   if (number > hole_end_) hole_end_ = 0;
 }
 

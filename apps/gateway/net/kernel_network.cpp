@@ -44,7 +44,7 @@ KernelNetwork::~KernelNetwork() {
 int KernelNetwork::fail(const char* what) {
   const int error = errno;
   error_ = std::string(what) + ": " + strerror(error);
-  return -error;
+  return status_ = -error;
 }
 
 char* KernelNetwork::receive_memory(const Slot& slot) {
@@ -67,14 +67,14 @@ void KernelNetwork::lost(Slot& slot, int status) {
   if (handler != nullptr) handler->on_closed(id, status);
 }
 
-int KernelNetwork::open(int type, Kind kind, Slot*& out) {
+KernelNetwork::Slot* KernelNetwork::open(int type, Kind kind) {
   const int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail("socket");
+  if (fd < 0) return fail("socket"), nullptr;
   Slot* slot = slots_.take();
   if (slot == nullptr) {
     ::close(fd);
     errno = ENOBUFS;
-    return fail("all sockets are in use");
+    return fail("all sockets are in use"), nullptr;
   }
   slot->fd = fd;
   slot->kind = kind;
@@ -82,8 +82,7 @@ int KernelNetwork::open(int type, Kind kind, Slot*& out) {
   slot->send_begin = slot->send_end = 0;
   slot->handler = nullptr;
   slot->datagrams = nullptr;
-  out = slot;
-  return 0;
+  return slot;
 }
 
 int KernelNetwork::watch(Slot& slot) {
@@ -99,8 +98,8 @@ int KernelNetwork::watch(Slot& slot) {
 int KernelNetwork::listen(const Endpoint& at, StreamHandler& handler) {
   sockaddr_in address;
   if (!address_of(at, address)) return errno = EINVAL, fail("address");
-  Slot* slot;
-  if (const int status = open(SOCK_STREAM, Kind::listener, slot); status != 0) return status;
+  Slot* slot = open(SOCK_STREAM, Kind::listener);
+  if (slot == nullptr) return status_;
   const int yes = 1;
   setsockopt(slot->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   slot->handler = &handler;
@@ -116,8 +115,8 @@ int KernelNetwork::listen(const Endpoint& at, StreamHandler& handler) {
 int KernelNetwork::connect(const Endpoint& to, StreamHandler& handler, SocketId& out) {
   sockaddr_in address;
   if (!address_of(to, address)) return errno = EINVAL, fail("address");
-  Slot* slot;
-  if (const int status = open(SOCK_STREAM, Kind::connecting, slot); status != 0) return status;
+  Slot* slot = open(SOCK_STREAM, Kind::connecting);
+  if (slot == nullptr) return status_;
   slot->handler = &handler;
   int status = 0;
   if (::connect(slot->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
@@ -187,8 +186,8 @@ void KernelNetwork::close(SocketId stream) {
 int KernelNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) {
   sockaddr_in address;
   if (!address_of(at, address)) return errno = EINVAL, fail("address");
-  Slot* slot;
-  if (const int status = open(SOCK_DGRAM, Kind::datagram, slot); status != 0) return status;
+  Slot* slot = open(SOCK_DGRAM, Kind::datagram);
+  if (slot == nullptr) return status_;
   slot->datagrams = &handler;
   int status = 0;
   if (bind(slot->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)

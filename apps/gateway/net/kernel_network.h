@@ -37,7 +37,7 @@ class KernelNetwork final : public Network {
   };
 
   int fail(const char* what);
-  int open(int type, Kind kind, Slot*& out);
+  Slot* open(int type, Kind kind);  // null: status_ tells
   int watch(Slot& slot);
   char* receive_memory(const Slot& slot);
   char* send_memory(const Slot& slot);
@@ -54,7 +54,8 @@ class KernelNetwork final : public Network {
   int epoll_ = -1;
   SocketTable<Slot> slots_;
   std::vector<char> memory_;
-  std::string error_;
+  std::string error_;  // of the last call that failed, and its negative errno
+  int status_ = 0;
 };
 
 }  // namespace pinion::gateway

@@ -28,7 +28,8 @@ inline std::string framed(std::string fields, std::string_view begin) {
 
 class Conversation : public Wire, public Application {
  public:
-  explicit Conversation(SessionConfig config = {}) : memory_(1 << 20) {
+  explicit Conversation(SessionConfig config = {}, size_t store_bytes = 1 << 20)
+      : memory_(store_bytes) {
     config.sender_comp_id = "ISLD";
     config.target_comp_id = "TW";
     config_ = config;

@@ -404,6 +404,21 @@ TEST(FixSession, APeerThatDoesNotReadIsDisconnected) {
   EXPECT_EQ(c.store->next_out(), 3u);
 }
 
+// What cannot be remembered is not done: the session ends, and nobody can log on.
+TEST(FixSession, FullStoreEndsTheSession) {
+  Conversation c({}, 400);
+  c.logs_on();
+  uint64_t number = 2;
+  while (c.open) c.says(order(number++, "a"));
+  EXPECT_GE(c.session->counters().store_full, 1u);
+  c.is_disconnected();
+  const uint64_t out = c.store->next_out();
+  EXPECT_TRUE(
+      c.connects(c.message("A|34=" + std::to_string(c.store->next_in()) + "|98=0|108=30|")));
+  c.is_disconnected();
+  EXPECT_EQ(c.store->next_out(), out);
+}
+
 TEST(FixSession, MidnightEndsTheDay) {
   Conversation c({.schedule = Schedule({.zone = {}, .start_s = 7 * 3600, .end_s = 20 * 3600})});
   c.logs_on();

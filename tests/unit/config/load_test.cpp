@@ -83,8 +83,8 @@ TEST(ConfigLoad, VethExampleNics) {
   EXPECT_EQ(orders.vlan_id, 141u);
   EXPECT_EQ(orders.rx_descriptors, 1024u);
   ASSERT_EQ(orders.addresses.size(), 2u);
-  EXPECT_EQ(orders.addresses[0], (Ipv4Prefix{ipv4(10, 20, 0, 5), 24}));
-  EXPECT_EQ(orders.addresses[1], (Ipv4Prefix{ipv4(10, 20, 1, 5), 24}));
+  EXPECT_EQ(orders.addresses[0], (Prefix{ipv4(10, 20, 0, 5), 24}));
+  EXPECT_EQ(orders.addresses[1], (Prefix{ipv4(10, 20, 1, 5), 24}));
 }
 
 TEST(ConfigLoad, APhysicalNic) {
@@ -129,10 +129,10 @@ TEST(ConfigLoad, ANicBelongsToTheCoreItNames) {
 TEST(ConfigLoad, VethExampleRoutesAndNeighbours) {
   const Config config = loaded("veth.yaml");
   ASSERT_EQ(config.routes.size(), 2u);
-  EXPECT_EQ(config.routes[0].prefix, (Ipv4Prefix{ipv4(0, 0, 0, 0), 0}));
+  EXPECT_EQ(config.routes[0].prefix, (Prefix{ipv4(0, 0, 0, 0), 0}));
   EXPECT_EQ(config.routes[0].via, ipv4(10, 20, 0, 1));
   EXPECT_EQ(config.routes[0].nic_index, 1u);
-  EXPECT_EQ(config.routes[1].prefix, (Ipv4Prefix{ipv4(10, 30, 0, 0), 16}));
+  EXPECT_EQ(config.routes[1].prefix, (Prefix{ipv4(10, 30, 0, 0), 16}));
   EXPECT_EQ(config.routes[1].nic_index, 0u);
   ASSERT_EQ(config.neighbours.size(), 2u);
   EXPECT_EQ(config.neighbours[0].address, ipv4(10, 20, 0, 1));
@@ -150,6 +150,7 @@ TEST(ConfigLoad, VethExampleSessionsAndLimits) {
   EXPECT_EQ(trader.who, Who::user);
   EXPECT_EQ(trader.name, "trader");
   EXPECT_EQ(trader.id, 1001u);
+  EXPECT_EQ(trader.attaches_per_s_max, 1000u);
   EXPECT_EQ(trader.sockets_max, 1024u);
   EXPECT_EQ(trader.memory_mb, 256u);
   EXPECT_EQ(trader.request_queues_max, 2048u);
@@ -157,8 +158,8 @@ TEST(ConfigLoad, VethExampleSessionsAndLimits) {
   EXPECT_EQ(trader.bind[0], (BindGrant{ipv4(10, 20, 0, 5), {7000, 7999}}));
   EXPECT_EQ(trader.bind[1], (BindGrant{std::nullopt, {9000, 9000}}));
   ASSERT_EQ(trader.groups.size(), 2u);
-  EXPECT_EQ(trader.groups[0], (Ipv4Prefix{ipv4(239, 1, 0, 0), 16}));
-  EXPECT_EQ(trader.groups[1], (Ipv4Prefix{ipv4(232, 1, 2, 3), 32}));
+  EXPECT_EQ(trader.groups[0], (Prefix{ipv4(239, 1, 0, 0), 16}));
+  EXPECT_EQ(trader.groups[1], (Prefix{ipv4(232, 1, 2, 3), 32}));
   EXPECT_EQ(trader.joins_max, 16u);
   EXPECT_TRUE(config.sessions[1].groups.empty());
   EXPECT_EQ(config.sessions[1].joins_max, 64u);
@@ -183,6 +184,8 @@ TEST(ConfigLoad, LaptopExample) {
   EXPECT_EQ(config.host.hugepages_mb, 0u);
   EXPECT_FALSE(config.host.lock_memory);
   EXPECT_EQ(config.host.doctor, Doctor::warn);
+  EXPECT_TRUE(config.host.drop_capabilities);
+  EXPECT_TRUE(config.host.filter_system_calls);
   ASSERT_EQ(config.cores.size(), 1u);
   EXPECT_FALSE(config.cores[0].idle.busy);
   EXPECT_EQ(config.cores[0].idle.sleep_after_us, 200u);

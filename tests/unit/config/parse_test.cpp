@@ -28,8 +28,8 @@ TEST(ConfigParse, Ipv4IsFourDecimalOctets) {
 }
 
 TEST(ConfigParse, PrefixKeepsHostBits) {
-  EXPECT_EQ(parse_prefix("10.20.0.5/24"), (Ipv4Prefix{ipv4(10, 20, 0, 5), 24}));
-  EXPECT_EQ(parse_prefix("0.0.0.0/0"), (Ipv4Prefix{ipv4(0, 0, 0, 0), 0}));
+  EXPECT_EQ(parse_prefix("10.20.0.5/24"), (Prefix{ipv4(10, 20, 0, 5), 24}));
+  EXPECT_EQ(parse_prefix("0.0.0.0/0"), (Prefix{ipv4(0, 0, 0, 0), 0}));
   for (const char* bad : {"", "/", "10.20.0.5", "10.20.0.5/", "10.20.0.5/33", "10.20.0.5/024",
                           "10.20.0.5/ 24", "10.20.0/24", "10.20.0.5/24/8"}) {
     EXPECT_FALSE(parse_prefix(bad)) << bad;
@@ -37,17 +37,17 @@ TEST(ConfigParse, PrefixKeepsHostBits) {
 }
 
 TEST(ConfigParse, PrefixArithmetic) {
-  const Ipv4Prefix prefix{ipv4(10, 20, 0, 5), 24};
+  const Prefix prefix{ipv4(10, 20, 0, 5), 24};
   EXPECT_EQ(prefix.network(), ipv4(10, 20, 0, 0));
   EXPECT_EQ(prefix.broadcast(), ipv4(10, 20, 0, 255));
   EXPECT_TRUE(prefix.contains(ipv4(10, 20, 0, 77)));
   EXPECT_FALSE(prefix.contains(ipv4(10, 20, 1, 77)));
   EXPECT_TRUE(prefix.is_edge(ipv4(10, 20, 0, 255)));
 
-  const Ipv4Prefix everything{ipv4(0, 0, 0, 0), 0};
+  const Prefix everything{ipv4(0, 0, 0, 0), 0};
   EXPECT_TRUE(everything.contains(ipv4(203, 0, 113, 9)));
 
-  const Ipv4Prefix point_to_point{ipv4(10, 0, 0, 0), 31};  // RFC 3021: both are hosts
+  const Prefix point_to_point{ipv4(10, 0, 0, 0), 31};  // RFC 3021: both are hosts
   EXPECT_FALSE(point_to_point.is_edge(ipv4(10, 0, 0, 0)));
   EXPECT_FALSE(point_to_point.is_edge(ipv4(10, 0, 0, 1)));
 }
@@ -88,17 +88,41 @@ TEST(ConfigParse, ModeIsFourOctalDigits) {
   }
 }
 
-TEST(ConfigParse, Ipv6IsRecognisedNotRead) {
-  EXPECT_TRUE(looks_like_ipv6("2001:db8::5/64"));
-  EXPECT_TRUE(looks_like_ipv6("[::1]:9000"));
-  EXPECT_FALSE(looks_like_ipv6("10.20.0.5/24"));
-  EXPECT_FALSE(looks_like_ipv6("*:9000"));
-  EXPECT_FALSE(looks_like_ipv6("host:name:port"));
+TEST(ConfigParse, Ipv6IsHexadecimalGroups) {
+  constexpr Ip address{0x2001'0db8'0000'0000, 5};
+  EXPECT_EQ(parse_address("2001:db8::5"), address);
+  EXPECT_EQ(parse_address("2001:0DB8:0:0:0:0:0:5"), address);
+  EXPECT_EQ(parse_address("::"), kAnyIpv6);
+  EXPECT_EQ(parse_address("10.20.0.5"), Ip{ipv4(10, 20, 0, 5)});
+  for (const char* bad : {"2001:db8:::5", "2001:db8", "2001:db8::5%eth0", "::ffff:10.0.0.1",
+                          "::ffff:a00:1", "2001:db8::10.0.0.1", "2001:db8::g", " ::1", "[::1]"}) {
+    EXPECT_FALSE(parse_address(bad)) << bad;
+  }
+  EXPECT_FALSE(parse_address(std::string_view("2001:db8::5\0", 12)));
+  EXPECT_EQ(parse_prefix("2001:db8::5/64"), (Prefix{address, 64}));
+  EXPECT_EQ(parse_prefix("::/0"), (Prefix{kAnyIpv6, 0}));
+  EXPECT_FALSE(parse_prefix("2001:db8::5/129"));
+  EXPECT_EQ(parse_bind_grant("[2001:db8::5]:7000"), (BindGrant{address, {7000, 7000}}));
+  EXPECT_FALSE(parse_bind_grant("2001:db8::5:7000"));
+  EXPECT_FALSE(parse_bind_grant("[10.20.0.5]:7000"));
+}
+
+TEST(ConfigParse, Ipv6PrefixArithmetic) {
+  const Prefix prefix = *parse_prefix("2001:db8:0:1::5/64");
+  EXPECT_EQ(prefix.network(), *parse_address("2001:db8:0:1::"));
+  EXPECT_TRUE(prefix.contains(*parse_address("2001:db8:0:1:ffff::9")));
+  EXPECT_FALSE(prefix.contains(*parse_address("2001:db8:0:2::9")));
+  EXPECT_TRUE(prefix.is_edge(prefix.network()));
+  EXPECT_FALSE(prefix.is_edge(*parse_address("2001:db8:0:1:ffff:ffff:ffff:ffff")));
+  EXPECT_FALSE(parse_prefix("::/0")->contains(ipv4(10, 0, 0, 1))) << "the families never meet";
+  EXPECT_FALSE(parse_prefix("0.0.0.0/0")->contains(*parse_address("2001:db8::5")));
+  EXPECT_FALSE(parse_prefix("2001:db8::/127")->is_edge(*parse_address("2001:db8::")));
 }
 
 TEST(ConfigParse, TextComesBack) {
   EXPECT_EQ(to_text(ipv4(10, 20, 0, 5)), "10.20.0.5");
-  EXPECT_EQ(to_text(Ipv4Prefix{ipv4(10, 20, 0, 5), 24}), "10.20.0.5/24");
+  EXPECT_EQ(to_text(Prefix{ipv4(10, 20, 0, 5), 24}), "10.20.0.5/24");
+  EXPECT_EQ(to_text(Prefix{{0x2001'0db8'0000'0000, 5}, 64}), "2001:db8::5/64");
   EXPECT_EQ(to_text(Mac{{0x02, 0, 0x5e, 0, 0x0a, 0xff}}), "02:00:5e:00:0a:ff");
 }
 

@@ -14,6 +14,10 @@ TEST(ConfigErrors, ValuesOutOfRange) {
        "4:22: 'hugepages_mb' is '1048578'; expected a number from 0 to 1048576"},
       {"host: {hugepages: 2}",
        "4:8: unknown key 'hugepages' in 'host'; did you mean 'hugepages_mb'?"},
+      {"host: {drop_capabilities: never}",
+       "4:27: 'drop_capabilities' is 'never'; expected true or false"},
+      {"host: {filter_system_calls: 1}",
+       "4:29: 'filter_system_calls' is '1'; expected true or false"},
       {"host: {doctor: maybe}", "4:16: 'doctor' is 'maybe'; expected one of: require, warn, off"},
       {"host: {control_socket: {mode: 0660}}",
        "4:31: 'mode' is '0660'; expected a quoted octal mode such as \"0660\""},
@@ -127,13 +131,21 @@ TEST(ConfigErrors, Nics) {
 TEST(ConfigErrors, NicAddressesAndNumbers) {
   expect_errors({
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1, 10.0.0.1/33, "
-       "\"2001:db8::5/64\"]}]",
-       "3:66: 'addresses' is '10.0.0.1'; expected an IPv4 address with the length of its "
-       "network, such as 10.20.0.5/24\n"
-       "3:76: 'addresses' is '10.0.0.1/33'; expected an IPv4 address with the length of its "
-       "network, such as 10.20.0.5/24\n"
-       "3:89: 'addresses' is '2001:db8::5/64': IPv6 is not supported yet by this version; "
-       "expected an IPv4 address with the length of its network, such as 10.20.0.5/24"},
+       "\"2001:db8::5/129\"]}]",
+       "3:66: 'addresses' is '10.0.0.1'; expected an address with the length of its network, such "
+       "as 10.20.0.5/24 or \"2001:db8::5/64\"\n"
+       "3:76: 'addresses' is '10.0.0.1/33'; expected an address with the length of its network, "
+       "such as 10.20.0.5/24 or \"2001:db8::5/64\"\n"
+       "3:89: 'addresses' is the quoted text '2001:db8::5/129'; expected an address with the "
+       "length of its network, such as 10.20.0.5/24 or \"2001:db8::5/64\""},
+      {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [\"2001:db8::/64\", "
+       "\"ff02::1/64\", \"::1/64\", \"::/64\"]}]",
+       "3:66: 'addresses' 2001:db8::/64 is the anycast address of its network's routers; expected "
+       "the address of a host in it\n"
+       "3:83: 'addresses' ff02::1 is a multicast address; expected the address of a host\n"
+       "3:97: 'addresses' ::1 is the loopback address, or in the reserved ::/96; expected the "
+       "address of a host\n"
+       "3:107: 'addresses' :: is '::', the unspecified address; expected the address of a host"},
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24, "
        "10.0.0.1/16]}]",
        "3:79: address 10.0.0.1 is taken on line 3; expected each address once"},
@@ -178,19 +190,21 @@ TEST(ConfigErrors, Routes) {
        "4:37: 10.0.0.255 is no station of a network of NIC 'n'; expected an address within "
        "10.0.0.0/24"},
       {"routes: [{prefix: 10.9.0.0/16, via: 10.0.0.02, nic: n}]",
-       "4:37: 'via' is '10.0.0.02'; expected an IPv4 address such as 10.20.0.5"},
+       "4:37: 'via' is '10.0.0.02'; expected an address such as 10.20.0.5 or \"2001:db8::5\""},
       {"routes: [{prefix: 10.9.0.0, via: 224.0.0.1}]",
        "4:10: a route has no key 'nic'; expected one\n"
-       "4:19: 'prefix' is '10.9.0.0'; expected an IPv4 prefix such as 10.30.0.0/16\n"
+       "4:19: 'prefix' is '10.9.0.0'; expected a prefix such as 10.30.0.0/16 or "
+       "\"2001:db8::/32\"\n"
        "4:34: 'via' 224.0.0.1 is a multicast address; expected the address of a host"},
       {"routes: [{prefix: 0.0.0.0/0, via: 10.0.0.2, nic: n}, {prefix: 0.0.0.0/0, via: 10.0.0.3, "
        "nic: n}]",
        "4:63: prefix 0.0.0.0/0 has a route on line 4; expected one route a prefix"},
       {"routes: [{prefix: \"2001:db8::/32\", via: \"fe80::1\", nic: n}]",
-       "4:19: 'prefix' is '2001:db8::/32': IPv6 is not supported yet by this version; expected "
-       "an IPv4 prefix such as 10.30.0.0/16\n"
-       "4:41: 'via' is 'fe80::1': IPv6 is not supported yet by this version; expected an IPv4 "
-       "address such as 10.20.0.5"},
+       "4:41: fe80::1 is no station of a network of NIC 'n'; expected an address within "
+       "10.0.0.0/24"},
+      {"routes: [{prefix: \"2001:db8::/32\", via: 10.0.0.2, nic: n}]",
+       "4:41: 'via' 10.0.0.2 is of another family than 2001:db8::/32; expected a gateway of the "
+       "same"},
   });
 }
 
@@ -238,12 +252,11 @@ TEST(ConfigErrors, Sessions) {
        "4:32: 'bind' 10.0.0.9 is not an address of ours; expected one from the NICs' "
        "'addresses', a group, or *"},
       {"sessions: [{user: root, bind: [\"10.0.0.1:0-5\", \"*\", \"[::1]:80\"]}]",
-       "4:32: 'bind' is the quoted text '10.0.0.1:0-5'; expected an IPv4 address or * and a port "
-       "or range, such as \"10.20.0.5:7000-7999\"\n"
-       "4:48: 'bind' is the quoted text '*'; expected an IPv4 address or * and a port or range, "
-       "such as \"10.20.0.5:7000-7999\"\n"
-       "4:53: 'bind' is '[::1]:80': IPv6 is not supported yet by this version; expected an IPv4 "
-       "address or * and a port or range, such as \"10.20.0.5:7000-7999\""},
+       "4:32: 'bind' is the quoted text '10.0.0.1:0-5'; expected an address or * and a port or "
+       "range, such as \"10.20.0.5:7000-7999\" or \"[2001:db8::5]:7000\"\n"
+       "4:48: 'bind' is the quoted text '*'; expected an address or * and a port or range, such as "
+       "\"10.20.0.5:7000-7999\" or \"[2001:db8::5]:7000\"\n"
+       "4:53: 'bind' ::1 is not an address of ours; expected one from the NICs' 'addresses', or *"},
       {"sessions: [{user: root, bind: \"*:80\"}]",
        "4:31: 'bind' is the quoted text '*:80'; expected a list of 0 to 64 entries"},
       {"sessions: [a]", "4:12: a session is 'a'; expected a mapping of keys"},
@@ -287,8 +300,8 @@ TEST(ConfigErrors, ARefusedValueHasNoConsequences) {
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.300/24]}]\n"
        "neighbours: [{address: 10.0.0.2, mac: \"02:00:00:00:00:01\"}]\n"
        "sessions: [{user: root, bind: [\"10.0.0.3:80\"]}]",
-       "3:66: 'addresses' is '10.0.0.300/24'; expected an IPv4 address with the length of its "
-       "network, such as 10.20.0.5/24"},
+       "3:66: 'addresses' is '10.0.0.300/24'; expected an address with the length of its network, "
+       "such as 10.20.0.5/24 or \"2001:db8::5/64\""},
       {"nics: [{name: 5n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24]}]\n"
        "routes: [{prefix: 0.0.0.0/0, via: 10.0.0.2, nic: n}]",
        "3:15: 'name' is '5n'; expected a name: a letter or _, then letters, digits, '_', '-' or "

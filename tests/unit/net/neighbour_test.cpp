@@ -37,7 +37,7 @@ struct NeighbourTest : ::testing::Test {
 TEST_F(NeighbourTest, AskedThreeTimesASecondApartThenFailedThenForgotten) {
   Neighbour* n = table.ask(0, kAddress, now);
   Frame frame;
-  table.park(*n, &frame);
+  table.park(*n, &frame, 1);
   EXPECT_EQ(table.next_deadline(), kSecond);
   now = kSecond - 1;
   EXPECT_EQ(due(), std::vector<What>{});
@@ -58,9 +58,9 @@ TEST_F(NeighbourTest, AskedThreeTimesASecondApartThenFailedThenForgotten) {
 TEST_F(NeighbourTest, ReplyResolvesAndParkedFramesComeOutInOrder) {
   Neighbour* n = table.ask(0, kAddress, now);
   Frame first, second;
-  table.park(*n, &first);
-  table.park(*n, &second);
-  EXPECT_FALSE(table.may_park(n, false)) << "queue_max";
+  table.park(*n, &first, 1);
+  table.park(*n, &second, 1);
+  EXPECT_FALSE(table.may_park(n, 1)) << "queue_max";
   EXPECT_EQ(table.on_reply(1, kAddress, kPeer, now), Learned::ignored) << "another interface";
   EXPECT_EQ(table.on_reply(0, kAddress, kPeer, now), Learned::accepted);
   EXPECT_EQ(n->mac, kPeer);
@@ -160,10 +160,167 @@ TEST_F(NeighbourTest, AnswersOfOursParkInAQuarterOfTheRoom) {
   Frame frames[8];
   Neighbour* a = table.ask(0, ipv4(10, 0, 0, 1), now);
   Neighbour* b = table.ask(0, ipv4(10, 0, 0, 2), now);
-  table.park(*a, &frames[0]);
-  table.park(*a, &frames[1]);
-  EXPECT_FALSE(table.may_park(b, true));
-  EXPECT_TRUE(table.may_park(b, false));
+  table.park(*a, &frames[0], NeighbourTable::kOurselves);
+  EXPECT_TRUE(table.may_park(b, NeighbourTable::kOurselves));
+  table.park(*a, &frames[1], NeighbourTable::kOurselves);
+  EXPECT_FALSE(table.may_park(b, NeighbourTable::kOurselves));
+  EXPECT_TRUE(table.may_park(b, 1));
+}
+
+// HOSTILE A36: three sessions, two frames each of the six that are not ours.
+TEST(NeighbourShares, A36EachSessionFindsItsOwn) {
+  NeighbourTable table({.neighbours_max = 16, .queue_max = 1, .parked_max = 8, .owners_max = 3});
+  Frame frames[6];
+  Neighbour* a = table.ask(0, ipv4(10, 0, 0, 1), 0);
+  Neighbour* b = table.ask(0, ipv4(10, 0, 0, 2), 0);
+  table.park(*a, &frames[0], 1), table.park(*b, &frames[1], 1);
+  EXPECT_FALSE(table.may_park(nullptr, 1)) << "its share";
+  EXPECT_TRUE(table.may_park(a, 2)) << "one in a full queue";
+  table.park(*a, &frames[2], 2);
+  EXPECT_FALSE(table.may_park(a, 2));
+  EXPECT_TRUE(table.may_park(b, 2)) << "nor is this one's queue a hindrance";
+  table.park(*b, &frames[3], 2);
+  EXPECT_FALSE(table.may_park(nullptr, 2));
+  EXPECT_TRUE(table.may_park(nullptr, 3));
+  EXPECT_TRUE(table.may_park(nullptr, NeighbourTable::kOurselves));
+  table.unpark(*a);
+  EXPECT_TRUE(table.may_park(nullptr, 1)) << "it comes back";
+  EXPECT_EQ(table.parked(), 2u);
+}
+
+// ---- IPv6's (RFC 4861 7.2.3, 7.2.5, 7.3.3): each state, and each kind of message to it.
+
+constexpr Ip kAddress6{0x2001'0db8'0000'0000, 2};
+
+struct NudTest : NeighbourTest {
+  // A neighbour in that state, known as kPeer if it is known at all.
+  Neighbour& in(State state) {
+    if (Neighbour* old = table.find(0, kAddress6); old != nullptr) {
+      now += 600 * kSecond;
+      while (!due().empty() || table.size() != 0) now += 60 * kSecond;
+    }
+    if (state == State::incomplete || state == State::failed) {
+      Neighbour& n = *table.ask(0, kAddress6, now);
+      for (; state == State::failed && n.state != state; due()) now += kSecond;
+      return n;
+    }
+    EXPECT_EQ(table.on_solicitation(0, kAddress6, kPeer, now), Learned::accepted);
+    Neighbour& n = *table.find(0, kAddress6);
+    EXPECT_EQ(n.state, State::stale);
+    if (state == State::stale) return n;
+    table.start_delay(n, now);
+    if (state == State::delay) return n;
+    if (state == State::reachable) {
+      EXPECT_EQ(table.on_advertisement(0, kAddress6, {&kPeer, true, false}, now),
+                Learned::accepted);
+      return n;
+    }
+    now += 5 * kSecond;
+    EXPECT_EQ(due(), std::vector{What::request_unicast});
+    return n;
+  }
+};
+
+TEST_F(NudTest, EveryAdvertisementInEveryState) {
+  struct Case {
+    State before;
+    const Mac* mac;
+    bool solicited, override_known;
+    Learned learned;
+    State after;
+  };
+  constexpr auto accepted = Learned::accepted, ignored = Learned::ignored,
+                 suspicious = Learned::suspicious;
+  const Case cases[] = {
+      {State::incomplete, nullptr, true, true, ignored, State::incomplete},
+      {State::incomplete, &kPeer, true, false, accepted, State::reachable},
+      {State::incomplete, &kPeer, true, true, accepted, State::reachable},
+      {State::incomplete, &kPeer, false, false, accepted, State::delay},
+      {State::incomplete, &kPeer, false, true, accepted, State::delay},
+      {State::reachable, nullptr, true, false, accepted, State::reachable},
+      {State::reachable, &kPeer, true, true, accepted, State::reachable},
+      {State::reachable, &kPeer, false, true, ignored, State::reachable},
+      {State::reachable, &kLiar, true, false, ignored, State::reachable},
+      {State::reachable, &kLiar, true, true, suspicious, State::reachable},
+      {State::reachable, &kLiar, false, true, suspicious, State::reachable},
+      {State::stale, nullptr, true, true, accepted, State::reachable},
+      {State::stale, &kPeer, true, false, accepted, State::reachable},
+      {State::stale, &kPeer, false, true, ignored, State::stale},
+      {State::stale, &kLiar, true, false, ignored, State::stale},
+      {State::stale, &kLiar, false, true, suspicious, State::stale},
+      {State::delay, &kPeer, true, false, accepted, State::reachable},
+      {State::delay, &kPeer, false, false, ignored, State::delay},
+      {State::delay, &kLiar, true, false, ignored, State::delay},
+      {State::delay, &kLiar, true, true, suspicious, State::delay},
+      {State::probe, nullptr, true, false, accepted, State::reachable},
+      {State::probe, &kPeer, true, false, accepted, State::reachable},
+      {State::probe, &kPeer, false, true, ignored, State::probe},
+      {State::probe, &kLiar, true, true, ignored, State::probe},
+      {State::failed, &kPeer, true, true, ignored, State::failed},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(&c - cases);
+    Neighbour& n = in(c.before);
+    EXPECT_EQ(table.on_advertisement(0, kAddress6, {c.mac, c.solicited, c.override_known}, now),
+              c.learned);
+    EXPECT_EQ(n.state, c.after);
+    if (n.usable()) {
+      EXPECT_EQ(n.mac, kPeer);
+    }
+  }
+}
+
+TEST_F(NudTest, EverySolicitationInEveryState) {
+  struct Case {
+    State before;
+    Mac mac;
+    Learned learned;
+    State after;
+  };
+  for (const Case& c : {Case{State::incomplete, kPeer, Learned::accepted, State::delay},
+                        {State::failed, kPeer, Learned::accepted, State::delay},
+                        {State::reachable, kPeer, Learned::ignored, State::reachable},
+                        {State::reachable, kLiar, Learned::suspicious, State::reachable},
+                        {State::stale, kPeer, Learned::ignored, State::stale},
+                        {State::stale, kLiar, Learned::suspicious, State::stale},
+                        {State::delay, kLiar, Learned::suspicious, State::delay},
+                        {State::probe, kPeer, Learned::ignored, State::probe},
+                        {State::probe, kLiar, Learned::suspicious, State::probe}}) {
+    Neighbour& n = in(c.before);
+    EXPECT_EQ(table.on_solicitation(0, kAddress6, c.mac, now), c.learned);
+    EXPECT_EQ(n.state, c.after);
+    EXPECT_EQ(n.mac, kPeer);
+  }
+}
+
+TEST_F(NudTest, SilenceEndsAProbeAndAnotherStationMayAnswerItsSecondQuestion) {
+  Neighbour& n = in(State::probe);
+  EXPECT_EQ(table.on_advertisement(0, kAddress6, {&kLiar, true, true}, now), Learned::ignored);
+  now += kSecond;
+  EXPECT_EQ(due(), std::vector{What::request_broadcast});
+  EXPECT_EQ(table.on_advertisement(0, kAddress6, {&kLiar, true, true}, now), Learned::accepted);
+  EXPECT_EQ(n.mac, kLiar);
+  EXPECT_EQ(n.state, State::reachable);
+  in(State::probe);
+  now += kSecond;
+  EXPECT_EQ(due(), std::vector{What::request_broadcast});
+  now += kSecond;
+  EXPECT_EQ(due(), std::vector{What::request_broadcast});
+  now += kSecond;
+  EXPECT_EQ(due(), std::vector{What::failed});
+}
+
+TEST_F(NudTest, UnusedIsStaleThenGone) {
+  Neighbour& n = in(State::reachable);
+  n.last_used = now + 45 * kSecond;
+  now += 60 * kSecond;
+  EXPECT_EQ(due(), std::vector<What>{});
+  EXPECT_EQ(n.state, State::stale);
+  EXPECT_TRUE(n.usable());
+  EXPECT_FALSE(n.settled()) << "the next use asks the table";
+  now += 60 * kSecond;
+  EXPECT_EQ(due(), std::vector<What>{});
+  EXPECT_EQ(table.size(), 0u);
 }
 
 }  // namespace

@@ -51,5 +51,18 @@ TEST(Route, MatchesBruteForce) {
   }
 }
 
+TEST(Route, FamiliesNeverMeet) {
+  RouteTable table;
+  table.add({kAnyIpv6, 0, {}, 0});
+  EXPECT_EQ(table.lookup(ipv4(10, 0, 0, 1)), nullptr) << "::/0 has no IPv4 inside";
+  table.add({ipv4(0, 0, 0, 0), 0, {}, 1});
+  table.add({Ip{0x2001'0db8'0000'0000, 77}, 64, {}, 2});
+  table.add({Ip{0x2001'0db8'0000'0000, 7}, 128, {}, 3});
+  EXPECT_EQ(table.lookup(ipv4(10, 0, 0, 1))->interface, 1u);
+  EXPECT_EQ(table.lookup(Ip{0x2001'0db8'0000'0001, 1})->interface, 0u);
+  EXPECT_EQ(table.lookup(Ip{0x2001'0db8'0000'0000, 1})->interface, 2u);
+  EXPECT_EQ(table.lookup(Ip{0x2001'0db8'0000'0000, 7})->interface, 3u);
+}
+
 }  // namespace
 }  // namespace pinion

@@ -1,0 +1,156 @@
+// Connections and sessions, over the kernel's sockets on the loopback and a clock of this test.
+#include "gateway/fix/acceptor.h"
+
+#include <gtest/gtest.h>
+
+#include <ctime>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/fix/conversation.h"
+#include "gateway/net/kernel_network.h"
+
+namespace pinion::fix {
+namespace {
+
+constexpr int kAcceptorPatienceMs = 10'000;
+
+struct AcceptorClient : gateway::StreamHandler {
+  void on_connected(gateway::SocketId) override { connected = true; }
+  size_t on_received(gateway::SocketId, std::string_view bytes) override {
+    received += bytes;
+    return bytes.size();
+  }
+  void on_closed(gateway::SocketId, int) override { closed = true; }
+  gateway::SocketId stream;
+  std::string received;
+  bool connected = false, closed = false;
+};
+
+struct AnyOrder : Application {
+  Answer on_message(Session&, const Message&, const Now&) override {
+    ++orders;
+    return Answer::done;
+  }
+  int orders = 0;
+};
+
+class AcceptorTest : public ::testing::Test {
+ protected:
+  AcceptorTest() {
+    for (const char* target : {"ONE", "TWO"}) {
+      memory_.emplace_back(1 << 20);
+      stores_.push_back(std::make_unique<Store>(memory_.back(), 1000));
+      SessionConfig config;
+      config.sender_comp_id = "US";
+      config.target_comp_id = target;
+      sessions_.push_back(std::make_unique<Session>(config, *stores_.back(), application_));
+    }
+    // A port that is free: the first that can be listened at.
+    for (port_ = 20'000; port_ < 30'000; ++port_) {
+      acceptor_ = std::make_unique<Acceptor>(
+          AcceptorConfig{.listen = {"127.0.0.1", port_}, .connections_max = 3}, network_);
+      if (acceptor_->listen() == 0) break;
+    }
+    for (auto& session : sessions_) acceptor_->add(*session);
+  }
+  void connect(AcceptorClient& client) {
+    ASSERT_EQ(network_.connect({"127.0.0.1", port_}, client, client.stream), 0);
+    const uint64_t before = acceptor_->counters().accepted + acceptor_->counters().refused;
+    ASSERT_TRUE(polled([&] {
+      const AcceptorCounters& c = acceptor_->counters();
+      return client.connected && c.accepted + c.refused > before;
+    }));
+  }
+  template <class Condition>
+  bool polled(const Condition& condition) {
+    const timespec moment{0, 1'000'000};
+    for (int i = 0; i < kAcceptorPatienceMs; ++i) {
+      acceptor_->poll(now_);
+      EXPECT_GE(network_.poll(), 0);
+      if (condition()) return true;
+      nanosleep(&moment, nullptr);
+    }
+    return false;
+  }
+  std::string logon(const std::string& from, const std::string& more = "98=0|108=30|") {
+    char text[kTimestampBytes];
+    const std::string time(text, write_timestamp(now_.utc_ns, text));
+    return framed("35=A|34=1|49=" + from + "|52=" + time + "|56=US|" + more, "FIX.4.2");
+  }
+
+  Now now_{1'000'000'000, 1'795'860'000'000'000'000};
+  AnyOrder application_;
+  gateway::KernelNetwork network_{{.streams_max = 16}};
+  std::vector<std::vector<char>> memory_;
+  std::vector<std::unique_ptr<Store>> stores_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::unique_ptr<Acceptor> acceptor_;
+  uint16_t port_ = 0;
+};
+
+TEST_F(AcceptorTest, EachLogonFindsItsSession) {
+  AcceptorClient one, two;
+  connect(one);
+  connect(two);
+  ASSERT_TRUE(network_.send(two.stream, logon("TWO")));
+  for (const char c : logon("ONE")) {  // a byte at a time
+    ASSERT_TRUE(network_.send(one.stream, {&c, 1}));
+    acceptor_->poll(now_);
+    network_.poll();
+  }
+  EXPECT_TRUE(polled([&] { return !one.received.empty() && !two.received.empty(); }));
+  EXPECT_TRUE(sessions_[0]->connected());
+  EXPECT_TRUE(sessions_[1]->connected());
+  EXPECT_NE(one.received.find("56=ONE"), std::string::npos);
+  EXPECT_NE(two.received.find("56=TWO"), std::string::npos);
+  network_.close(one.stream);
+  EXPECT_TRUE(polled([&] { return !sessions_[0]->connected(); }));
+  EXPECT_TRUE(sessions_[1]->connected());
+}
+
+TEST_F(AcceptorTest, StrangersAreDropped) {
+  for (const std::string& bytes :
+       {logon("THREE"), std::string("GET / HTTP/1.1\r\n\r\n"), logon("ONE", "98=0|"),
+        std::string("8=FIX.4.2\x01"
+                    "9=x\x01"
+                    "10=000\x01")}) {
+    AcceptorClient client;
+    connect(client);
+    ASSERT_TRUE(network_.send(client.stream, bytes));
+    EXPECT_TRUE(polled([&] { return client.closed; })) << bytes;
+    EXPECT_TRUE(client.received.empty()) << bytes;
+  }
+  EXPECT_EQ(acceptor_->counters().dropped_before_logon, 4u);
+}
+
+TEST_F(AcceptorTest, SilenceBeforeLogonIsDropped) {
+  AcceptorClient client;
+  connect(client);
+  now_.monotonic_ns += 9'999'000'000;
+  acceptor_->poll(now_);
+  EXPECT_EQ(acceptor_->counters().dropped_before_logon, 0u);
+  now_.monotonic_ns += 1'000'000;
+  EXPECT_TRUE(polled([&] { return client.closed; }));
+}
+
+TEST_F(AcceptorTest, MoreConnectionsThanConfigured) {
+  AcceptorClient clients[4];
+  for (AcceptorClient& client : clients) connect(client);
+  EXPECT_TRUE(polled([&] { return clients[3].closed; }));
+  EXPECT_EQ(acceptor_->counters().refused, 1u);
+  network_.close(clients[0].stream);  // makes room
+  // Until that is noticed, a new one may still be refused.
+  std::vector<std::unique_ptr<AcceptorClient>> again;
+  while (acceptor_->counters().accepted == 3 && again.size() < 100) {
+    again.push_back(std::make_unique<AcceptorClient>());
+    connect(*again.back());
+    if (HasFatalFailure()) return;
+  }
+  ASSERT_TRUE(network_.send(again.back()->stream, logon("ONE")));
+  EXPECT_TRUE(polled([&] { return !again.back()->received.empty(); }));
+}
+
+}  // namespace
+}  // namespace pinion::fix
