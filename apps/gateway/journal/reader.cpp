@@ -29,7 +29,7 @@ std::vector<uint64_t> segments_in(const std::string& directory) {
   return out;
 }
 
-bool read_file(const std::string& path, std::vector<std::byte>& out) {
+bool read_file(const fs::path& path, std::vector<std::byte>& out) {
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return false;
   out.resize(static_cast<size_t>(in.tellg()));
@@ -115,7 +115,7 @@ ReadResult read_journal(const std::string& directory, const OnRecord& on_record)
     const std::string name = segment_name(segment);
     if (segment != result.next_segment) {
       result.damage.push_back(segment_name(result.next_segment) + ": is missing");
-    } else if (!read_file(directory + "/" + name, bytes)) {
+    } else if (!read_file(fs::path(directory) / name, bytes)) {
       result.damage.push_back(name + ": cannot be read");
     }
     result.next_segment = segments.back() + 1;

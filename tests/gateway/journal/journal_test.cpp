@@ -41,16 +41,13 @@ JournalConfig small(const std::string& directory) {
 std::string text_of_record(uint64_t n) {
   return "record " + std::to_string(n) + std::string(n * 7 % 90, 'x');
 }
+// Never further ahead of the disk than the ring has room for: what a full ring does is a test of
+// its own.
 void append_records(Journal& journal, uint64_t first, uint64_t last) {
   for (uint64_t n = first; n <= last; ++n) {
-    // A full ring is a matter of a moment here: the disk is good.
-    while (journal.disk() == DiskState::good && !journal.stopped()) {
-      if (const uint64_t number = journal.append(Kind::event, 3, bytes_of_text(text_of_record(n)),
-                                                 static_cast<Nanos>(n))) {
-        ASSERT_EQ(number, n);
-        break;
-      }
-    }
+    for (int i = 0; n > journal.durable() + 1'000 && i < 100'000; ++i) usleep(100);
+    ASSERT_EQ(
+        journal.append(Kind::event, 3, bytes_of_text(text_of_record(n)), static_cast<Nanos>(n)), n);
   }
 }
 void write_records(const JournalConfig& config, uint64_t first, uint64_t last) {
