@@ -10,7 +10,7 @@
 namespace pinion::e2e {
 namespace {
 
-constexpr uint16_t kPort = 7000;
+constexpr uint16_t kFeedPort = 7000;
 constexpr const char* kGroup = "239.1.2.3";
 constexpr const char* kSsmGroup = "232.1.2.3";
 constexpr int kQuerierPatienceMs = 10'000;
@@ -75,7 +75,7 @@ class Feed {
     EXPECT_EQ(setsockopt(socket_.fd(), IPPROTO_IP, IP_MULTICAST_IF, &address, sizeof address), 0);
   }
   void send(const std::string& text, const std::string& group) {
-    EXPECT_EQ(socket_.send_to(text, group, kPort), 0);
+    EXPECT_EQ(socket_.send_to(text, group, kFeedPort), 0);
   }
 
  private:
@@ -83,7 +83,7 @@ class Feed {
 };
 
 TEST_F(Multicast, JoinBringsTheFeedAndLeaveEndsIt) {
-  AppSocket app(socket_path(), {.port = kPort});
+  AppSocket app(socket_path(), {.port = kFeedPort});
   ASSERT_EQ(app.join(kGroup), 0);
   ASSERT_TRUE(learns(kGroup, "exclude")) << run({"bridge", "-d", "mdb"}).output;
   Feed feed;
@@ -103,7 +103,7 @@ TEST_F(Multicast, JoinBringsTheFeedAndLeaveEndsIt) {
   const uint64_t before = drops("udp_multicast_not_joined");
   feed.send("nobody hears this", kGroup);
   KernelSocket unicast;  // behind it on the same wire
-  EXPECT_EQ(unicast.send_to("and this comes", kPinionIp, kPort), 0);
+  EXPECT_EQ(unicast.send_to("and this comes", kPinionIp, kFeedPort), 0);
   const auto next = app.receive();
   ASSERT_TRUE(next);
   EXPECT_EQ(next->bytes, "and this comes");
@@ -111,7 +111,7 @@ TEST_F(Multicast, JoinBringsTheFeedAndLeaveEndsIt) {
 }
 
 TEST_F(Multicast, QueriesAreAnswered) {
-  AppSocket app(socket_path(), {.port = kPort});
+  AppSocket app(socket_path(), {.port = kFeedPort});
   ASSERT_EQ(app.join(kGroup), 0);
   ASSERT_TRUE(learns(kGroup));
   // What it has learned is forgotten unless its queries are answered.
@@ -120,7 +120,7 @@ TEST_F(Multicast, QueriesAreAnswered) {
 }
 
 TEST_F(Multicast, OneSourceOnly) {
-  AppSocket app(socket_path(), {.port = kPort});
+  AppSocket app(socket_path(), {.port = kFeedPort});
   ASSERT_EQ(app.join(kSsmGroup), -EINVAL) << "RFC 4607: a source is needed";
   ASSERT_EQ(app.join(kSsmGroup, kKernelIp), 0);
   ASSERT_TRUE(learns(kSsmGroup, kKernelIp)) << run({"bridge", "-d", "mdb"}).output;
@@ -141,7 +141,7 @@ TEST_F(Multicast, Version2Querier) {
     const size_t at = s.find("nic.igmp_querier");
     return at != std::string::npos && s.substr(at, 60).find(" 2 ") != std::string::npos;
   })) << status();
-  AppSocket app(socket_path(), {.port = kPort});
+  AppSocket app(socket_path(), {.port = kFeedPort});
   ASSERT_EQ(app.join(kGroup), 0);
   EXPECT_TRUE(learns(kGroup));
   ASSERT_EQ(app.leave(kGroup), 0);
@@ -154,7 +154,7 @@ TEST_F(Multicast, SendToAGroup) {
   inet_pton(AF_INET, kGroup, &request.imr_multiaddr);
   inet_pton(AF_INET, kKernelIp, &request.imr_interface);
   ASSERT_EQ(setsockopt(listener.fd(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request), 0);
-  AppSocket app(socket_path(), {.port = kPort});
+  AppSocket app(socket_path(), {.port = kFeedPort});
   ASSERT_EQ(app.send("tick", kGroup, listener.port()), 0);
   const auto got = listener.receive();
   ASSERT_TRUE(got);
