@@ -84,6 +84,7 @@ Peer::Peer(PeerOptions options)
   KernelConfig config;
   config.net = std::move(options.net);
   config.server = small(options.server);
+  config.net.owners_max = config.server.sessions_max;
   InterfaceConfig first{.name = "nic0", .addresses = {{kOurIp, 24}}};
   first.addresses.insert(first.addresses.end(), options.more_addresses.begin(),
                          options.more_addresses.end());

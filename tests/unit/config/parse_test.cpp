@@ -74,8 +74,9 @@ TEST(ConfigParse, PortRangeRuns) {
 TEST(ConfigParse, BindGrantIsAddressAndPorts) {
   EXPECT_EQ(parse_bind_grant("10.20.0.5:7000-7999"), (BindGrant{ipv4(10, 20, 0, 5), {7000, 7999}}));
   EXPECT_EQ(parse_bind_grant("*:9000"), (BindGrant{std::nullopt, {9000, 9000}}));
+  EXPECT_EQ(parse_bind_grant("[::1]:9000"), (BindGrant{Ip{0, 1}, {9000, 9000}}));
   for (const char* bad : {"", ":", "*", "*:", ":9000", "9000", "**:9000",
-                          "10.20.0.5:", "10.20.0:9000", "[::1]:9000"}) {
+                          "10.20.0.5:", "10.20.0:9000", "::1:9000", "[::1]", "[::1:9000"}) {
     EXPECT_FALSE(parse_bind_grant(bad)) << bad;
   }
 }

@@ -256,7 +256,8 @@ TEST(ConfigErrors, Sessions) {
        "range, such as \"10.20.0.5:7000-7999\" or \"[2001:db8::5]:7000\"\n"
        "4:48: 'bind' is the quoted text '*'; expected an address or * and a port or range, such as "
        "\"10.20.0.5:7000-7999\" or \"[2001:db8::5]:7000\"\n"
-       "4:53: 'bind' ::1 is not an address of ours; expected one from the NICs' 'addresses', or *"},
+       "4:53: 'bind' ::1 is not an address of ours; expected one from the NICs' 'addresses', a "
+       "group, or *"},
       {"sessions: [{user: root, bind: \"*:80\"}]",
        "4:31: 'bind' is the quoted text '*:80'; expected a list of 0 to 64 entries"},
       {"sessions: [a]", "4:12: a session is 'a'; expected a mapping of keys"},

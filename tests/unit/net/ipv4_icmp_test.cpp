@@ -215,7 +215,7 @@ TEST(Icmp, NoErrorAboutWhatWentToMany) {
   EXPECT_EQ(bed.receive(closed_port(ipv4(255, 255, 255, 255), kPeer, all)), Drop::udp_no_socket);
   EXPECT_EQ(bed.receive(closed_port(ipv4(239, 1, 1, 1), kPeer, group)),
             Drop::udp_multicast_not_joined);
-  EXPECT_EQ(bed.receive(ipv4_frame(group, kPeer, ipv4(224, 0, 0, 1), 2, Packet(8))),
+  EXPECT_EQ(bed.receive(ipv4_frame(group, kPeer, ipv4(224, 0, 0, 1), 99, Packet(8))),
             Drop::ipv4_protocol);
   EXPECT_TRUE(bed.sent().empty());
   EXPECT_EQ(bed.counters.icmp_errors_suppressed, 3u);

@@ -109,7 +109,8 @@ TEST(UdpFlow, LinkThatGoesAndComes) {
   twins.both([](NetBed& bed) { bed.port.link_is_up = false, bed.pass(kSecond); });
   EXPECT_TRUE(twins.sent().empty());
   EXPECT_EQ(twins.send(to(kTo)), -ENETDOWN);
-  twins.both([](NetBed& bed) { bed.port.link_is_up = true; });
+  twins.both([](NetBed& bed) { bed.port.link_is_up = true, bed.pass(kSecond); });
+  EXPECT_EQ(twins.sent().size(), 1u) << "the announcement of our address";
   twins.send_and_compare(to(kTo));
 }
 

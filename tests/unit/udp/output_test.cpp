@@ -110,7 +110,7 @@ TEST(UdpSend, Refusals) {
   EXPECT_EQ(refused({.destination = {kFar, 9}, .payload = {}}), -ENETUNREACH);
   EXPECT_EQ(refused({.destination = {kOurs, 9}, .payload = {}}), -ENETUNREACH);
   EXPECT_EQ(refused({.destination = {ipv4(127, 0, 0, 1), 9}, .payload = {}}), -ENETUNREACH);
-  EXPECT_EQ(refused({.destination = {ipv4(239, 0, 0, 1), 9}, .payload = {}}), -ENETUNREACH);
+  EXPECT_EQ(refused({.destination = {ipv4(240, 0, 0, 1), 9}, .payload = {}}), -ENETUNREACH);
   EXPECT_EQ(refused({.source = {kFar, 0}, .destination = {kPeer, 9}, .payload = {}}), -ENETUNREACH);
   EXPECT_EQ(refused({.destination = {kPeer, 9}, .payload = big}), -EMSGSIZE);
   EXPECT_EQ(refused({.destination = {ipv4(10, 0, 0, 255), 9}, .payload = {}}), -EACCES);
