@@ -22,7 +22,7 @@ struct PortConfig {
   uint16_t tx_descriptors = 1024;
   uint16_t mtu_bytes = 1500;
   int pool_frames = 0;             // 0: as many as are needed
-  uint16_t transmit_frames = 512;  // the most that the stack lets wait for tx_burst
+  uint16_t transmit_frames = 512;  // that may wait, for tx_burst or a neighbour
   bool rx_interrupt = false;       // ask the driver for receive interrupts
 };
 

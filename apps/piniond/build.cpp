@@ -131,7 +131,8 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic) {
   port.rx_descriptors = nic.rx_descriptors;
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
-  port.transmit_frames = static_cast<uint16_t>(NetConfig{}.tx_queue_max);
+  const NetConfig net;
+  port.transmit_frames = static_cast<uint16_t>(net.tx_queue_max + net.neighbour_parked_max);
   port.rx_interrupt = !physical && !config.cores[0].idle.busy;
   return port;
 }

@@ -2,6 +2,7 @@
 // Pinion's reports is the witness; its sockets send and receive.
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "e2e/sockets.h"
@@ -108,6 +109,18 @@ TEST_F(Multicast, JoinBringsTheFeedAndLeaveEndsIt) {
   ASSERT_TRUE(next);
   EXPECT_EQ(next->bytes, "and this comes");
   EXPECT_EQ(drops("udp_multicast_not_joined"), before) << "the switch sends it no more";
+}
+
+// The sample, one page of C.
+TEST_F(Multicast, SampleFeed) {
+  Program sample({"sh", "-c", "PINION_SOCKET=" + socket_path() + " exec " PINION_FEED " " + kGroup +
+                                  " " + std::to_string(kFeedPort)});
+  ASSERT_TRUE(sample.says("joined")) << sample.output();
+  ASSERT_TRUE(learns(kGroup));
+  Feed feed;
+  feed.send("ticks", kGroup);
+  EXPECT_TRUE(sample.says(std::string("5 bytes from ") + kKernelIp)) << sample.output();
+  sample.end(SIGTERM);
 }
 
 TEST_F(Multicast, QueriesAreAnswered) {
