@@ -150,7 +150,7 @@ int run(const config::Config& config, const Lenience& lenience) {
   if (attach.open(why) != 0) return fail(why);
   StatusPage status;
   const config::ControlSocket& control = config.host.control_socket;
-  if (!status.open(control.path + ".status", control.mode, why)) return fail(why);
+  if (!status.open(control.path + ".status", control.mode, control.gid, why)) return fail(why);
   status.info("instance", config.instance);
   status.info("core", config.cores[0].name + " on CPU " + std::to_string(config.cores[0].cpu));
   for (size_t i = 0; i < ports.size(); ++i)

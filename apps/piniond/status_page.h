@@ -4,6 +4,7 @@
 #include <rio/status.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,8 @@ namespace pinion::daemon {
 class StatusPage {
  public:
   // Makes the file; false, and in error why.
-  bool open(const std::string& path, uint32_t mode, std::string& error);
+  bool open(const std::string& path, uint32_t mode, std::optional<uint32_t> group,
+            std::string& error);
   ~StatusPage();
   StatusPage() = default;
   StatusPage(const StatusPage&) = delete;

@@ -90,7 +90,7 @@ Options parse(int argc, char** argv) {
   cli.add_option("--port", o.port, "Local UDP port")->capture_default_str();
   cli.add_option("--depth", o.depth, "Receives kept posted")
       ->capture_default_str()
-      ->check(CLI::Range(1, 16384));
+      ->check(CLI::Range(1, 8192));
   cli.add_option("--messages", o.messages, "End after that many (0: until SIGTERM)");
   cli.add_flag("--block", o.block, "Sleep while nothing comes, instead of spinning");
   try {

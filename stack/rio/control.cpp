@@ -244,6 +244,7 @@ int Server::bind(Session& s, KernelMessage& m) {
   const int status = sk.type == SocketType::stream ? net_.tcp().bind(sk, local, sk.reuse_address)
                                                    : net_.udp().bind(sk, local, sk.reuse_address);
   if (status == -EADDRINUSE) return refuse(m, status, "address and port are in use");
+  if (status == -ENOBUFS) return refuse(m, status, "the core's sockets are all bound");
   if (status != 0) return refuse(m, status, "the socket is bound already");
   m.app.address = address_of(sk.local);
   return 0;

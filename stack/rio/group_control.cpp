@@ -38,7 +38,10 @@ int Server::membership(Session& s, KernelMessage& m, Nanos now) {
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
   if (sq->socket.type != SocketType::datagram)
     return refuse(m, -EOPNOTSUPP, "a stream joins no groups");
-  if (app.address.family != RIO_FAMILY_IPV4) return refuse(m, -EAFNOSUPPORT, "not an IPv4 address");
+  if (app.address.family != RIO_FAMILY_IPV4 || sq->socket.ipv6)
+    return refuse(m, -EAFNOSUPPORT, "groups are of IPv4, and joined by sockets of IPv4");
+  if (app.address.port != 0 || app.address.scope != 0)
+    return refuse(m, -EINVAL, "a group has no port and no scope");
   uint8_t bytes[16];
   std::memcpy(bytes, &app.offset, 8), std::memcpy(bytes + 8, &app.size, 8);
   const Ip group = endpoint_of(app.address).address;

@@ -1,5 +1,5 @@
 // One request: accepted from a slot's copy, started, completed. Completions of one direction of one
-// queue come in the order of the requests (RIO.md (a)).
+// queue come in the order of the requests.
 #include <cerrno>
 
 #include "net/net.h"

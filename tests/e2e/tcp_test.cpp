@@ -32,7 +32,7 @@ TEST_F(Tcp, ConnectsToLinuxAndBothTalk) {
   }
 }
 
-// RIO.md: what arrived before there was a queue comes out of the first receive.
+// What arrived before there was a queue comes out of the first receive.
 TEST_F(Tcp, AcceptsFromLinuxWithWhatHasArrived) {
   App app(socket_path());
   AppStream listener(app), stream(app);

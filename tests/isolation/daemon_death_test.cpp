@@ -1,4 +1,4 @@
-// HOSTILE.md A46: the daemon dies by SIGKILL while applications poll. They are told within a
+// A46 (README.md): the daemon dies by SIGKILL while applications poll. They are told within a
 // bounded time; a daemon that is started again serves them as new sessions, and what they held of
 // the old one stays dead.
 #include <signal.h>

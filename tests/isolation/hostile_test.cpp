@@ -1,4 +1,4 @@
-// HOSTILE.md, shared memory: what an application does with its memory, its descriptors and its
+// Hostile rows (README.md): what an application does with its memory, its descriptors and its
 // place at the door hurts itself alone. Beside every case another application exchanges datagrams
 // and looks at every byte. README.md lists which row is where.
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// HOSTILE.md, shared memory: coming, going, stopping and dying, at any moment and at every step,
+// Hostile rows (README.md): coming, going, stopping and dying, at any moment and at every step,
 // beside a bystander that must not notice. README.md lists which row is where.
 #include <fcntl.h>
 #include <signal.h>

@@ -28,7 +28,7 @@ TEST(Invariant, I7SameBytesWhoeverComputesTheChecksums) {
     EXPECT_EQ(talk_over(MemoryPort::kPoison, offload), expected) << int{offload};
 }
 
-// SIMULATION.md: fail the n-th allocation. Each end of a test checks I2.
+// Fail the n-th allocation. Each end of a test checks I2.
 TEST(Invariant, I2AnyOneAllocationMayFail) {
   const size_t frames = talk_over(MemoryPort::kPoison, kTxNone).size();
   size_t n = 0;

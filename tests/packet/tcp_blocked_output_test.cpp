@@ -33,7 +33,7 @@ TEST(TcpOutput, NoFrames) {
   EXPECT_EQ(bed.remote.expects_any().data, "stuck");
 }
 
-// SIMULATION.md: fail the n-th allocation, wherever it is.
+// Fail the n-th allocation, wherever it is.
 TEST(TcpOutput, I2AnyOneAllocationMayFail) {
   bool failed = true;
   for (size_t n = 0; failed && n < 200; ++n) {

@@ -1,4 +1,4 @@
-// SIMULATION.md: a seed is a run. Some seeds for each kind of failure, many with a mixture, and one
+// A seed is a run. Some seeds for each kind of failure, many with a mixture, and one
 // run twice. A failure prints its seed: run it alone with `sim --seed=N`.
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// SIMULATION.md, for streams: a seed is a run. A failure prints its seed: run it alone with
+// For streams: a seed is a run. A failure prints its seed: run it alone with
 // `sim --streams --seed=N`.
 #include <gtest/gtest.h>
 

@@ -30,7 +30,7 @@ TEST(StreamAccept, GivesOutConnectionsInOrder) {
   EXPECT_EQ(bed.accept().status, -EAGAIN);
 }
 
-// RIO.md: what arrived meanwhile comes out of the first receive.
+// What arrived meanwhile comes out of the first receive.
 TEST(StreamAccept, QueueComesLaterAndFindsWhatArrived) {
   Listening bed;
   Socket* sk = fake_tcp().accepted(*bed.sk);

@@ -20,7 +20,7 @@ TEST(StreamSend, CompletesWhenAllItsBytesAreAcknowledged) {
   EXPECT_EQ(bed->endings(), (Endings{{2, {0, 5}}}));
 }
 
-// RIO.md: deferred sends and what commits them are one batch.
+// Deferred sends and what commits them are one batch.
 TEST(StreamSend, DeferredSendsAreOneAppendAndOneOutput) {
   const auto bed = StreamBed::connected();
   for (uint64_t i = 0; i < 15; ++i) bed->send(std::string(80, 'a'), i, RIO_DEFER);

@@ -1,7 +1,7 @@
 // A scripted peer for the packet tests: a Kernel with one port in memory, applications on real
 // rings, and a virtual clock. A test is a conversation: peer.sends(...), peer.expects(...).
-// Beside what a test asks, the invariants of HOSTILE.md are checked: after each pass I4 and I5, on
-// whatever leaves I6 and I7, and at the end of each test I2.
+// Beside what a test asks, the invariants of tests/packet/README.md are checked: after each pass I4
+// and I5, on whatever leaves I6 and I7, and at the end of each test I2.
 #pragma once
 #include <deque>
 #include <map>

@@ -226,8 +226,8 @@ int rio_shutdown(rio_socket_t socket);
  * sources by more calls. nic: a name of the configuration; NULL: the NIC that has the address which
  * the socket is bound to, else that of the route to the group or the source, else the first.
  * Several sockets of one port, of any applications, set RIO_SO_REUSEADDR first; each gets a copy.
- * -EINVAL: no
- * group's address, 232/8 without a source (RFC 4607), or the socket has joined the group with every
+ * -EINVAL: no group's address, 224.0.0.1, a source that is no host's, 232/8 without a source
+ * (RFC 4607), a port or scope, or the socket has joined the group with every
  * source and asks for one, or the other way round; -EADDRINUSE: joined already; -EPERM: the
  * configuration does not grant this group; -EDQUOT: joins_max of the session; -ENODEV: no such NIC;
  * -ENOBUFS: the core's limits; -EOPNOTSUPP: a stream; -EAFNOSUPPORT: not the socket's family. */
@@ -243,7 +243,7 @@ int rio_local_address(rio_socket_t socket, rio_address* out);
 int rio_peer_address(rio_socket_t socket, rio_address* out); /* -ENOTCONN */
 /* The core on which the socket lives: its queues' CQs must be there. */
 int rio_socket_core(rio_socket_t socket);
-/* An address from text ("10.0.0.1") and a port in host order. -EINVAL. */
+/* An address from text ("10.0.0.1", "2001:db8::1"; no scope) and a port in host order. -EINVAL. */
 int rio_parse_address(const char* text, uint16_t port, rio_address* out);
 
 /* ---- request queues ----------------------------------------------------------------------- */

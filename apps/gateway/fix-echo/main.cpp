@@ -1,6 +1,6 @@
 // fix_echo: a FIX acceptor that sends every order and security definition back, its body sorted by
 // tag, and knows no other application message: what the acceptance suite of a FIX engine expects
-// (tests/e2e/quickfix). The session layer below it is the gateway's.
+// (tests/gateway/quickfix). The session layer below it is the gateway's.
 //
 //   fix_echo --port 9878 --transport kernel          over the kernel's sockets
 //   fix_echo --port 9878 --address 10.20.0.5         over the Pinion daemon at $PINION_SOCKET

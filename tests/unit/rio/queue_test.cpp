@@ -1,4 +1,4 @@
-// What RIO.md promises of the queues, on a kernel without ports: order, exactly one completion,
+// What the queues promise (rio.h), on a kernel without ports: order, exactly one completion,
 // quotas, deferral, signals, resizing, and the end of a socket. Requests are nops, except where a
 // receive must stay outstanding.
 #include <gtest/gtest.h>
