@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
   rio_cq* cq;
   rio_rq* rq;
   rio_socket_t socket;
-  must(rio_create_completion_queue(session, kReceives, 0, RIO_NOTIFY_NONE, &cq), "completion queue");
+  must(rio_create_completion_queue(session, kReceives, 0, RIO_NOTIFY_NONE, &cq),
+       "completion queue");
   must(rio_socket(session, RIO_FAMILY_IPV4, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
   must(rio_set_option(socket, RIO_SO_REUSEADDR, 1), "option"); /* others may listen, too */
   must(rio_bind(socket, &local), "bind");

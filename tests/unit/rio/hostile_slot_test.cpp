@@ -1,4 +1,5 @@
-// Hostile rows (tests/isolation): what an application writes into its rings can fail a request or end
+// Hostile rows (tests/isolation): what an application writes into its rings can fail a request or
+// end
 // its own session, nothing else. A bystander session runs beside every case.
 #include <gtest/gtest.h>
 
