@@ -1,5 +1,6 @@
 // The sections of piniond.yaml, each a function that names its keys and their ranges; the defaults
 // are those of config.h, and config/README.md is the same for people.
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -13,6 +14,7 @@ namespace {
 constexpr size_t kCoresMax = 128, kNicsMax = 32, kAddressesMax = 16, kRoutesMax = 1024,
                  kNeighboursMax = 1024, kSessionsMax = 256, kGrantsMax = 64;
 constexpr uint32_t kHugepageMb = 2;
+constexpr uint16_t kIpv6MtuMin = 1280;
 constexpr uint16_t kDescriptorsStep = 32;  // what the NICs of DPDK ask for, at most
 
 constexpr std::string_view kLater = "is not supported yet by this version; expected no such key";
@@ -200,7 +202,12 @@ void read_nic(const Node& node, Draft& draft, Errors& errors) {
   }
   section.number("vlan_id", {1, 4094}, nic.vlan_id);
   // 576: every host must be able to receive that much (RFC 1122 section 3.3.2).
-  section.number("mtu_bytes", {576, 9000}, nic.mtu_bytes);
+  const Node* mtu = section.number("mtu_bytes", {576, 9000}, nic.mtu_bytes);
+  const bool ipv6 = std::any_of(nic.addresses.begin(), nic.addresses.end(),
+                                [](const Prefix& p) { return !p.address.is_v4(); });
+  if (mtu && ipv6 && nic.mtu_bytes < kIpv6MtuMin) {
+    report(*mtu, "mtu_bytes", "at least 1280, which IPv6 needs (RFC 8200 section 5)", errors);
+  }
   read_descriptors(section, "rx_descriptors", nic.rx_descriptors);
   read_descriptors(section, "tx_descriptors", nic.tx_descriptors);
   section.unsupported("timestamps", kLater);

@@ -53,6 +53,7 @@ TcpConfig tcp_config(const config::Tcp& from, uint64_t sockets) {
   TcpConfig t;
   t.connections_max = from.connections_max;
   t.bound_max = std::max(static_cast<uint32_t>(sockets), 1u);
+  t.listeners_max = t.bound_max;
   t.initial_rto = from.initial_rto_ms * kMilli;
   t.min_rto = from.min_rto_ms * kMilli;
   t.max_rto = from.max_rto_ms * kMilli;

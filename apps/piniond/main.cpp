@@ -2,9 +2,9 @@
 // root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
 #include <malloc.h>
 
-#include <algorithm>
 #include <signal.h>
 #include <sys/mman.h>
+#include <algorithm>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -101,7 +101,10 @@ bool give_up_privileges(const config::Config& config, std::string& why) {
                      std::any_of(config.nics.begin(), config.nics.end(),
                                  [](const config::Nic& nic) { return !nic.device.pci.empty(); });
   if (host.drop_capabilities && !drop_capabilities(locks, why)) return false;
-  return !host.filter_system_calls || filter_system_calls(why);
+  const bool memif =
+      std::any_of(config.nics.begin(), config.nics.end(),
+                  [](const config::Nic& nic) { return nic.device.vdev.starts_with("net_memif"); });
+  return !host.filter_system_calls || filter_system_calls(why, memif);
 }
 
 // What a virtual machine may have to be forgiven.

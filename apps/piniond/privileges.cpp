@@ -156,9 +156,6 @@ constexpr int kAllowed[] = {
     SCMP_SYS(getpeername),
     SCMP_SYS(socketpair),
     SCMP_SYS(shutdown),
-    SCMP_SYS(connect),
-    SCMP_SYS(bind),
-    SCMP_SYS(listen),
     SCMP_SYS(pidfd_open),
     // Waiting.
     SCMP_SYS(poll),
@@ -196,7 +193,6 @@ constexpr int kAllowed[] = {
     SCMP_SYS(sigaltstack),
     SCMP_SYS(getpid),
     SCMP_SYS(gettid),
-    SCMP_SYS(tgkill),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
     // The end: the control socket, the status page and DPDK's files are removed.
@@ -208,7 +204,7 @@ constexpr int kAllowed[] = {
 using Filter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
 
 // Calls of which a part is allowed.
-int add_partly(scmp_filter_ctx f) {
+int add_partly(scmp_filter_ctx f, bool memif) {
   int status = 0;
   const auto add = [&](uint32_t action, int call, const scmp_arg_cmp& when) {
     const int added = seccomp_rule_add(f, action, call, 1, when);
@@ -218,8 +214,15 @@ int add_partly(scmp_filter_ctx f) {
   add(SCMP_ACT_ALLOW, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
   const int no_clone3 = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
   if (status == 0) status = no_clone3;
-  // A memif connects again by itself; nobody opens a socket of a network.
-  add(SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+  // A memif connects again by itself. Nobody else: whoever trusts the user at the other end of a
+  // socket would do anything for it.
+  if (memif) {
+    add(SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    const int connects = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+    if (status == 0) status = connects;
+  }
+  // Signals to our own threads.
+  add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid())));
   // Is the link of a tap up? (To set it down, at the end, is up to the kernel.)
   for (const scmp_datum_t request : {scmp_datum_t{SIOCGIFFLAGS}, scmp_datum_t{SIOCSIFFLAGS}})
     add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, request));
@@ -260,10 +263,11 @@ bool drop_capabilities(bool locks_memory, std::string& why) {
   return left == 0;
 }
 
-bool filter_system_calls(std::string& why) {
+bool filter_system_calls(std::string& why, bool memif) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   // A sanitizer makes calls of its own, other ones with each of its versions.
-  static_cast<void>(why), static_cast<void>(on_refused_call), static_cast<void>(add_partly);
+  static_cast<void>(why), static_cast<void>(memif), static_cast<void>(on_refused_call),
+      static_cast<void>(add_partly);
   std::fprintf(stderr, "piniond: built with a sanitizer: no filter for system calls\n");
   return true;
 #else
@@ -278,7 +282,7 @@ bool filter_system_calls(std::string& why) {
   if (status == 0) status = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_NNP, 1);
   for (const int call : kAllowed)
     if (status == 0) status = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
-  if (status == 0) status = add_partly(filter.get());
+  if (status == 0) status = add_partly(filter.get(), memif);
   if (status == 0) status = seccomp_load(filter.get());
   if (status != 0) why = std::string("the filter for system calls: ") + std::strerror(-status);
   return status == 0;

@@ -14,7 +14,7 @@ bool drop_capabilities(bool locks_memory, std::string& why);
 
 // A system call that is not on the list in privileges.cpp is not made: it fails with EPERM, and
 // the first few are named on stderr. Needs drop_capabilities, or no_new_privs, before.
-bool filter_system_calls(std::string& why);
+bool filter_system_calls(std::string& why, bool memif = false);
 
 // How many were refused so far.
 extern std::atomic<uint32_t> refused_system_calls;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "host/sigbus.h"
@@ -23,24 +24,27 @@ namespace {
 // is handed the descriptor could map it writable; SEAL keeps the set as it is.
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 
-uint64_t read_number(const char* path) {
+std::optional<uint64_t> read_number(const std::string& path) {
+  FILE* f = std::fopen(path.c_str(), "re");
+  if (f == nullptr) return std::nullopt;
   unsigned long long value = 0;
-  if (FILE* f = std::fopen(path, "re")) {
-    if (std::fscanf(f, "%llu", &value) != 1) value = 0;
-    std::fclose(f);
-  }
-  return value;
+  const bool good = std::fscanf(f, "%llu", &value) == 1;
+  std::fclose(f);
+  return good ? std::optional<uint64_t>(value) : std::nullopt;
 }
 
 std::string no_hugepages(uint64_t bytes) {
   const std::string dir = "/sys/kernel/mm/hugepages/hugepages-2048kB/";
-  const uint64_t free = read_number((dir + "free_hugepages").c_str());
-  const uint64_t reserved = read_number((dir + "resv_hugepages").c_str());
-  const uint64_t total = read_number((dir + "nr_hugepages").c_str());
-  const uint64_t left = free > reserved ? free - reserved : 0;
+  const auto free = read_number(dir + "free_hugepages");
+  const auto reserved = read_number(dir + "resv_hugepages");
+  const auto total = read_number(dir + "nr_hugepages");
   const uint64_t need = bytes / Region::kHugePage;
+  if (!free || !reserved || !total)  // a daemon without privileges opens no files any more
+    return "no hugepages left: need " + std::to_string(need) +
+           " of 2 MiB; see /proc/meminfo, and raise vm.nr_hugepages by what is missing";
+  const uint64_t left = *free > *reserved ? *free - *reserved : 0;
   return "no hugepages left: " + std::to_string(left) + " free, need " + std::to_string(need) +
-         ", run: sysctl vm.nr_hugepages=" + std::to_string(total + need - left);
+         ", run: sysctl vm.nr_hugepages=" + std::to_string(*total + need - left);
 }
 
 int fail(std::string& why, const char* what) {
@@ -51,8 +55,7 @@ int fail(std::string& why, const char* what) {
 
 }  // namespace
 
-int Region::create(const RegionConfig& config, uint64_t bytes, bool small_pages,
-                   std::string& why) {
+int Region::create(const RegionConfig& config, uint64_t bytes, bool small_pages, std::string& why) {
   reset();
   config_ = config;
   const bool huge = config.hugepages && !small_pages;
@@ -62,8 +65,7 @@ int Region::create(const RegionConfig& config, uint64_t bytes, bool small_pages,
     return -EINVAL;
   }
   size_ = (bytes + page_bytes_ - 1) / page_bytes_ * page_bytes_;
-  const unsigned flags =
-      MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0u);
+  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0u);
   fd_ = memfd_create("pinion-region", flags);
   if (fd_ < 0) return fail(why, "memfd_create");
   int status = ftruncate(fd_, static_cast<off_t>(size_)) == 0 ? 0 : fail(why, "sizing a region");

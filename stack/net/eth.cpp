@@ -176,6 +176,7 @@ void Net::link_came_up(const PortState& p, Nanos now) {
     for (const InterfaceAddress& a : i.addresses)
       if (a.address.is_v4()) arp_announce(i, a.address.v4());
     groups_.announce(i.index, now);
+    if (!i.groups.empty()) mld_begin(i, now);
   }
 }
 

@@ -117,7 +117,7 @@ void GroupTable::add(Group& group, GroupMember& member, Nanos now) {
     return change(group, now);
   }
   ++group.source_members;
-  GroupSource* s = want_source(group, member.source);
+  GroupSource* s = member.wants = want_source(group, member.source);
   if (s->members++ != 0 || was_any) return;
   change_of(group, *s);
   change(group, now);
@@ -126,8 +126,8 @@ void GroupTable::add(Group& group, GroupMember& member, Nanos now) {
 int GroupTable::leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
   for (GroupMember** link = &sk.groups; *link != nullptr; link = &(*link)->of_socket) {
     GroupMember& m = **link;
-    if (m.group->address != group || m.group->interface != interface || m.source != source)
-      continue;
+    const bool there = interface == UINT32_MAX || m.group->interface == interface;
+    if (m.group->address != group || !there || m.source != source) continue;
     *link = m.of_socket;
     drop(m, now);
     return 0;
@@ -146,6 +146,7 @@ void GroupTable::drop(GroupMember& member, Nanos now) {
   Group& group = *member.group;
   group.members.remove(&member);
   const Ip source = member.source;
+  GroupSource* s = member.wants;
   members_.give(&member);
   if (source.is_any()) {
     if (--group.any_members != 0) return;
@@ -154,7 +155,6 @@ void GroupTable::drop(GroupMember& member, Nanos now) {
     return change(group, now);
   }
   --group.source_members;
-  GroupSource* s = want_source(group, source);
   if (--s->members != 0 || group.any_members != 0) return;
   change_of(group, *s);
   change(group, now);

@@ -17,12 +17,14 @@
 namespace pinion {
 
 struct Group;
+struct GroupSource;
 
 // One join of one socket: the group from every source, or from one.
 struct GroupMember {
   Socket* sk = nullptr;
   Group* group = nullptr;
   Ip source;                         // 0: every
+  GroupSource* wants = nullptr;      // that source: it stays as long as the join
   GroupMember* of_socket = nullptr;  // its next join
   Link<GroupMember> of_group;
 };
@@ -69,7 +71,7 @@ class GroupTable {
   // source 0: every. 0; -EADDRINUSE: the socket has joined so before; -EINVAL: it has joined the
   // group the other way (every source, single ones); -ENOBUFS: a limit is reached.
   int join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
-  // -EADDRNOTAVAIL: the socket has not joined so.
+  // interface UINT32_MAX: wherever it joined. -EADDRNOTAVAIL: the socket has not joined so.
   int leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
   void leave_all(Socket& sk, Nanos now);
   // The group, if a member is left; nullptr.

@@ -118,7 +118,8 @@ void Net::icmp6_error_output(const IpInput& in, const IcmpMessage& error, Nanos 
   Path path;
   bool allowed =
       in.source != kAnyIpv6 && find_path(source, in.source, path, in.interface->index) == 0;
-  size_t quote = std::min(in.raw.size(), kIpv6MtuMin - kHeaders);
+  const size_t most = std::min<size_t>(kIpv6MtuMin, in.interface->mtu_bytes);
+  size_t quote = std::min(in.raw.size(), most - kHeaders);
   if (allowed && path.next_hop != in.source) {
     allowed = in.raw.size() >= kHeaders + kQuoteLeast;
     if (allowed) quote = std::min(quote, in.raw.size() - kHeaders);

@@ -11,6 +11,7 @@ namespace pinion {
 namespace {
 
 constexpr uint32_t kReportsPerPass = 64;  // groups
+constexpr size_t kSourcesAskedMax = 16;   // of a query that are looked at one by one
 constexpr uint8_t kIgmpTos = 0xc0;        // RFC 3376 4: internetwork control
 // RFC 3376 8.11, RFC 2236 8.10: Unsolicited Report Interval.
 constexpr Nanos kUnsolicitedV3 = kSecond, kUnsolicitedV2 = 10 * kSecond;
@@ -69,21 +70,32 @@ Drop Net::igmp_query_input(const IpInput& in, const IgmpMessage& m, Nanos now) {
   const bool general = m.group.is_any();
   if (!general && !m.group.is_multicast()) return Drop::igmp_group;
   if (in.group && to != (general ? kAllSystems : m.group)) return Drop::igmp_group;
-  if (!igmp_queries_.take(now)) return Drop::igmp_rate;
+  if (!general && groups_.find(interface.index, m.group) == nullptr) {
+    ++counters_.igmp_received;
+    return Drop::none;
+  }
+  // Others cannot use up what the querier needs.
+  TokenBucket& bucket = general && in.group ? igmp_general_queries_ : igmp_queries_;
+  if (!bucket.take(now)) return Drop::igmp_rate;
   IgmpState& state = interface.igmp;
   const uint8_t before = igmp_version(interface, now);
-  if (general && m.version == 1) state.v1_until = now + kV1RouterPresent;
-  if (general && m.version == 2) state.v2_until = now + kV2QuerierPresent;
-  if (general) state.querier = in.source.v4(), state.querier_version = m.version;
-  if (m.robustness != 0) groups_.set_robustness(std::max<uint8_t>(m.robustness, 1));
+  // A querier asks all systems (4.1.12): what came otherwise is answered, and that is all.
+  if (general && in.group) {
+    if (m.version == 1) state.v1_until = now + kV1RouterPresent;
+    if (m.version == 2) state.v2_until = now + kV2QuerierPresent;
+    state.querier = in.source.v4(), state.querier_version = m.version;
+    if (m.robustness != 0) groups_.set_robustness(m.robustness);
+  }
   if (igmp_version(interface, now) != before) igmp_cancel(interface);
   ++counters_.igmp_received;
   if (!general) {
     Group* g = groups_.find(interface.index, m.group);
-    if (g == nullptr) return Drop::none;
-    for (Bytes s = m.sources; !s.empty(); s = s.subspan(sizeof(be32)))
+    // More than a few sources are answered with the whole filter, as by a host that wants every
+    // one.
+    const bool few = m.sources.size() <= kSourcesAskedMax * sizeof(be32);
+    for (Bytes s = few ? m.sources : Bytes{}; !s.empty(); s = s.subspan(sizeof(be32)))
       GroupTable::on_query_source(*g, Ipv4{load<be32>(s.data()).get()});
-    groups_.on_query(*g, groups_.delay(m.max_response), !m.sources.empty(), now);
+    groups_.on_query(*g, groups_.delay(m.max_response), few && !m.sources.empty(), now);
     return Drop::none;
   }
   // Version 3 tells of all groups in as few messages as they fit in; the older ones spread them.
@@ -199,7 +211,8 @@ Frame* Net::igmp_frame(Interface& interface) {
   PortState& p = ports_[interface.port];
   const bool room = p.link_up && p.queued < tx_queue_max_;
   Frame* frame = room ? frame_alloc(interface) : nullptr;
-  if (frame == nullptr) counters_.drop(room ? Drop::tx_no_frame : Drop::tx_port_full);
+  if (frame == nullptr)
+    counters_.drop(room ? Drop::tx_no_frame : p.link_up ? Drop::tx_port_full : Drop::tx_link_down);
   return frame;
 }
 

@@ -44,6 +44,8 @@ void Net::use_address(Interface& interface, AddressClaim& claim) {
   claim.deadline = kNever;
   STACK_DCHECK(interface.addresses.size() < interface.addresses.capacity());
   interface.addresses.push_back(claim.address);
+  for (Interface& i : interfaces_) i.good_source = {};  // it may have been another's until now
+  interface.good_source = {};
 }
 
 void Net::give_up_address(AddressClaim& claim) {

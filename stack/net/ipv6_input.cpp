@@ -9,10 +9,12 @@
 namespace pinion {
 namespace {
 
-// RFC 4443 2.4 (e.1): an error about an error is never sent, as far as the chain shows what it is.
+// RFC 4443 2.4 (e.1, e.2): an error about an error or a redirect is never sent, as far as the chain
+// shows what it is.
 bool holds_icmp6_error(const Ipv6Chain& chain) {
   return chain.protocol == kProtocolIcmp6 && !chain.payload.empty() &&
-         static_cast<uint8_t>(chain.payload[0]) <= kIcmp6ErrorLast;
+         (static_cast<uint8_t>(chain.payload[0]) <= kIcmp6ErrorLast ||
+          static_cast<uint8_t>(chain.payload[0]) == kIcmp6Redirect);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ Drop Net::mld_input(const IpInput& in, const IcmpMessage& message, Nanos now) {
   if (const Drop why = mld_query_parse(message, query); why != Drop::none) return why;
   Interface& interface = *in.interface;
   if (query.group != kAnyIpv6 && !is_member(interface, query.group)) return Drop::mld_not_joined;
+  if (!mld_queries_.take(now)) return Drop::mld_rate;
   if (query.version_1) interface.mld_version_1_until = now + kOlderVersionPresent;
   const Nanos at = now + static_cast<Nanos>(rng_.below(query.max_response_ms + 1)) * kMilli;
   interface.mld_deadline = std::min(interface.mld_deadline, at);

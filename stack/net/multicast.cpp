@@ -48,7 +48,6 @@ int Net::join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
 }
 
 int Net::leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
-  if (interface == kAnyInterface) interface = group_interface(sk.local.address, group, source);
   return groups_.leave(sk, interface, group, source, now);
 }
 
@@ -60,6 +59,7 @@ Drop Net::group_deliver(uint32_t interface, const Arrival& arrival, Nanos now) {
   Drop why = Drop::udp_multicast_port;
   bool taken = false;
   for (GroupMember* m = group->members.front(); m != nullptr; m = group->members.next(m)) {
+    ++looped_;
     if (!listens(*m->sk, arrival.to)) continue;
     if (!m->source.is_any() && m->source != arrival.from.address) {
       if (why == Drop::udp_multicast_port) why = Drop::udp_multicast_source;

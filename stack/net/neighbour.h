@@ -152,7 +152,9 @@ class NeighbourTable {
   size_t account_of(uint32_t owner) const {
     return owner == kOurselves ? 0 : 1 + (owner - 1) % limits_.owners_max;
   }
-  static uint64_t bit_of(uint32_t owner) { return uint64_t{1} << owner % 64; }
+  static uint64_t bit_of(uint32_t owner) {
+    return uint64_t{1} << (owner == kOurselves ? 0 : 1 + (owner - 1) % 63);
+  }
 
   NeighbourLimits limits_;
   std::vector<uint32_t> parked_of_;  // by account

@@ -58,6 +58,8 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       icmp_errors_(config.icmp_errors_per_s),
       icmp_echoes_(config.icmp_echoes_per_s),
       igmp_queries_(config.igmp_queries_per_s),
+      igmp_general_queries_(config.igmp_queries_per_s),
+      mld_queries_(config.igmp_queries_per_s),
       dad_transmits_(config.dad_transmits),
       rng_(config.secret[0] ^ config.secret[1]) {
   STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);

@@ -114,6 +114,9 @@ class Net {
   // The MTU towards dst from that source; 0: there is no path.
   uint16_t path_mtu(Ip source, Ip dst);
 
+  // Members that the last udp_send reached by itself (UdpSend::loop).
+  uint32_t looped() const { return looped_; }
+
   UdpDemux& udp() { return udp_; }
   Tcp& tcp() { return tcp_; }
   const Tcp& tcp() const { return tcp_; }
@@ -367,8 +370,10 @@ class Net {
   UdpDemux udp_;
   Tcp tcp_;
   GroupTable groups_;
+  uint32_t looped_ = 0;
   uint8_t igmp_version_max_;
-  TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_, igmp_queries_;
+  TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_;
+  TokenBucket igmp_queries_, igmp_general_queries_, mld_queries_;
   uint8_t dad_transmits_;
   Rng rng_;  // pauses that stations of a link must not share
   Nanos ipv6_deadline_ = kNever;

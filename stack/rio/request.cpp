@@ -131,6 +131,8 @@ void Server::output(RequestQueue& rq, uint32_t paid, Nanos now) {
         return leave(rq);
       }
       --sends_left_, ++started_;
+      for (uint32_t n = net_.looped(); n > 0 && spend(*rq.session); --n) {
+      }
       if (status != 0) r->state = Request::State::done, r->status = status;
     }
     rq.first_queued_send = r->next;

@@ -304,7 +304,10 @@ class Server {
   uint32_t chunk_share_ = config_.backlog_chunks / (2 * config_.sessions_max);
   uint32_t shares_unused_ = chunk_share_ * config_.sessions_max;
   // So are half of TCP's connections.
-  uint32_t connection_share_ = tcp_config_.connections_max / (2 * config_.sessions_max);
+  uint32_t connections_owned_ =  // without those that peers may leave half open
+      tcp_config_.connections_max -
+      std::min(tcp_config_.syn_queue_max, tcp_config_.connections_max / 2);
+  uint32_t connection_share_ = connections_owned_ / (2 * config_.sessions_max);
   uint32_t connections_shared_ = 0;               // taken beyond their shares, by all sessions
   Fifo<Chunk> dead_chunks_;                       // of closed sockets: given back a few a pass
   List<SocketQueue, &SocketQueue::dying> dying_;  // closed listeners with connections to abort

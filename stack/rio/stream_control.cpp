@@ -45,7 +45,7 @@ bool Server::count_connection(SocketQueue& sq) {
   Session& s = *sq.session;
   if (s.connections >= connection_share_) {
     const uint32_t all = connection_share_ * config_.sessions_max;
-    if (connections_shared_ >= tcp_config_.connections_max - all) return false;
+    if (connections_shared_ >= connections_owned_ - all) return false;
     ++connections_shared_;
   }
   ++s.connections;

@@ -35,6 +35,11 @@ Drop Tcp::input(const TcpSegment& seg, const FourTuple& flow, Nanos now) {
   switch (tcb->state) {
     case TcpState::closed: {  // a grave: a SYN begins something new, the rest is as in CLOSED
       if (!seg.has_syn() || seg.has_ack() || seg.has_rst()) return closed_input(seg, flow, now);
+      const Socket* sk = demux_.find_listener(flow.local);
+      if (sk == nullptr || seg.has_fin()) return closed_input(seg, flow, now);
+      // While its cookie counts nothing but a connection that is remembered may follow it. The peer
+      // asks again.
+      if (tcb->from_cookie && !has_room(*sk->listener)) return Drop::tcp_syn_queue_full;
       const Seq iss = next_iss(*tcb, now);
       destroy(*tcb);
       return unconnected_input(seg, flow, &iss, now);

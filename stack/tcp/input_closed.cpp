@@ -27,8 +27,10 @@ Drop Tcp::time_wait_syn(Tcb& tcb, const TcpSegment& seg, const FourTuple& flow, 
   const bool both = tcb.timestamps && seg.options.has_timestamps;
   const auto later = both ? static_cast<int32_t>(seg.options.ts_val - tcb.ts_recent) : 0;
   const bool newer = later > 0 || (later == 0 && seg.seq > tcb.rcv_nxt);
-  if (!newer || demux_.find_listener(flow.local) == nullptr)
-    return challenge(tcb, Drop::tcp_syn_challenged, now);
+  const Socket* sk = demux_.find_listener(flow.local);
+  if (!newer || sk == nullptr) return challenge(tcb, Drop::tcp_syn_challenged, now);
+  // As for a grave: see Tcp::input.
+  if (tcb.from_cookie && !has_room(*sk->listener)) return Drop::tcp_syn_queue_full;
   const Seq iss = next_iss(tcb, now);
   destroy(tcb);
   return unconnected_input(seg, flow, &iss, now);

@@ -24,11 +24,15 @@ Drop Tcp::listen_input(Socket& sk, const TcpSegment& seg, const FourTuple& flow,
   return answer_syn(listener, seg, flow, iss, now);
 }
 
+bool Tcp::has_room(const Listener& listener) const {
+  return half_open_ < config_.syn_queue_max &&
+         listener.half_open.size() < std::max(listener.backlog, 1u);
+}
+
 // Third: a SYN.
 Drop Tcp::answer_syn(Listener& listener, const TcpSegment& seg, const FourTuple& flow,
                      const Seq* iss, Nanos now) {
-  if (half_open_ >= config_.syn_queue_max ||
-      listener.half_open.size() >= std::max(listener.backlog, 1u))
+  if (!has_room(listener))
     return answer_with_cookie(listener, seg, flow, Drop::tcp_syn_queue_full, now);
   Tcb* tcb = make_tcb(flow, *listener.sk, now);
   if (tcb == nullptr) return answer_with_cookie(listener, seg, flow, Drop::tcp_no_tcb, now);

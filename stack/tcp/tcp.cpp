@@ -30,6 +30,12 @@ TcpDemuxConfig demux_config(const TcpConfig& c, const TcpSurroundings& around) {
           .secret = {around.secret[0], around.secret[1]}};
 }
 
+// What peers leave half open never takes more than half of all connections.
+TcpConfig bounded(TcpConfig c) {
+  c.syn_queue_max = std::min(c.syn_queue_max, std::max(c.connections_max / 2, 1u));
+  return c;
+}
+
 // A key of its own for each purpose: what one use shows tells nothing of another.
 SipKey key_for(const TcpSurroundings& around, uint64_t purpose) {
   const uint64_t input[2] = {purpose, 0};
@@ -44,7 +50,7 @@ SipKey key_for(const TcpSurroundings& around, uint64_t purpose) {
 Tcp::Tcp(const TcpConfig& config, const TcpSurroundings& around, Net& net, Counters& counters)
     : net_(net),
       counters_(counters),
-      config_(config),
+      config_(bounded(config)),
       loss_(loss_config(config)),
       isn_key_(key_for(around, 1)),
       timestamp_key_(key_for(around, 2)),

@@ -174,6 +174,7 @@ class Tcp {
   // listener.cpp
   Drop listen_input(Socket& sk, const TcpSegment& seg, const FourTuple& flow, const Seq* iss,
                     Nanos now);
+  bool has_room(const Listener& listener) const;
   Drop answer_syn(Listener& listener, const TcpSegment& seg, const FourTuple& flow, const Seq* iss,
                   Nanos now);
   Drop answer_with_cookie(Listener& listener, const TcpSegment& seg, const FourTuple& flow,

@@ -41,6 +41,7 @@ void emit_datagram(const UdpSend& send, Ip source, bool attach, Frame& frame) {
 }  // namespace
 
 int Net::udp_send(const UdpSend& send, Nanos now) {
+  looped_ = 0;
   if (send.flow != nullptr && holds(*send.flow, send)) return udp_send_again(send, *send.flow, now);
   if (send.destination.port == 0) return -EINVAL;
   Path path;

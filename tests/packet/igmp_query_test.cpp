@@ -140,6 +140,28 @@ TEST(IgmpInput, QuerierWithoutAddress) {
   EXPECT_EQ(reported(bed.peer), (Records{{kIsEx, kFeed, {}}}));
 }
 
+// RFC 3376 4.1.12: a query that was sent to us alone is answered, but says nothing of the querier:
+// whoever can reach us could otherwise put the interface into version 1.
+TEST(IgmpInput, UnicastQueryIsNoQuerier) {
+  IgmpBed bed;
+  bed.joins(kFeed);
+  bed.peer.expect_handled(igmp_frame(igmp(0x11, 0, {}), {.dst = kOurIp, .options = {}}));
+  bed.peer.wait(10 * kSecond);
+  EXPECT_EQ(reported(bed.peer), (Records{{kIsEx, kFeed, {}}}));
+}
+
+// Queries that do not concern us leave room for those of the querier.
+TEST(IgmpInput, QueriesOfOtherGroupsAreNoFlood) {
+  IgmpBed bed;
+  bed.joins(kFeed);
+  for (int i = 0; i < 200; ++i)
+    bed.peer.expect_handled(
+        igmp_frame(igmp(0x11, 10, kOtherFeed, query_tail()), {.dst = kOtherFeed}));
+  bed.peer.expect_handled(general_query(10));
+  bed.peer.wait(kSecond + kMilli);
+  EXPECT_EQ(reported(bed.peer), (Records{{kIsEx, kFeed, {}}}));
+}
+
 TEST(IgmpInput, W31Malformed) {
   IgmpBed bed;
   bed.joins(kFeed);

@@ -70,7 +70,9 @@ std::unique_ptr<Kernel> StreamSimulation::make_kernel(uint32_t host) {
   c.net.ephemeral_last =
       static_cast<uint16_t>(c.net.ephemeral_first + options_.ephemeral_ports - 1);
   TcpConfig& tcp = c.net.tcp;
-  tcp.connections_max = t.connections, tcp.listeners_max = kApps, tcp.bound_max = 2 * t.sockets;
+  // The applications' own, and those that may be half open.
+  tcp.connections_max = t.connections + std::min(t.connections, t.syn_queue);
+  tcp.listeners_max = kApps, tcp.bound_max = 2 * t.sockets;
   tcp.ooo_chunks_max = t.ooo_chunks, tcp.segments_max = t.segments;
   tcp.syn_queue_max = t.syn_queue, tcp.syn_cookies = t.syn_cookies;
   tcp.initial_rto = options_.initial_rto, tcp.delayed_ack = options_.delayed_ack;

@@ -125,6 +125,17 @@ TEST(TcpClose, TheNextConnectionBeginsBehindAnAbortedOne) {
   EXPECT_EQ(bed.tcp().tcbs_used(), 1u);
 }
 
+// What begins nothing leaves the grave where it is.
+TEST(TcpClose, AGraveIsOpenedByAConnectionOnly) {
+  TcpBed bed;
+  FakeStream& s = bed.accept();
+  EXPECT_EQ(bed.send({.flags = kTcpRst}), Drop::none);
+  EXPECT_EQ(s.error, -ECONNRESET);
+  EXPECT_EQ(bed.send({.seq = 5, .flags = kTcpSyn | kTcpFin}), Drop::tcp_no_connection);
+  EXPECT_EQ(bed.out().size(), 1u);
+  EXPECT_EQ(bed.tcp().time_waiting(), 1u);
+}
+
 TEST(TcpClose, TheNextSynIsAnsweredBehindAResetConnection) {
   TcpBed bed;
   FakeStream& s = bed.accept();

@@ -3,6 +3,7 @@
 #include "gateway/fix/session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "gateway/fix/value.h"
 
@@ -60,14 +61,19 @@ void Session::initiate(Wire& wire, const Now& now) {
 
 void Session::on_disconnect(const Now& now) {
   if (wire_ == nullptr) return;
-  const bool was_on = state_ == State::active || state_ == State::logout_sent;
   wire_ = nullptr;
   state_ = State::down;
   test_request_sent_ = false;
   pending_.clear();
   hole_end_ = 0;
   resend_end_ = 0;
-  if (was_on) application_.on_logout(*this, now);
+  if (std::exchange(told_, false)) application_.on_logout(*this, now);
+}
+
+// The application hears of each logon that it was told of, and only of these, that it is over.
+void Session::tell_logon(const Now& now) {
+  told_ = true;
+  application_.on_logon(*this, now);
 }
 
 void Session::close(const Now& now) {
@@ -169,6 +175,7 @@ Encoder Session::header(std::string_view type, uint64_t number, const Now& now, 
 
 Encoder Session::begin(std::string_view type, const Now& now, const Routing& routing) {
   if (wire_ == nullptr) begin_day(now);
+  begun_ = store_.next_out();
   return header(type, store_.next_out(), now, routing, {});
 }
 
@@ -177,7 +184,7 @@ bool Session::send(Encoder& message, const Now& now) {
   const std::string_view type = message.type();
   const bool again = !is_session_type(type) || type == "3";
   const std::string_view bytes = message.finish();
-  if (bytes.empty()) return false;
+  if (bytes.empty() || begun_ != store_.next_out()) return false;
   if (!store_.add_sent(again ? bytes : std::string_view())) {
     ++counters_.store_full;
     close(now);  // numbers that do not last must not be used

@@ -132,6 +132,7 @@ class Session {
   void drain(const Now& now);
   void on_refused(uint64_t number, const Refusal& refusal, const Now& now);
   void on_logon(uint64_t number, const Now& now);
+  void tell_logon(const Now& now);
   void on_logon_answer(uint64_t number, const Now& now);
   void on_resend_request(uint64_t number, const Now& now);
   void on_sequence_reset(uint64_t number, const Now& now);
@@ -165,6 +166,8 @@ class Session {
   int64_t heartbeat_ns_ = 0;  // 0: none
   int64_t sent_at_ = 0, received_at_ = 0, state_since_ = 0, schedule_checked_ = 0;
   bool test_request_sent_ = false;
+  bool told_ = false;   // the application, of a logon
+  uint64_t begun_ = 0;  // the number that the last begin() gave out
   // The hole that was asked for: up to this number. 0: none.
   uint64_t hole_end_ = 0;
   int64_t hole_asked_at_ = 0;

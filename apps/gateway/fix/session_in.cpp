@@ -56,7 +56,8 @@ bool Session::accept(Wire& wire, std::string_view frame, const Now& now) {
   if (validate(dictionary_, in_).refused || !time_ok(now) || !day(now)) return false;
   const uint64_t number = number_of(in_, kMsgSeqNum);
   const bool reset_asked = in_.is_yes(kResetSeqNumFlag);
-  const uint64_t heartbeat_s = number_of(in_, kHeartBtInt);
+  uint64_t heartbeat_s = 0;
+  if (!parse_uint(in_.value(kHeartBtInt), heartbeat_s)) return false;
   if (number == 0 || (reset_asked && number != 1) || heartbeat_s > 86'400) return false;
   if (number_of(in_, kEncryptMethod) != 0) return false;
   frame_ = frame;
@@ -72,7 +73,8 @@ bool Session::accept(Wire& wire, std::string_view frame, const Now& now) {
     return true;
   }
   send_logon(reset_asked, now);
-  application_.on_logon(*this, now);
+  if (wire_ == nullptr) return true;
+  tell_logon(now);
   if (wire_ == nullptr) return true;
   if (number > store_.next_in()) on_too_high(number, now);
   else consume(number, now);
@@ -231,7 +233,7 @@ void Session::on_logon_answer(uint64_t number, const Now& now) {
   schedule_checked_ = now.monotonic_ns;
   ++counters_.logons;
   if (number < store_.next_in()) return fail(TooLowText(store_.next_in(), number).view(), now);
-  application_.on_logon(*this, now);
+  tell_logon(now);
   if (wire_ == nullptr) return;
   if (number > store_.next_in()) on_too_high(number, now);
   else consume(number, now);

@@ -27,13 +27,18 @@ bool address_of(const Endpoint& endpoint, sockaddr_in& out) {
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
+NetworkConfig with_room_for_datagrams(NetworkConfig c) {
+  c.receive_bytes = std::max(c.receive_bytes, c.datagram_bytes);
+  return c;
+}
+
 }  // namespace
 
 KernelNetwork::KernelNetwork(const NetworkConfig& config)
-    : config_(config),
+    : config_(with_room_for_datagrams(config)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       slots_(config.streams_max),
-      memory_(size_t{config.streams_max} * (config.receive_bytes + config.send_bytes)) {}
+      memory_(size_t{config.streams_max} * (config_.receive_bytes + config.send_bytes)) {}
 
 KernelNetwork::~KernelNetwork() {
   for (Slot& slot : slots_)

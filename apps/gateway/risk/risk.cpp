@@ -16,6 +16,13 @@ bool known_side_crosses(bool buy, Price price, Price own_opposite) {
   return buy ? price >= own_opposite : price <= own_opposite;
 }
 
+// Of an order that check() refuses by its size or price anyway, nothing.
+Amount notional_of(const OrderRequest& o) {
+  const bool bounded =
+      o.shares >= 1 && o.shares <= kSharesMax && o.price >= 1 && o.price <= kPriceMax;
+  return bounded ? o.shares * o.price : 0;
+}
+
 }  // namespace
 
 const char* text_of(Refusal refusal) {
@@ -73,7 +80,7 @@ void Risk::set_limits(uint32_t account, const Limits& limits) {
 Refusal Risk::check_new(const OrderRequest& o, const Market& market, int64_t now_ns) {
   if (o.account >= accounts_.size()) return Refusal::unknown_symbol;
   Account& a = accounts_[o.account];
-  const Added added{.shares = o.shares, .notional = o.shares * o.price, .order = true};
+  const Added added{.shares = o.shares, .notional = notional_of(o), .order = true};
   Refusal why = check(a, o, market, added, now_ns);
   if (why == Refusal::none && orders_.find(o.id) != nullptr) why = Refusal::duplicate_id;
   if (why == Refusal::none && insert(o, true) == nullptr) why = Refusal::open_orders;
@@ -93,8 +100,8 @@ Refusal Risk::check_replace(OrderId original_id, const OrderRequest& request, co
   o.side = original->side;
   Account& a = accounts_[o.account];
   const Added added{
-      .shares = std::max<int64_t>(0, o.shares - original->leaves),
-      .notional = std::max<Amount>(0, o.shares * o.price - original->leaves * original->price),
+      .shares = std::max<int64_t>(0, std::min(o.shares, kSharesMax) - original->leaves),
+      .notional = std::max<Amount>(0, notional_of(o) - original->leaves * original->price),
       .order = false};
   Refusal why = check(a, o, market, added, now_ns);
   if (original->replaced_by != 0) why = Refusal::replace_in_flight;

@@ -27,6 +27,9 @@ TEST(ConfigErrors, ValuesOutOfRange) {
        "4:31: 'path' is 'run/x'; expected an absolute path of at most 107 bytes, without spaces"},
       {"host: {control_socket: {group: strangers}}",
        "4:32: there is no group 'strangers' on this machine; expected a known name"},
+      {"nics: [{name: n, device: {vdev: net_null0}, core: c, mtu_bytes: 576, addresses: "
+       "[\"2001:db8::5/64\"]}]",
+       "3:65: 'mtu_bytes' is '576'; expected at least 1280, which IPv6 needs (RFC 8200 section 5)"},
       {"igmp: {version: 1, robustness: 8, groups_max: 0}",
        "4:17: 'version' is '1'; expected a number from 2 to 3\n"
        "4:32: 'robustness' is '8'; expected a number from 1 to 7\n"

@@ -2,6 +2,7 @@
 // ThreadSanitizer: rings of 1, 2 and 4 whose positions start just below 2^32, queues that cool down
 // and become hot again all the time, and a core that sleeps.
 #include <gtest/gtest.h>
+#include <rio/ring.h>
 
 #include <atomic>
 #include <thread>
@@ -24,7 +25,7 @@ void run_core(QueueBed& bed, const std::atomic<bool>& stop) {
     if (turn % 3 == 0 && !bed.barriers.empty()) bed.answer_barrier();
     if (turn % 7 != 0) continue;
     bed.kernel.prepare_sleep(bed.now);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    rio_ring_post_barrier(0);
     for (int naps = 0; naps < 20 && !bed.kernel.look_again(); ++naps) std::this_thread::yield();
     bed.kernel.wake(bed.now);
   }
