@@ -31,6 +31,10 @@ const char* advice(int error) {
   return "Is piniond running? Name its control socket with --socket or PINION_SOCKET.";
 }
 
+bool is_alive(const rio_status_page& page) {
+  return kill(static_cast<pid_t>(page.pid), 0) == 0 || errno == EPERM;
+}
+
 // A consistent copy of the page; null, and a sentence on stderr.
 std::unique_ptr<rio_status_page> read_page(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -60,6 +64,8 @@ std::unique_ptr<rio_status_page> read_page(const std::string& path) {
     if (!good) nanosleep(&moment, nullptr);
   }
   munmap(at, sizeof(rio_status_page));
+  // A daemon that was killed while it wrote: nobody will finish it, and each entry is whole.
+  if (!good && copy->magic == RIO_STATUS_MAGIC) good = !is_alive(*copy);
   if (!good || copy->magic != RIO_STATUS_MAGIC || copy->version != RIO_STATUS_VERSION ||
       copy->entries > RIO_STATUS_ENTRIES_MAX) {
     std::fprintf(stderr, "pinionctl: %s: not a status page of this version\n", path.c_str());
@@ -102,7 +108,7 @@ struct Choice {
 int look(const Choice& choice) {
   const auto page = read_page(choice.socket + ".status");
   if (page == nullptr) return 1;
-  const bool alive = kill(static_cast<pid_t>(page->pid), 0) == 0 || errno == EPERM;
+  const bool alive = is_alive(*page);
   const double age = age_s(*page);
   const char* state = !alive            ? "GONE, and did not end by itself: look at its log"
                       : age > kSilent_s ? "SILENT: stopped, or starved of its CPU"
