@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/check.h"
 #include "rio/slot_address.h"
@@ -180,8 +182,11 @@ RawRq RawApp::create_rq(uint32_t socket, const RawCq& receive_cq, const RawCq& s
 
 void RawApp::post(RawRq& rq, rio_abi_request slot) {
   rio_abi_request& to = rq.slots[rq.position & rq.mask];
-  slot.sequence = to.sequence;
-  to = slot;
+  // All but the sequence word, which the core may be looking at.
+  constexpr size_t kBehind = sizeof slot.sequence;
+  static_assert(offsetof(rio_abi_request, sequence) == 0);
+  std::memcpy(reinterpret_cast<std::byte*>(&to) + kBehind,
+              reinterpret_cast<const std::byte*>(&slot) + kBehind, sizeof slot - kBehind);
   rio_ring_publish(&to.sequence, rq.position++);
   rio_ring_post_barrier(0);
   if (rio_word_load(&rq.header->state) != RIO_RQ_STATE_HOT) ring(rq.doorbell);
