@@ -75,7 +75,8 @@ void Market::event(char code, uint64_t day_ns) {
 
 void Market::open(uint64_t day_ns) {
   event('O', day_ns);
-  for (uint16_t i = 0; i < symbols_.size(); ++i) {
+  const auto symbols = static_cast<uint16_t>(symbols_.size());
+  for (uint16_t i = 0; i < symbols; ++i) {
     publish(directory(i, day_ns));
     publish(action(i, day_ns));
     publish(reg_sho(i, day_ns));
@@ -227,7 +228,8 @@ MessageStore Market::snapshot(uint64_t day_ns) const {
       }
     }
   };
-  for (uint16_t i = 0; i < symbols_.size(); ++i) {
+  const auto symbols = static_cast<uint16_t>(symbols_.size());
+  for (uint16_t i = 0; i < symbols; ++i) {
     put(directory(i, day_ns));
     put(action(i, day_ns));
     put(reg_sho(i, day_ns));
