@@ -215,20 +215,22 @@ void overlap(uint32_t cpu, Findings& out) {
       "none but the daemon's", "give one of them another CPU");
 }
 
+void one_core(const config::Core& core, const std::string& online, Findings& out) {
+  const std::string n = std::to_string(core.cpu);
+  const bool there = list_has(online, core.cpu);
+  add(out, there, Verdict::fails, "CPU " + n, there ? "online" : "not among " + online, "online",
+      "another `cpu` for core " + core.name + ", or echo 1 > " + kCpus + "cpu" + n + "/online");
+  if (!there) return;
+  isolation(core.cpu, out);
+  power(core, out);
+  sibling(core.cpu, out);
+  interrupts(core.cpu, out);
+  overlap(core.cpu, out);
+}
+
 void cores(const config::Config& config, Findings& out) {
   const std::string online = first_line(kCpus + "online");
-  for (const config::Core& core : config.cores) {
-    const std::string n = std::to_string(core.cpu);
-    const bool there = list_has(online, core.cpu);
-    add(out, there, Verdict::fails, "CPU " + n, there ? "online" : "not among " + online, "online",
-        "another `cpu` for core " + core.name + ", or echo 1 > " + kCpus + "cpu" + n + "/online");
-    if (!there) continue;
-    isolation(core.cpu, out);
-    power(core, out);
-    sibling(core.cpu, out);
-    interrupts(core.cpu, out);
-    overlap(core.cpu, out);
-  }
+  for (const config::Core& core : config.cores) one_core(core, online, out);
 }
 
 bool has_flag(const std::string& flag) {
