@@ -44,7 +44,7 @@ bool EthdevPort::release_is_prompt() {
     free({frames, got});
     return false;
   }
-  auto [frame, payload] = frames;
+  Frame *frame = frames[0], *payload = frames[1];
   std::byte* header = frame->append(kHeaderBytes);
   std::memcpy(header, capabilities_.mac.b, sizeof capabilities_.mac.b);
   std::memcpy(header + sizeof capabilities_.mac.b, capabilities_.mac.b, sizeof capabilities_.mac.b);

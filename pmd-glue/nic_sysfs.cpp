@@ -55,7 +55,8 @@ void add_interface(const std::string& sys, const std::string& name, std::vector<
   if (std::find(out.begin(), out.end(), name) != out.end()) return;
   out.push_back(name);
   constexpr std::string_view kUpper = "upper_";
-  for (const std::string& entry : entries(sys + "/class/net/" + name))
+  const std::vector<std::string> all = entries(sys + "/class/net/" + name);
+  for (const std::string& entry : all)
     if (entry.starts_with(kUpper)) add_interface(sys, entry.substr(kUpper.size()), out);
 }
 
@@ -166,9 +167,10 @@ bool find_nic(const std::string& pci, NicInfo& out, const std::string& sys) {
 
 std::vector<NicInfo> list_nics(const std::string& sys) {
   std::vector<NicInfo> found;
-  for (const std::string& pci : entries(sys + kDevices)) {
+  const fs::path devices = sys + kDevices;
+  for (const std::string& pci : entries(devices)) {
     NicInfo nic;
-    if (!first_word(sys + kDevices + pci + "/class").starts_with(kEthernetClass)) continue;
+    if (!first_word(devices / pci / "class").starts_with(kEthernetClass)) continue;
     if (find_nic(pci, nic, sys)) found.push_back(std::move(nic));
   }
   return found;
@@ -209,13 +211,19 @@ std::string bind_nic(const std::string& pci, const std::string& driver, const st
          ")?";
 }
 
+namespace {
+std::string connected_by(const std::string& address, const std::string& interface) {
+  return "TCP connections are open at " + address + " of " + interface + " (ssh?)";
+}
+}  // namespace
+
 std::string carries(const NicInfo& nic, const std::string& proc) {
   const std::vector<std::string> connected = connected_addresses(proc);
   for (const std::string& name : nic.interfaces) {
     if (has_default_route(proc, name)) return "the default route is by " + name;
     for (const std::string& address : interface_addresses(name))
       if (std::find(connected.begin(), connected.end(), address) != connected.end())
-        return "TCP connections are open at " + address + " of " + name + " (ssh?)";
+        return connected_by(address, name);
   }
   return "";
 }
