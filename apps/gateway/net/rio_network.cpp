@@ -12,7 +12,8 @@ namespace {
 constexpr uint32_t kSendsMax = 256;  // outstanding, of each socket
 constexpr uint32_t kBacklog = 64;
 constexpr uint32_t kResultsMax = 64;
-constexpr uint64_t kControlEvery = 200'000;  // ns
+constexpr uint64_t kControlEvery = 200'000;    // ns
+constexpr uint64_t kDrainFor = 2'000'000'000;  // ns, for the peer's FIN after ours
 
 bool address_of(const Endpoint& endpoint, rio_address& out) {
   return rio_parse_address(endpoint.ip.empty() ? "0.0.0.0" : endpoint.ip.c_str(), endpoint.port,
@@ -65,6 +66,7 @@ void RioNetwork::init(Slot& slot, rio_socket_t socket, Kind kind) {
   slot.received.reset(memory_ + receive_offset(slot), config_.receive_bytes);
   slot.receives = slot.sends = 0;
   slot.send_at = slot.send_used = slot.unposted = 0;
+  slot.shut = false;
 }
 
 int RioNetwork::open_socket(uint32_t type, Kind kind, Slot*& out) {
@@ -220,8 +222,24 @@ bool RioNetwork::send_to(SocketId socket, const Endpoint& to, std::string_view b
 void RioNetwork::close(SocketId stream) {
   Slot* slot = slots_.find(stream);
   if (slot == nullptr || slot->kind == Kind::closing || slot->kind == Kind::flushing) return;
-  if (slot->kind == Kind::stream && slot->unposted != 0) slot->kind = Kind::flushing;
-  else destroy(*slot);
+  if (slot->kind != Kind::stream) return destroy(*slot);
+  slot->kind = Kind::flushing;
+  slot->close_by = rio_now_ns(session_) + kDrainFor;
+  shut_if_flushed(*slot);
+}
+
+void RioNetwork::shut_if_flushed(Slot& slot) {
+  if (slot.unposted != 0 || slot.shut) return;
+  slot.shut = true;
+  rio_shutdown(slot.socket);
+}
+
+// Not within a handler, which may still look at the bytes that a receive would overwrite.
+void RioNetwork::drain(Slot& slot, uint64_t now) {
+  if (now >= slot.close_by) return destroy(slot);
+  if (slot.receives != 0) return;
+  slot.received.consumed(slot.received.unread().size());
+  post_receive(slot);
 }
 
 void RioNetwork::post_receive(Slot& slot) {
@@ -254,6 +272,7 @@ int RioNetwork::control_turn() {
     int s = 0;
     if (slot.kind == Kind::listener) s = accept_all(slot);
     else if (slot.kind == Kind::connecting) s = finish_connect(slot);
+    else if (slot.kind == Kind::flushing) drain(slot, next_control_);
     if (s < 0) return s;
     events += s;
   }
@@ -313,15 +332,17 @@ void RioNetwork::complete(const rio_result& result) {
     --slot->receives;
     if (slot->kind == Kind::datagram) return on_datagram(*slot, result);
     if (slot->kind == Kind::stream) return on_receive(*slot, result);
-    if (slot->kind == Kind::flushing && result.status == 0 && result.bytes != 0)
+    if (slot->kind == Kind::flushing) {
+      if (result.status != 0 || result.bytes == 0) return destroy(*slot);
       return post_receive(*slot);  // over the same bytes: nobody reads them
+    }
   } else {
     --slot->sends;
     slot->send_used -= static_cast<uint32_t>(result.request_context);
     if (slot->kind == Kind::stream && result.status != 0) return lost(*slot, result.status);
     if (slot->kind == Kind::stream || slot->kind == Kind::flushing) post_sends(*slot);
-    if (slot->kind == Kind::flushing && (slot->unposted == 0 || result.status != 0))
-      return destroy(*slot);
+    if (slot->kind == Kind::flushing && result.status != 0) return destroy(*slot);
+    if (slot->kind == Kind::flushing) shut_if_flushed(*slot);
   }
   release_if_quiet(*slot);
 }

@@ -31,8 +31,10 @@ class RioNetwork final : public Network {
   std::string error() const override { return error_; }
 
  private:
-  // flushing: closed by its owner, with bytes that are not posted yet. closing: its socket is
-  // closed, and completions are still to come.
+  // flushing: closed by its owner. What is not sent yet leaves, then FIN, and what still comes is
+  // read and forgotten until the peer's FIN or close_by: a socket that is closed with unread data
+  // resets its connection, and the peer may lose our last words. closing: its socket is closed, and
+  // completions are still to come.
   enum class Kind : uint8_t { listener, stream, connecting, flushing, closing, datagram };
   struct Slot {
     bool used = false;
@@ -48,6 +50,8 @@ class RioNetwork final : public Network {
     // A ring of bytes: posted ones that are the core's, behind them those that found no room among
     // the requests. send_at is where the next byte goes.
     uint32_t send_at = 0, send_used = 0, unposted = 0;
+    bool shut = false;      // flushing: FIN is on its way
+    uint64_t close_by = 0;  // flushing
   };
 
   int fail(int status, const char* what);
@@ -62,6 +66,8 @@ class RioNetwork final : public Network {
   void post_receive(Slot& slot);
   void copy_in(Slot& slot, std::string_view bytes);
   void post_sends(Slot& slot);
+  void shut_if_flushed(Slot& slot);
+  void drain(Slot& slot, uint64_t now);
   void post_datagram_receive(Slot& slot, uint32_t index);
   int control_turn();
   int accept_all(Slot& listener);
