@@ -56,8 +56,7 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
   Frame* frame = frame_alloc(*path.interface);
   if (!frame) return -EAGAIN;
 
-  const auto length = static_cast<uint32_t>(sizeof(UdpHdr) + send.payload.size());
-  STACK_DCHECK(frame->tailroom >= length);
+  STACK_DCHECK(frame->tailroom >= sizeof(UdpHdr) + send.payload.size());
   const bool offload = (path.interface->tx_offload & kTxUdpCsum) != 0;
   // What may have to wait for its neighbour is copied: a session's end waits for no neighbour.
   const bool attach =
