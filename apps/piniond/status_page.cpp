@@ -44,11 +44,6 @@ const char* state_text(AddressState state) {
 
 constexpr uint32_t kGroupsShown = 128;  // the page has room for so many lines more
 
-std::string text_of(Ipv4 a) {
-  return std::to_string(a.v >> 24) + "." + std::to_string(a.v >> 16 & 255) + "." +
-         std::to_string(a.v >> 8 & 255) + "." + std::to_string(a.v & 255);
-}
-
 struct Line {
   std::string_view name, text;
   const uint64_t& value;
@@ -179,7 +174,7 @@ void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) 
         c.state == AddressState::valid);
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
   if (s.querier_version != 0)
-    add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + text_of(s.querier),
+    add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + config::to_text(s.querier),
         s.querier_version);
 }
 
@@ -191,7 +186,7 @@ void StatusPage::add_groups(const Net& net) {
     if (g.any_members + g.source_members == 0) continue;
     ++shown;
     const std::string where = net.interface_status(g.interface).name;
-    add(RIO_STATUS_COUNTER, where + "." + text_of(g.address.v4()),
+    add(RIO_STATUS_COUNTER, where + "." + config::to_text(g.address),
         "datagrams taken; joined from " +
             (g.any_members != 0 ? "every source" : std::to_string(g.source_members) + " sources") +
             ", " + std::to_string(g.not_wanted) + " unwanted (port, source, full)",

@@ -68,21 +68,15 @@ void Net::neighbour_doubt(Interface& interface, Ip address, Nanos now) {
 }
 
 void Net::neighbour_request(Interface& interface, Ip address, const Mac* known) {
-  if (address.is_v4()) arp_request(interface, address.v4(), known ? *known : kBroadcastMac);
+  if (address.is_v4())
+    arp_request(interface, address_towards(interface, address).v4(), address.v4(),
+                known ? *known : kBroadcastMac);
   else nd_solicit(interface, address, known);
 }
 
-void Net::arp_request(Interface& interface, Ipv4 target, Mac dst) {
-  const ArpPacket request{ArpOp::request, interface.mac, address_towards(interface, target).v4(),
-                          Mac{}, target};
+void Net::arp_request(Interface& interface, Ipv4 source, Ipv4 target, Mac dst) {
+  const ArpPacket request{ArpOp::request, interface.mac, source, Mac{}, target};
   const Drop why = arp_output(interface, request, dst);
-  if (why == Drop::none) ++counters_.arp_requests_sent;
-  else counters_.drop(why);
-}
-
-void Net::arp_announce(Interface& interface, Ipv4 address) {
-  const ArpPacket announcement{ArpOp::request, interface.mac, address, Mac{}, address};
-  const Drop why = arp_output(interface, announcement, kBroadcastMac);
   if (why == Drop::none) ++counters_.arp_requests_sent;
   else counters_.drop(why);
 }

@@ -174,7 +174,7 @@ void Net::link_came_up(const PortState& p, Nanos now) {
   for (Interface& i : interfaces_) {
     if (&ports_[i.port] != &p) continue;
     for (const InterfaceAddress& a : i.addresses)
-      if (a.address.is_v4()) arp_announce(i, a.address.v4());
+      if (a.address.is_v4()) arp_request(i, a.address.v4(), a.address.v4(), kBroadcastMac);
     groups_.announce(i.index, now);
     if (!i.groups.empty()) mld_begin(i, now);
   }

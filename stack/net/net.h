@@ -236,8 +236,7 @@ class Net {
   Drop arp_request_input(Interface& interface, const ArpPacket& arp, Nanos now);
   Drop arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now);
   void neighbour_doubt(Interface& interface, Ip address, Nanos now);
-  void arp_request(Interface& interface, Ipv4 target, Mac dst);
-  void arp_announce(Interface& interface, Ipv4 address);
+  void arp_request(Interface& interface, Ipv4 source, Ipv4 target, Mac dst);
   Drop arp_output(Interface& interface, const ArpPacket& arp, Mac dst);
   // Asks for an address: all stations, or the one that is known.
   void neighbour_request(Interface& interface, Ip address, const Mac* known);

@@ -47,6 +47,12 @@ struct Application {
     if (rio_parse_address("10.0.0.2", 7, &peer) != 0) return 17;
     return socket.connect(peer) == 0 ? 0 : 18;
   }
+  // Attached, connected, and once round, so that the core polls its queue.
+  int begin(const std::string& path) {
+    int status = attach(path);
+    if (status == 0) status = connect();
+    return status == 0 ? echo(1) : status;
+  }
   rio_slice slice(uint32_t offset, uint32_t length) const { return {buffer, offset, length}; }
 
   int nops(uint64_t n) {

@@ -257,10 +257,7 @@ TEST_F(Hostile, A22UnmappingItsOwnViewHurtsOnlyItself) {
   Process attacker([&] {
     signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would make an exit of it
     Application a;
-    int status = a.attach(path_);
-    if (status == 0) status = a.connect();
-    if (status == 0) status = a.echo(1);
-    if (status != 0) return status;
+    if (const int status = a.begin(path_); status != 0) return status;
     const rio_slice in = a.slice(0, 64), out = a.slice(64, 64);
     if (munmap(a.memory, Application::kMemory) != 0) return 1;
     if (a.socket.receive(&in, 0, 1) != 0 || a.socket.send(&out, 0, 2) != 0) return 2;

@@ -267,10 +267,7 @@ TEST_F(Life, A32AForkedChildCannotPost) {
   Process app([&] {
     signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would make an exit of it
     Application a;
-    int status = a.attach(path_);
-    if (status == 0) status = a.connect();
-    if (status == 0) status = a.echo(1);
-    if (status != 0) return status;
+    if (const int status = a.begin(path_); status != 0) return status;
     const std::function<void()> acts[] = {
         [&] { rio_nop(a.socket.queue(), 0, 1); },
         [&] { a.memory[0] = std::byte{1}; },
@@ -289,7 +286,7 @@ TEST_F(Life, A32AForkedChildCannotPost) {
       int ended = 0;
       waitpid(child, &ended, 0);
       if (!WIFSIGNALED(ended) || WTERMSIG(ended) != SIGSEGV) return 1;
-      if (status = a.echo(2); status != 0) return status;
+      if (const int status = a.echo(2); status != 0) return status;
     }
     const pid_t child = fork();  // cold calls are refused with a sentence
     if (child == 0) {
