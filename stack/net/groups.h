@@ -100,7 +100,6 @@ class GroupTable {
   uint32_t capacity() const { return pool_.capacity(); }
   void set_robustness(uint8_t value) { robustness_ = value; }
   const List<Group, &Group::listed>& groups() const { return groups_; }
-  uint32_t members() const { return members_.used(); }
 
  private:
   Group*& bucket_of(uint32_t interface, Ip group);

@@ -70,7 +70,6 @@ struct TcpSegment {
   bool has_rst() const { return flags & kTcpRst; }
   bool has_psh() const { return flags & kTcpPsh; }
   bool has_ack() const { return flags & kTcpAck; }
-  bool has_urg() const { return flags & kTcpUrg; }
   // SEG.LEN: payload, SYN and FIN.
   uint32_t len() const {
     return static_cast<uint32_t>(payload.size()) + (has_syn() ? 1 : 0) + (has_fin() ? 1 : 0);

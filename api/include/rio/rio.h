@@ -186,9 +186,10 @@ int rio_socket(rio_session* session, uint32_t family, uint32_t type, uint32_t co
  * receive took, and while it is still connecting. A listening socket: connections that nobody
  * accepted are reset. */
 int rio_close_socket(rio_socket_t socket);
-/* address.port 0: an ephemeral port (RFC 6056). -EADDRNOTAVAIL: not an address of this core's NICs;
- * -EADDRINUSE; -EPERM: the configuration does not grant it; -EINVAL: bound already; -EAFNOSUPPORT:
- * of another family than the socket; -ENOBUFS: the core's sockets are all bound. */
+/* address.port 0: an ephemeral port (RFC 6056). -EADDRNOTAVAIL: neither an address of this core's
+ * NICs nor (UDP) a multicast group; -EADDRINUSE, or no ephemeral port is free; -EPERM: the
+ * configuration does not grant it; -EINVAL: bound already; -EAFNOSUPPORT: of another family than
+ * the socket, or with a scope; -ENOBUFS: the core's sockets are all bound. */
 int rio_bind(rio_socket_t socket, const rio_address* address);
 /* UDP: sets the peer, binds if it is not bound. -ENETUNREACH: no route; -EACCES: broadcast without
  * RIO_SO_BROADCAST; -EADDRINUSE: no ephemeral port is free, or this pair of addresses and ports is
@@ -227,10 +228,10 @@ int rio_shutdown(rio_socket_t socket);
  * the socket is bound to, else that of the route to the group or the source, else the first.
  * Several sockets of one port, of any applications, set RIO_SO_REUSEADDR first; each gets a copy.
  * -EINVAL: no group's address, 224.0.0.1, a source that is no host's, 232/8 without a source
- * (RFC 4607), a port or scope, or the socket has joined the group with every
- * source and asks for one, or the other way round; -EADDRINUSE: joined already; -EPERM: the
- * configuration does not grant this group; -EDQUOT: joins_max of the session; -ENODEV: no such NIC;
- * -ENOBUFS: the core's limits; -EOPNOTSUPP: a stream; -EAFNOSUPPORT: not the socket's family. */
+ * (RFC 4607), a port or scope, or the socket has joined the group with every source and asks for
+ * one, or the other way round; -EADDRINUSE: joined already; -EPERM: the configuration does not
+ * grant this group; -EDQUOT: joins_max of the session; -ENODEV: no such NIC; -ENOBUFS: the core's
+ * limits; -EOPNOTSUPP: a stream; -EAFNOSUPPORT: a group or a socket of IPv6. */
 int rio_join_group(rio_socket_t socket, const rio_address* group, const rio_address* source,
                    const char* nic);
 /* With the same arguments. -EADDRNOTAVAIL: not joined so. Closing the socket leaves all. */

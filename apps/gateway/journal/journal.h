@@ -30,7 +30,7 @@ struct JournalConfig {
 // How the disk is doing. A trouble that ends (space is there again) ends.
 enum class DiskState : uint32_t { good, full, failed };
 
-// The writer, without a thread: turn() does what can be done now. Everything but health() and
+// The writer, without a thread: turn() does what can be done now. Everything but disk() and
 // durable() belongs to one thread.
 class Writer {
  public:

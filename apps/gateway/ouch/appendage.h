@@ -150,10 +150,6 @@ class AppendageWriter {
   }
   bool add_char(Tag tag, char c) { return add(tag, std::as_bytes(std::span{&c, 1})); }
   bool add_u32(Tag tag, uint32_t v) { return add(tag, bytes_of_message(be32::of(v))); }
-  bool add_u64(Tag tag, uint64_t v) { return add(tag, bytes_of_message(be64::of(v))); }
-  bool add_text4(Tag tag, std::string_view text) {
-    return add(tag, bytes_of_message(Alpha<4>::of(text)));
-  }
   // How many bytes the appendage has; 0 if there was no room even for its length.
   size_t finish() {
     if (out_.size() < sizeof(be16)) return 0;
