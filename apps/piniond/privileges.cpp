@@ -166,6 +166,7 @@ constexpr int kAllowed[] = {
     SCMP_SYS(epoll_pwait),
     SCMP_SYS(epoll_pwait2),
     SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_create),  // DPDK's interrupt thread, each time an interrupt comes or goes
     SCMP_SYS(epoll_create1),
     SCMP_SYS(eventfd2),
     SCMP_SYS(timerfd_create),
