@@ -18,6 +18,7 @@ enum Tag : int32_t {
   kCumQty = 14,
   kEndSeqNo = 16,
   kExecID = 17,
+  kExecRefID = 19,
   kExecTransType = 20,
   kHandlInst = 21,
   kLastPx = 31,
@@ -62,6 +63,7 @@ enum Tag : int32_t {
   kRefTagID = 371,
   kRefMsgType = 372,
   kSessionRejectReason = 373,
+  kExecRestatementReason = 378,
   kBusinessRejectReason = 380,
   kCxlRejResponseTo = 434,
 };

@@ -297,13 +297,20 @@ bool Risk::cancelled(OrderId id, int64_t shares) {
   return true;
 }
 
-bool Risk::rejected(OrderId id, int64_t now_ns) {
-  Order* order = orders_.find(id);
+bool Risk::withdrawn(OrderId id) {
+  const Order* order = orders_.find(id);
   if (order == nullptr) return false;
-  const uint32_t account = order->account;
   const OrderId original_id = order->replaces;
   remove(id);
   if (Order* original = orders_.find(original_id)) original->replaced_by = 0;  // it goes on
+  return true;
+}
+
+bool Risk::rejected(OrderId id, int64_t now_ns) {
+  const Order* order = orders_.find(id);
+  if (order == nullptr) return false;
+  const uint32_t account = order->account;
+  (void)withdrawn(id);
   count_reject(account, now_ns);
   return true;
 }
@@ -332,6 +339,21 @@ void Risk::broken(uint32_t account, uint32_t symbol, Side side, int64_t shares, 
   positions_[size_t{account} * config_.symbols + symbol].position -=
       is_buy(side) ? shares : -shares;
   accounts_[account].state.traded_notional -= shares * price;
+}
+
+bool Risk::adopt_replacement(OrderId original_id, const OrderRequest& o) {
+  const Order* original = orders_.find(original_id);
+  if (original == nullptr || original->replaced_by != 0) return false;
+  const int64_t added = std::max<int64_t>(0, o.shares - original->leaves);
+  const Amount notional =
+      std::max<Amount>(0, notional_of(o) - original->leaves * original->price);
+  Order* replacement = insert(o, false);
+  if (replacement == nullptr) return false;
+  release(*replacement, replacement->reserved_shares, replacement->reserved_notional);
+  reserve(*replacement, added, notional);
+  replacement->replaces = original_id;
+  orders_.find(original_id)->replaced_by = o.id;
+  return true;
 }
 
 bool Risk::adopt(const OrderRequest& o) {

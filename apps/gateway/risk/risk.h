@@ -103,11 +103,14 @@ class Risk {
   bool filled(OrderId id, int64_t shares, Price price);
   bool cancelled(OrderId id, int64_t shares);  // of so many shares
   bool rejected(OrderId id, int64_t now_ns);   // an order, or a replacement
+  // It never reached the venue.
+  bool withdrawn(OrderId id);
   bool replaced(OrderId original, OrderId replacement, int64_t leaves, Price price);
   // An execution is undone: the order may be gone long since.
   void broken(uint32_t account, uint32_t symbol, Side side, int64_t shares, Price price);
   // Known from a replay of the venue's stream: it counts, and is not checked.
   bool adopt(const OrderRequest& order);
+  bool adopt_replacement(OrderId original, const OrderRequest& order);  // that is on its way
   // Also refusals that are made elsewhere count towards the kill switch.
   void count_reject(uint32_t account, int64_t now_ns);
 

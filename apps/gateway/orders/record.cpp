@@ -1,0 +1,75 @@
+#include "gateway/orders/record.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace pinion::gateway {
+
+namespace {
+
+struct Fixed {
+  char decision;
+  uint8_t side;
+  char time_in_force;
+  uint8_t id_bytes, orig_bytes, text_bytes;
+  uint16_t session;
+  int16_t reason;
+  uint16_t reserved;
+  uint32_t user_ref, about, quantity;
+  int64_t price;
+  Alpha<8> symbol;
+};
+static_assert(sizeof(Fixed) == 40);
+constexpr size_t kTextMax = 120;
+static_assert(sizeof(Fixed) + 3 * kTextMax <= kOrderRecordMax);
+
+constexpr std::string_view kDecisions = "OUXRCGT";
+
+uint8_t put(std::string_view text, MutableBytes out, size_t& at) {
+  const size_t bytes = std::min(text.size(), kTextMax);
+  if (bytes != 0) std::memcpy(out.data() + at, text.data(), bytes);
+  at += bytes;
+  return static_cast<uint8_t>(bytes);
+}
+
+}  // namespace
+
+size_t write_record(const OrderRecord& r, MutableBytes out) {
+  STACK_CHECK(out.size() >= kOrderRecordMax);
+  Fixed f{};
+  f.decision = static_cast<char>(r.decision);
+  f.side = static_cast<uint8_t>(r.side);
+  f.time_in_force = r.time_in_force;
+  f.session = r.session, f.reason = r.reason;
+  f.user_ref = r.user_ref, f.about = r.about, f.quantity = r.quantity, f.price = r.price;
+  f.symbol = r.symbol;
+  size_t at = sizeof f;
+  f.id_bytes = put(r.cl_ord_id, out, at);
+  f.orig_bytes = put(r.orig_cl_ord_id, out, at);
+  f.text_bytes = put(r.text, out, at);
+  std::memcpy(out.data(), &f, sizeof f);
+  return at;
+}
+
+bool read_record(Bytes bytes, OrderRecord& out) {
+  if (bytes.size() < sizeof(Fixed)) return false;
+  const auto f = load<Fixed>(bytes.data());
+  const size_t texts = size_t{f.id_bytes} + f.orig_bytes + f.text_bytes;
+  if (bytes.size() != sizeof f + texts) return false;
+  if (kDecisions.find(f.decision) == std::string_view::npos) return false;
+  if (f.side > static_cast<uint8_t>(risk::Side::sell_short_exempt)) return false;
+  out.decision = static_cast<Decision>(f.decision);
+  out.side = static_cast<risk::Side>(f.side);
+  out.time_in_force = f.time_in_force;
+  out.session = f.session, out.reason = f.reason;
+  out.user_ref = f.user_ref, out.about = f.about, out.quantity = f.quantity, out.price = f.price;
+  out.symbol = f.symbol;
+  const std::string_view all(reinterpret_cast<const char*>(bytes.data()) + sizeof f, texts);
+  out.cl_ord_id = all.substr(0, f.id_bytes);
+  out.orig_cl_ord_id = all.substr(f.id_bytes, f.orig_bytes);
+  out.text = all.substr(size_t{f.id_bytes} + f.orig_bytes);
+  return true;
+}
+
+}  // namespace pinion::gateway

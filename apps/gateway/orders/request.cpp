@@ -1,0 +1,73 @@
+#include "gateway/orders/request.h"
+
+#include "gateway/fix/value.h"
+#include "gateway/orders/orders.h"
+#include "gateway/risk/limits.h"
+
+namespace pinion::gateway {
+
+namespace {
+
+constexpr int kPriceDecimals = 4;
+
+bool read_side(std::string_view text, risk::Side& out) {
+  if (text.size() != 1) return false;
+  switch (text[0]) {
+    case '1': out = risk::Side::buy; return true;
+    case '2': out = risk::Side::sell; return true;
+    case '5': out = risk::Side::sell_short; return true;
+    case '6': out = risk::Side::sell_short_exempt; return true;
+    default: return false;
+  }
+}
+
+// "100", and also "100.0": a quantity may be written with decimals, but shares are whole.
+bool read_quantity(std::string_view text, uint32_t& out) {
+  int64_t shares = 0;
+  if (!fix::parse_decimal(text, 0, shares) || shares < 1 || shares > risk::kSharesMax) return false;
+  out = static_cast<uint32_t>(shares);
+  return true;
+}
+
+std::string_view read_terms(const fix::Message& m, ClientRequest& out) {
+  if (m.value(fix::kOrdType) != "2") return "only limit orders (40=2)";
+  const std::string_view tif = m.value(fix::kTimeInForce);
+  if (!tif.empty() && tif != "0" && tif != "3") return "only day and IOC orders (59=0, 59=3)";
+  out.time_in_force = tif.empty() ? '0' : tif[0];
+  if (!read_quantity(m.value(fix::kOrderQty), out.quantity)) return "OrderQty is not 1 to 999999";
+  if (!fix::parse_decimal(m.value(fix::kPrice), kPriceDecimals, out.price) || out.price < 1 ||
+      out.price > risk::kPriceMax)
+    return "Price is not above 0 with at most 4 decimals";
+  // LocateReqd=N: the client has located the shares (Reg SHO, rule 203(b)).
+  out.located = m.value(fix::kLocateReqd) == "N";
+  return {};
+}
+
+std::string_view read_order(const fix::Message& m, const Symbols& symbols, ClientRequest& out) {
+  if (out.cl_ord_id.size() > kClOrdIdMax) return "ClOrdID is longer than 40";
+  if (out.type == 'F' || out.type == 'H') return {};  // nothing else may stop a cancel
+  out.symbol = symbols.find(out.symbol_text);
+  if (out.symbol == kNone) {
+    out.reason = kUnknownSymbol;
+    return "unknown symbol";
+  }
+  if (!read_side(m.value(fix::kSide), out.side)) return "Side is not 1, 2, 5 or 6";
+  return read_terms(m, out);
+}
+
+}  // namespace
+
+bool read_request(const fix::Message& m, const Symbols& symbols, ClientRequest& out) {
+  if (m.type().size() != 1) return false;
+  out = {};
+  out.type = m.type()[0];
+  if (out.type != 'D' && out.type != 'F' && out.type != 'G' && out.type != 'H') return false;
+  out.repeated = m.is_yes(fix::kPossDupFlag) || m.is_yes(fix::kPossResend);
+  out.cl_ord_id = m.value(fix::kClOrdID);
+  out.orig_cl_ord_id = m.value(fix::kOrigClOrdID);
+  out.symbol_text = m.value(fix::kSymbol);
+  out.fault = read_order(m, symbols, out);
+  return true;
+}
+
+}  // namespace pinion::gateway
