@@ -67,6 +67,7 @@ std::string_view Desk::refuse_enter(const ClientRequest& r, Nanos now, int& reas
   reason = r.reason;
   if (!r.fault.empty()) return r.fault;
   reason = kBrokerOption;
+  if (!closed_.empty()) return closed_;
   if (orders_.full_for_orders()) return "no more orders today: orders_per_day_max";
   if (!outlet_.venue_ready()) return "venue not connected";
   reason = kExceedsLimit;
@@ -148,6 +149,7 @@ std::string_view Desk::refuse_replace(const Order& order, const ClientRequest& r
   if (!r.fault.empty()) return r.fault;
   if (r.symbol != order.symbol || r.side != order.side) return "Symbol and Side cannot be replaced";
   if (r.time_in_force != order.time_in_force) return "TimeInForce cannot be replaced";
+  if (!closed_.empty()) return closed_;
   if (orders_.full_for_orders()) return "no more orders today: orders_per_day_max";
   if (!outlet_.venue_ready()) return "venue not connected";
   reason = kCancelPending;

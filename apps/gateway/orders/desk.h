@@ -60,6 +60,8 @@ class Desk {
   void recover(uint64_t cause, const OrderRecord& record, Nanos now);
   // All open orders of a session shall go: it has disconnected, or the kill switch is thrown.
   void cancel_all(uint16_t session, Nanos now);
+  // No new orders from now on, and why. Cancels go on.
+  void close(std::string_view why) { closed_ = why; }
   // Time passes: cancels that have no answer.
   void poll(Nanos now);
 
@@ -128,6 +130,7 @@ class Desk {
   Outlet& outlet_;
   risk::RateLimit venue_rate_;
   DeskCounters counters_;
+  std::string_view closed_ = {};
   uint64_t cause_ = 0;  // of the reports that follow
   uint32_t part_ = 0;
 };

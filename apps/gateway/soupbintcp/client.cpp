@@ -6,6 +6,18 @@
 
 namespace pinion::soupbintcp {
 
+const char* text_of(ClientFault fault) {
+  switch (fault) {
+    case ClientFault::none: return "the server closed it";
+    case ClientFault::malformed: return "a malformed packet";
+    case ClientFault::unexpected: return "a packet that has no place there";
+    case ClientFault::silence: return "silence";
+    case ClientFault::session_changed: return "another session than the one that goes on";
+    case ClientFault::sequence_went_back: return "the server has fewer messages than it had";
+  }
+  return "";
+}
+
 void Client::on_connected(Nanos now) {
   state_ = ClientState::login_sent;
   login_due_ = true;

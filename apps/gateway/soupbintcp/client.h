@@ -39,6 +39,8 @@ enum class ClientFault : uint8_t {
   sequence_went_back,  // the server would send again what it had sent: it lost its memory
 };
 
+const char* text_of(ClientFault fault);
+
 class Client {
  public:
   explicit Client(const ClientConfig& config) : config_(config), backoff_(config.reconnect_first) {}

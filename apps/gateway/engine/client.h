@@ -1,0 +1,70 @@
+// One client of the gateway: its FIX session, what it must remember, and what the engine knows of
+// it. Its index is its account in the risk checks, and its source in the journal.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "gateway/config/config.h"
+#include "gateway/fix/acceptor.h"
+#include "gateway/fix/store_file.h"
+#include "gateway/orders/report_fix.h"
+
+namespace pinion::gateway {
+
+class Client;
+
+class ClientSink {
+ public:
+  virtual ~ClientSink() = default;
+  virtual fix::Answer on_client_message(Client& client, const fix::Message& message,
+                                        const fix::Now& now) = 0;
+  virtual void on_client_frame(const Client& client, journal::Kind direction,
+                               std::string_view frame, const fix::Now& now) = 0;
+  virtual void on_client_logon(Client& client) = 0;
+  virtual void on_client_logout(Client& client, const fix::Now& now) = 0;
+};
+
+class Client final : public fix::Application {
+ public:
+  Client(const ClientConfig& config, uint16_t index, ClientSink& sink);
+
+  // Opens the store in this directory. False, and why.
+  bool open(const std::string& state_dir, std::string& why);
+
+  const ClientConfig& config() const { return config_; }
+  uint16_t index() const { return index_; }
+  fix::Session& session() { return *session_; }
+  const fix::Session& session() const { return *session_; }
+
+  // The last report that this client was sent, connected or not.
+  ReportId last_report = {};
+  // The ClOrdID of the cancel reject that was its last message before this start, if it was one:
+  // such a message does not say which record caused it.
+  std::string last_cancel_reject = {};
+  // Since when it is away with orders that shall go then; kNever: it is not, or they are gone.
+  Nanos away_since = kNever;
+
+  fix::Answer on_message(fix::Session&, const fix::Message& m, const fix::Now& now) override {
+    return sink_.on_client_message(*this, m, now);
+  }
+  void on_logon(fix::Session&, const fix::Now&) override { sink_.on_client_logon(*this); }
+  void on_logout(fix::Session&, const fix::Now& now) override {
+    sink_.on_client_logout(*this, now);
+  }
+  void on_frame_in(fix::Session&, std::string_view frame, const fix::Now& now) override {
+    sink_.on_client_frame(*this, journal::Kind::fix_in, frame, now);
+  }
+  void on_frame_out(fix::Session&, std::string_view frame, const fix::Now& now) override {
+    sink_.on_client_frame(*this, journal::Kind::fix_out, frame, now);
+  }
+
+ private:
+  ClientConfig config_;
+  uint16_t index_;
+  ClientSink& sink_;
+  fix::StoreFile file_;
+  std::unique_ptr<fix::Store> store_;
+  std::unique_ptr<fix::Session> session_;
+};
+
+}  // namespace pinion::gateway

@@ -1,0 +1,51 @@
+// What the journal says of the day that goes on: read once at start, before anything is appended.
+// The day of a gateway is that of the venue's session; a record "venue <session>" begins it.
+//
+// Two passes over the files, since whether a report has reached its client stands behind its cause:
+// the first finds where the day begins and which reports are out, the second hands the decisions
+// and answers to the desk, in their order.
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gateway/journal/reader.h"
+#include "gateway/orders/record.h"
+#include "gateway/orders/report.h"
+#include "gateway/wire/fields.h"
+
+namespace pinion::gateway {
+
+// Records of Kind::event that recovery reads. What stands behind the word is a name.
+inline constexpr std::string_view kVenueEvent = "venue ";   // a session of the venue has begun
+inline constexpr std::string_view kClientEvent = "client ";  // <number> <name>: sources from now on
+
+struct ReportRecord {  // payload of Kind::report: that was sent to the record's source
+  uint64_t cause;
+  uint32_t part;
+  uint32_t reserved;
+};
+
+struct RecoveredDay {
+  bool any = false;            // the journal has such a day
+  std::string venue_session;
+  uint64_t first_record = 0;   // its "venue" record
+  int64_t last_utc_ns = 0;     // of the last record
+  uint64_t answers = 0;        // that the venue has given: the next one is one above
+  std::map<std::string, ReportId> last_report;  // by the client's name
+};
+
+// False: it is damaged, and why; a person must look first.
+bool read_day(const std::string& directory, RecoveredDay& out, std::string& why);
+
+// The day's decisions and answers. `clients`: names in the order of their numbers now. False: it
+// speaks of a client that is not configured any more, and why.
+struct ReplayTo {
+  std::function<void(uint64_t number, const OrderRecord& record)> decision;
+  std::function<void(uint64_t number, Bytes answer)> answer;
+};
+bool replay_day(const std::string& directory, const RecoveredDay& day,
+                const std::vector<std::string>& clients, const ReplayTo& to, std::string& why);
+
+}  // namespace pinion::gateway
