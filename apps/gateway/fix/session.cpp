@@ -198,6 +198,7 @@ void Session::transmit(std::string_view bytes, const Now& now) {
   if (wire_ == nullptr) return;
   sent_at_ = now.monotonic_ns;
   ++counters_.sent;
+  application_.on_frame_out(*this, bytes, now);
   if (!wire_->send(bytes)) close(now);  // it does not read; it will ask for what it missed
 }
 

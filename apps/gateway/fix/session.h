@@ -49,6 +49,15 @@ class Application {
   virtual Answer on_message(Session&, const Message&, const Now&) = 0;
   // The peer has rejected (3 or j) one of ours.
   virtual void on_reject(Session&, const Message&, const Now&) {}
+
+  // For a journal: the bytes that pass between the two sides while a connection is the session's.
+  // Neither may call the session. In: each frame that is whole (BodyLength and CheckSum are right),
+  // in the order in which they came, before anything comes of it; the Logon and session messages
+  // too, and those that will be rejected. Once: not again when it waited behind a gap.
+  virtual void on_frame_in(Session&, std::string_view /*frame*/, const Now&) {}
+  // Out: everything that is handed to the wire, before it is: also what is sent again. What is sent
+  // while nobody is connected is only stored, and comes here when the counterparty asks for it.
+  virtual void on_frame_out(Session&, std::string_view /*frame*/, const Now&) {}
 };
 
 struct SessionConfig {

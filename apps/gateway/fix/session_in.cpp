@@ -67,6 +67,7 @@ bool Session::accept(Wire& wire, std::string_view frame, const Now& now) {
   schedule_checked_ = now.monotonic_ns;
   heartbeat_ns_ = static_cast<int64_t>(heartbeat_s) * kSecond;
   ++counters_.logons, ++counters_.received;
+  application_.on_frame_in(*this, frame, now);
   if (reset_asked || config_.reset_on_logon || store_.day() != day(now)) reset(now);
   if (number < store_.next_in() && !in_.is_yes(kPossDupFlag)) {
     fail(TooLowText(store_.next_in(), number).view(), now);
@@ -91,6 +92,7 @@ void Session::on_frame(std::string_view frame, const Now& now) {
   ++counters_.received;
   received_at_ = now.monotonic_ns;
   test_request_sent_ = false;
+  application_.on_frame_in(*this, frame, now);
   handle(now);
   drain(now);
   resend(now);

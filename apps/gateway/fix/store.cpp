@@ -132,8 +132,12 @@ bool Store::set_next_in(uint64_t number) {
 
 Store::Sent Store::first_sent_from(uint64_t number) const {
   const auto at = std::ranges::lower_bound(entries_, number, {}, &Entry::number);
-  if (at == entries_.end()) return {};
-  return {at->number, {memory_.data() + at->at, at->bytes}};
+  return at == entries_.end() ? Sent{} : sent(*at);
+}
+
+Store::Sent Store::last_sent_before(uint64_t number) const {
+  const auto behind = std::ranges::lower_bound(entries_, number, {}, &Entry::number);
+  return behind == entries_.begin() ? Sent{} : sent(*(behind - 1));
 }
 
 }  // namespace pinion::fix

@@ -45,6 +45,9 @@ class Store {
     std::string_view message;
   };
   Sent first_sent_from(uint64_t number) const;
+  // And the last one with a lower number. From next_out() backwards, each time from the number that
+  // was found, these are all of them, the latest first; each step is a binary search in memory.
+  Sent last_sent_before(uint64_t number) const;
 
  private:
   enum class Kind : uint32_t { day = 1, sent, received };
@@ -61,6 +64,9 @@ class Store {
     uint32_t bytes;
   };
 
+  Sent sent(const Entry& entry) const {
+    return {entry.number, {memory_.data() + entry.at, entry.bytes}};
+  }
   uint64_t epoch() const;
   uint64_t check_of(const Record& record, size_t at) const;
   bool append(Kind kind, uint64_t number, std::string_view payload);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "gateway/journal/reader.h"
+#include "gateway/journal/ring_file.h"
 
 int main(int argc, char** argv) {
   using namespace pinion::journal;
@@ -23,6 +24,13 @@ int main(int argc, char** argv) {
   });
   for (const std::string& sentence : result.damage) {
     std::fprintf(stderr, "pinion-journal: %s\n", sentence.c_str());
+  }
+  RingFile ring;
+  std::string why;
+  if (ring.open(argv[2], why) == RingFile::Found::good && RecordRing(ring.memory()).depth() > 0) {
+    std::fprintf(stderr,
+                 "pinion-journal: the ring holds more: a gateway that runs writes it "
+                 "at once, and after a crash the next start does\n");
   }
   std::fprintf(stderr, "%llu records, %llu bytes torn by crashes, %s\n",
                static_cast<unsigned long long>(result.records),

@@ -10,9 +10,10 @@
 namespace pinion::journal {
 
 struct ReadResult {
-  uint64_t records = 0;
+  uint64_t records = 0;       // that were read
   uint64_t next_number = 1;   // behind the last good record
   uint64_t next_segment = 1;  // behind the last file
+  uint64_t last_bytes = 0;    // of the last file, up to the end of its last good record
   // Bytes at the end of segments that are no whole record: what a crash leaves. Their records were
   // never reported as durable.
   uint64_t torn_bytes = 0;
@@ -24,8 +25,11 @@ struct ReadResult {
 
 using OnRecord = std::function<void(const RecordHeader&, Bytes payload)>;
 
-// Cold: it reads whole segments into memory.
-ReadResult read_journal(const std::string& directory, const OnRecord& on_record);
+// The records with this number and higher ones. Segments that lie wholly in front of it are not
+// read and not judged. Cold: it reads whole segments into memory. What a dead process left in the
+// ring (ring_file.h) is not among them before a Journal was opened on the directory.
+ReadResult read_journal(const std::string& directory, const OnRecord& on_record, uint64_t from = 1);
+inline constexpr uint64_t kOnlyTheEnd = UINT64_MAX;  // as `from`: reads the last segment, tells all
 
 std::string segment_name(uint64_t segment);  // "journal-0000000001"
 

@@ -25,6 +25,8 @@ enum class Kind : uint16_t {
   ouch_answer = 5,   // and from it
   risk_refusal = 6,  // text: why an order went no further
   lost = 7,          // u64: so many records were not written before this one
+  order = 8,         // the state of an order, as the gateway's recovery reads it (binary)
+  report = 9,        // an execution report's text, before it has a number of a session
 };
 
 struct SegmentHeader {

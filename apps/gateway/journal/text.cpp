@@ -19,6 +19,8 @@ const char* kind_name(Kind kind) {
     case Kind::ouch_answer: return "ouch-answer";
     case Kind::risk_refusal: return "risk-refusal";
     case Kind::lost: return "LOST";
+    case Kind::order: return "order";
+    case Kind::report: return "report";
   }
   return "?";
 }
@@ -75,7 +77,9 @@ std::string payload_text(Kind kind, Bytes payload) {
     case Kind::event:
     case Kind::fix_in:
     case Kind::fix_out:
+    case Kind::report:
     case Kind::risk_refusal: return printable(payload);
+    case Kind::order: return hex(payload);
   }
   return hex(payload);  // a kind of a newer version
 }

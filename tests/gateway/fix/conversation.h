@@ -126,17 +126,30 @@ class Conversation : public Wire, public Application {
     return Answer::done;
   }
   void on_reject(Session&, const Message&, const Now&) override { ++rejects; }
+  void on_frame_in(Session&, std::string_view frame, const Now&) override {
+    frames += "<" + type_and_number(frame);
+  }
+  void on_frame_out(Session&, std::string_view frame, const Now&) override {
+    frames += ">" + type_and_number(frame);
+  }
 
   Now now;
   std::string begin = "FIX.4.2";
   std::unique_ptr<Store> store;
   std::unique_ptr<Session> session;
   std::vector<std::string> orders;
+  std::string frames;  // as the journal has them: "<A1>A1<D2"
   int logons = 0, logouts = 0, rejects = 0;
   bool open = false, refuses = false;
   size_t wire_room = 1 << 20;
 
  private:
+  static std::string type_and_number(std::string_view frame) {
+    Message m;
+    (void)m.parse(frame);  // one with too many fields is a frame, too
+    return std::string(m.type()) + std::string(m.value(kMsgSeqNum));
+  }
+
   std::vector<char> memory_;
   SessionConfig config_;
   std::deque<std::string> said_;

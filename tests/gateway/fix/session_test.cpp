@@ -438,6 +438,36 @@ TEST(FixSession, MidnightEndsTheDay) {
   c.logs_on();
 }
 
+// Both directions as they passed: what waits behind a gap once and when it came, what is sent again
+// when it is sent, and nothing that is garbled, of a stranger, or only stored.
+TEST(FixSession, TheJournalSeesEveryFrame) {
+  Conversation c;
+  EXPECT_FALSE(c.connects(c.message("A|34=1|98=1|108=30|")));
+  EXPECT_EQ(c.frames, "");
+  c.sends_order_report("1");  // nobody is there yet
+  EXPECT_EQ(c.frames, "");
+  ASSERT_TRUE(c.connects(c.message("A|34=1|98=0|108=30|")));
+  c.says(order(3, "b"));
+  c.says_bytes(
+      "8=FIX.4.2\x01"
+      "9=5\x01"
+      "35=0\x01"
+      "10=000\x01");
+  c.says(order(2, "a"));
+  EXPECT_EQ(c.frames, "<A1>A2<D3>23<D2");
+  c.frames.clear();
+  c.says("1|34=4|112=T|");
+  c.says("2|34=5|7=1|16=0|");
+  c.says("Z|34=6|");
+  EXPECT_EQ(c.frames, "<14>04<25>81>42<Z6>j5");
+  c.frames.clear();
+  c.refuses = true;
+  c.sends_order_report("2");
+  EXPECT_EQ(c.frames, ">86") << "it was tried";
+  c.sends_order_report("3");
+  EXPECT_EQ(c.frames, ">86");
+}
+
 TEST(FixSession, Fix44NamesEveryReason) {
   Conversation c({.version = Version::fix44});
   c.begin = "FIX.4.4";

@@ -46,9 +46,15 @@ TEST(FixStore, HoldsNumbersAndMessages) {
   EXPECT_EQ(again.first_sent_from(1).message, "first");
   EXPECT_EQ(again.first_sent_from(3).message, "second");
   EXPECT_EQ(again.first_sent_from(5).number, 0u);
+  EXPECT_EQ(again.last_sent_before(again.next_out()).message, "second");
+  EXPECT_EQ(again.last_sent_before(5).number, 4u);
+  EXPECT_EQ(again.last_sent_before(4).message, "first");
+  EXPECT_EQ(again.last_sent_before(2).number, 0u);
+  EXPECT_EQ(again.last_sent_before(0).number, 0u);
   again.reset(78);
   EXPECT_EQ(again.next_out(), 1u);
   EXPECT_EQ(again.first_sent_from(1).number, 0u);
+  EXPECT_EQ(again.last_sent_before(UINT64_MAX).number, 0u);
   Store third(memory, 100);  // nothing of the day before
   EXPECT_EQ(third.day(), 78);
   EXPECT_EQ(third.next_out(), 1u);

@@ -165,6 +165,27 @@ TEST(Journal, AMissingSegmentIsDamage) {
   EXPECT_NE(read.damage[0].find(segment_name(2)), std::string::npos);
 }
 
+TEST(Journal, IsReadFromARecordOn) {
+  JournalDirectory d;
+  write_records(small(d.path), 1, 3'000);
+  for (const uint64_t from : {uint64_t{1}, uint64_t{2}, uint64_t{1'700}, uint64_t{3'000}}) {
+    uint64_t next = from;
+    const ReadResult read = read_journal(
+        d.path, [&](const RecordHeader& h, Bytes) { EXPECT_EQ(h.number, next++); }, from);
+    EXPECT_TRUE(read.good());
+    EXPECT_EQ(next, 3'001u);
+    EXPECT_EQ(read.next_number, 3'001u);
+  }
+  // Neither a start nor a recovery looks at what lies before; whoever reads all of it does.
+  std::string bytes = file_bytes(d.path + "/" + segment_name(1));
+  bytes[100] ^= 1;
+  put_file(d.path + "/" + segment_name(1), bytes);
+  EXPECT_FALSE(read_journal(d.path, nullptr).good());
+  EXPECT_TRUE(read_journal(d.path, nullptr, 2'500).good());
+  write_records(small(d.path), 3'001, 3'010);
+  EXPECT_EQ(read_journal(d.path, nullptr, kOnlyTheEnd).next_number, 3'011u);
+}
+
 // A child appends as fast as it can and tells in shared memory what is durable; it is killed at
 // some moment. Each round goes on with the directory that the last one left.
 TEST(Journal, KilledAtAnyMomentNothingDurableIsMissing) {
@@ -186,7 +207,7 @@ TEST(Journal, KilledAtAnyMomentNothingDurableIsMissing) {
       std::string why;
       if (!journal.open(why)) _exit(2);
       journal.start();
-      for (uint64_t n = had + 1;; ++n) {
+      for (uint64_t n = journal.next_number();; ++n) {
         // No further ahead of the disk than the ring has room for.
         while (n > journal.durable() + 1'000) usleep(100);
         if (!journal.append(Kind::event, 3, bytes_of_text(text_of_record(n)),
@@ -212,6 +233,237 @@ TEST(Journal, KilledAtAnyMomentNothingDurableIsMissing) {
     had = read.records;
   }
   munmap(durable, sizeof(uint64_t));
+}
+
+// What the process leaves that was killed before its writer took anything: nothing is started.
+void leave_in_the_ring(const JournalConfig& config, uint64_t first, uint64_t last) {
+  Journal journal(config);
+  std::string why;
+  ASSERT_TRUE(journal.open(why)) << why;
+  for (uint64_t n = first; n <= last; ++n) {
+    ASSERT_EQ(
+        journal.append(Kind::event, 3, bytes_of_text(text_of_record(n)), static_cast<Nanos>(n)), n);
+  }
+  EXPECT_GT(journal.depth(), (last - first) * sizeof(RecordHeader));
+}
+
+// The child tells each number over a pipe once append() has given it out. In every fifth round its
+// writer does nothing at all.
+[[noreturn]] void append_and_tell(const JournalConfig& config, int pipe, bool writes) {
+  Journal journal(config);
+  std::string why;
+  if (!journal.open(why)) _exit(2);
+  if (writes) journal.start();
+  for (uint64_t n = journal.next_number();; ++n) {
+    while (journal.depth() > config.ring_bytes / 4) usleep(50);
+    const std::string record = text_of_record(n);
+    const Bytes text = bytes_of_text(record);
+    const uint64_t number =
+        n % 2 != 0 ? journal.append(Kind::event, 3, text, static_cast<Nanos>(n))
+                   : journal.append_living(Kind::event, 3, text, static_cast<Nanos>(n));
+    if (number != n || write(pipe, &n, sizeof n) != ssize_t{sizeof n}) _exit(4);
+  }
+}
+
+// Fifty lives, each killed at a moment that chance chooses: while it opens and writes what the one
+// before left in the ring, or while it appends.
+TEST(Journal, KilledAtAnyInstructionNothingAcknowledgedIsMissing) {
+  JournalDirectory d;
+  Rng rng(11);
+  uint64_t told = 0, lives = 0;  // since the journal was looked at
+  for (int round = 0; round < 50; ++round) {
+    SCOPED_TRACE(round);
+    int pipes[2];
+    ASSERT_EQ(pipe(pipes), 0);
+    const pid_t child = fork();
+    if (child == 0) append_and_tell(small(d.path), pipes[1], round % 5 != 0);
+    close(pipes[1]);
+    const uint64_t wanted = told + (round % 5 == 0 ? rng.below(500) : rng.below(3'000));
+    uint64_t number = 0;
+    if (round % 7 == 3) usleep(static_cast<useconds_t>(rng.below(4'000)));
+    else
+      while (told < wanted && read(pipes[0], &number, sizeof number) == ssize_t{sizeof number})
+        told = number;
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << WEXITSTATUS(status);
+    while (read(pipes[0], &number, sizeof number) == ssize_t{sizeof number}) told = number;
+    close(pipes[0]);
+    ++lives;
+    if (round % 3 == 0) continue;  // the next child has to recover
+    uint64_t next = 0;
+    {
+      Journal journal(small(d.path));
+      std::string why;
+      ASSERT_TRUE(journal.open(why)) << why;
+      next = journal.next_number();
+    }
+    const ReadResult read = read_true_records(d.path);
+    ASSERT_TRUE(read.good()) << read.damage[0];
+    ASSERT_EQ(read.next_number, next);
+    ASSERT_GE(read.records, told);
+    ASSERT_LE(read.records, told + lives) << "of each life one that was killed before it told";
+    told = read.records;
+    lives = 0;
+  }
+  EXPECT_GT(told, 10'000u);
+}
+
+TEST(JournalRing, WhatWasWrittenAndNotReleasedIsNotWrittenTwice) {
+  JournalDirectory d;
+  leave_in_the_ring(small(d.path), 1, 100);
+  EXPECT_EQ(read_true_records(d.path).records, 0u);
+  const std::string ring = file_bytes(d.path + "/ring");
+  for (uint64_t n = 0; n < 3; ++n) {
+    Journal journal(small(d.path));
+    std::string why;
+    ASSERT_TRUE(journal.open(why)) << why;
+    EXPECT_EQ(journal.recovered().records, n == 0 ? 100u : 0u);
+    EXPECT_EQ(journal.next_number(), 101u);
+    EXPECT_EQ(journal.depth(), 0u);
+    put_file(d.path + "/ring", ring);  // as if it had been killed before the release
+  }
+  // Half of it written: a segment that was torn in the middle of a record.
+  fs::remove(d.path + "/" + segment_name(3));
+  fs::remove(d.path + "/" + segment_name(4));
+  const std::string second = d.path + "/" + segment_name(2);
+  fs::resize_file(second, fs::file_size(second) / 2 + 3);
+  Journal journal(small(d.path));
+  std::string why;
+  ASSERT_TRUE(journal.open(why)) << why;
+  EXPECT_EQ(journal.next_number(), 101u);
+  const ReadResult read = read_true_records(d.path);
+  EXPECT_TRUE(read.good());
+  EXPECT_EQ(read.records, 100u);
+}
+
+TEST(JournalRing, OfAnotherSizeIsDrainedAndReplaced) {
+  JournalDirectory d;
+  JournalConfig config = small(d.path);
+  leave_in_the_ring(config, 1, 700);  // more than one segment
+  config.ring_bytes *= 2;
+  leave_in_the_ring(config, 701, 800);
+  config.ring_bytes /= 2;
+  write_records(config, 801, 900);
+  EXPECT_EQ(read_true_records(d.path).records, 900u);
+}
+
+// Any byte of the header, any position: it is refused, or leads to what was there; and what the
+// segments have stays as it is.
+TEST(JournalRing, DamageIsSaidAndNotFollowed) {
+  JournalDirectory d;
+  leave_in_the_ring(small(d.path), 1, 20);
+  const std::string ring = file_bytes(d.path + "/ring");
+  uint64_t refused = 0;
+  const auto open_with = [&](const std::string& bytes) {
+    put_file(d.path + "/ring", bytes);
+    for (const auto& entry : fs::directory_iterator(d.path))
+      if (entry.path().filename() != "ring") fs::remove(entry.path());
+    Journal journal(small(d.path));
+    std::string why;
+    if (!journal.open(why)) {
+      ++refused;
+      EXPECT_NE(why.find("ring"), std::string::npos);
+    }
+    ASSERT_LE(read_true_records(d.path).records, 20u);
+  };
+  for (size_t at = 0; at < sizeof(RingHeader); ++at) {
+    SCOPED_TRACE(at);
+    std::string bad = ring;
+    bad[at] = static_cast<char>(bad[at] ^ 0x55);
+    open_with(bad);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(refused, 24u);
+  refused = 0;
+  for (const size_t size :
+       {size_t{0}, size_t{7}, sizeof(RingHeader) - 1, kRingHeaderBytes, ring.size() - 1}) {
+    open_with(ring.substr(0, size));
+  }
+  EXPECT_EQ(refused, 5u);
+  JournalDirectory other;  // its segments were taken away, its ring goes on behind them
+  leave_in_the_ring(small(other.path), 1, 5);
+  leave_in_the_ring(small(other.path), 6, 9);
+  fs::remove(other.path + "/" + segment_name(1));
+  fs::remove(other.path + "/" + segment_name(2));
+  Journal journal(small(other.path));
+  std::string why;
+  EXPECT_FALSE(journal.open(why));
+  EXPECT_NE(why.find("does not follow"), std::string::npos) << why;
+}
+
+TEST(JournalRing, OfAnotherBootIsNotBelieved) {
+  JournalDirectory d;
+  leave_in_the_ring(small(d.path), 1, 20);
+  std::string ring = file_bytes(d.path + "/ring");
+  ring[offsetof(RingHeader, boot)] ^= 1;
+  put_file(d.path + "/ring", ring);
+  Journal journal(small(d.path));
+  std::string why;
+  ASSERT_TRUE(journal.open(why)) << why;
+  EXPECT_EQ(journal.recovered().records, 0u);
+  EXPECT_GT(journal.recovered().bytes_before_reboot, 20 * sizeof(RecordHeader));
+  EXPECT_EQ(journal.next_number(), 1u);
+}
+
+TEST(Journal, OneGatewayADirectory) {
+  JournalDirectory d;
+  std::string why;
+  {
+    Journal first(small(d.path)), second(small(d.path));
+    ASSERT_TRUE(first.open(why)) << why;
+    EXPECT_FALSE(second.open(why));
+    EXPECT_NE(why.find("another gateway"), std::string::npos) << why;
+  }
+  Journal third(small(d.path));
+  EXPECT_TRUE(third.open(why)) << why;
+}
+
+TEST(Journal, ACrashLeavesNoReserveBehind) {
+  JournalDirectory d;
+  leave_in_the_ring(small(d.path), 1, 5);
+  const std::string first = d.path + "/" + segment_name(1);
+  EXPECT_EQ(fs::file_size(first), small(d.path).segment_bytes);
+  leave_in_the_ring(small(d.path), 6, 9);
+  EXPECT_EQ(fs::file_size(first), sizeof(SegmentHeader));
+  const auto status = fs::status(d.path + "/ring");
+  EXPECT_EQ(status.permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+// Orders are refused; what lives is still recorded, up to the ring's last byte.
+TEST(Journal, WhatLivesIsRecordedWhenOrdersAreRefused) {
+  JournalDirectory d;
+  Journal journal(small(d.path));
+  std::string why;
+  ASSERT_TRUE(journal.open(why)) << why;
+  const auto append = [&](bool living) {
+    const uint64_t n = journal.next_number();
+    const std::string record = text_of_record(n);
+    const Bytes text = bytes_of_text(record);
+    return living ? journal.append_living(Kind::event, 3, text, static_cast<Nanos>(n))
+                  : journal.append(Kind::event, 3, text, static_cast<Nanos>(n));
+  };
+  uint64_t orders = 0, living = 0;
+  while (append(false) != 0) ++orders;
+  EXPECT_TRUE(journal.stopped());
+  while (append(true) != 0) {
+    ++living;
+    EXPECT_EQ(append(false), 0u);
+  }
+  EXPECT_GT(living, orders * 9 / 10);
+  EXPECT_EQ(journal.lost(), 1u) << "the order that was refused did not happen";
+  journal.start();
+  for (int i = 0; journal.depth() != 0 && i < 10'000; ++i) usleep(1'000);
+  EXPECT_EQ(journal.append_living(Kind::report, 3, bytes_of_text("late"), 1), orders + living + 2);
+  EXPECT_TRUE(journal.stop());
+  uint64_t lost = 0;
+  const ReadResult read = read_journal(d.path, [&](const RecordHeader& h, Bytes payload) {
+    if (h.kind == Kind::lost) lost += load<uint64_t>(payload.data());
+  });
+  EXPECT_TRUE(read.good());
+  EXPECT_EQ(read.records, orders + living + 2);
+  EXPECT_EQ(lost, 1u);
 }
 
 TEST(Journal, ADiskThatIsTooSlowStopsTrading) {
@@ -314,7 +566,9 @@ TEST(Journal, AFullDiskIsSaidAndHealsWhenThereIsSpace) {
 }
 
 TEST(JournalRing, TwoThreadsAndAllSizes) {
-  RecordRing ring(1 << 18);
+  RingHeader header_of_ring;
+  std::vector<std::byte> memory(1 << 18);
+  RecordRing ring({&header_of_ring, memory});
   constexpr uint32_t kRecords = 100'000;
   std::thread producer([&] {
     Rng rng(1);
@@ -325,7 +579,7 @@ TEST(JournalRing, TwoThreadsAndAllSizes) {
       RecordHeader header;
       header.length = static_cast<uint32_t>(bytes);
       header.time_ns = n;
-      while (!ring.push(header, Bytes{payload}.first(bytes))) std::this_thread::yield();
+      while (!ring.push(header, Bytes{payload}.first(bytes), 0)) std::this_thread::yield();
     }
   });
   Rng rng(1);
@@ -338,7 +592,8 @@ TEST(JournalRing, TwoThreadsAndAllSizes) {
     bad += header.time_ns != n || payload.size() != bytes;
     bad +=
         !std::ranges::all_of(payload, [&](std::byte b) { return b == static_cast<std::byte>(n); });
-    ring.pop(header);
+    ring.take(header);
+    ring.release();
   }
   producer.join();
   EXPECT_EQ(bad, 0u);
