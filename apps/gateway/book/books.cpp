@@ -21,10 +21,12 @@ const Book* Books::find(std::string_view symbol) const {
 void Books::reset(uint8_t stale) {
   orders_.clear();
   std::ranges::fill(by_locate_, kUnseen);
+  corrupt_ = false;
   for (Book& book : books_) {
     book.bids.clear();
     book.asks.clear();
-    book.stale = stale;
+    if (stale != kFresh) make_stale(book, stale);
+    book.stale = static_cast<uint8_t>(stale | (book.stale & (kBehind | kSilent)));
     book.trading_state = book.reg_sho = 0;
   }
 }
@@ -33,13 +35,18 @@ void Books::finish_snapshot() {
   for (Book& book : books_) book.stale &= static_cast<uint8_t>(~kNotStarted);
 }
 
+void Books::mark(Stale why, bool holds) {
+  if (holds) return mark_all(why);
+  for (Book& book : books_) book.stale &= static_cast<uint8_t>(~why);
+}
+
 void Books::apply(Bytes message) {
   ++counters_.messages;
   switch (itch::read(message, [this](const auto& m, Bytes) { on(m); })) {
     case Read::ok: return;
     case Read::unknown_type: ++counters_.unknown_types; return;  // of a newer revision
     case Read::empty:
-    case Read::too_short: ++counters_.too_short; return mark_all(kCorrupt);
+    case Read::too_short: ++counters_.too_short; corrupt_ = true; return mark_all(kCorrupt);
   }
 }
 
@@ -54,18 +61,18 @@ Book* Books::of_stock(uint16_t locate, const Alpha<8>& stock) {
   return book;
 }
 
-// The order that a message is about, if it has that many shares; else the book is corrupt. A stale
-// book does not know all its orders, so there nothing is a surprise.
+// The order that a message is about, if it has that many shares; else the book is corrupt. A book
+// that is not whole does not know all its orders, so there nothing is a surprise.
 Order* Books::known_order(Book& book, uint64_t reference, uint32_t shares) {
   Order* order = orders_.find(reference);
   if (order && &books_[order->book] == &book && order->shares >= shares) return order;
-  if (book.fresh() || book.stale == kNotStarted) corrupt(book);
+  if (book.whole()) corrupt(book);
   return nullptr;
 }
 
-// Stale for good reasons, a book takes no new orders: what it still has only becomes less.
+// A book that is not whole takes no new orders: what it still has only becomes less.
 void Books::add(Book& book, const Order& order) {
-  if (book.stale & ~kNotStarted) return;
+  if (!book.whole()) return;
   if (order.reference == 0 || order.shares == 0 || (order.side != 'B' && order.side != 'S') ||
       orders_.find(order.reference)) {
     return corrupt(book);
@@ -75,7 +82,7 @@ void Books::add(Book& book, const Order& order) {
     orders_.remove(orders_.find(order.reference));
   }
   ++counters_.full;
-  book.stale |= kFull;
+  make_stale(book, kFull);
 }
 
 void Books::reduce(Book& book, Order* order, uint32_t shares) {

@@ -19,7 +19,9 @@ enum Stale : uint8_t {
   kNotStarted = 1,  // neither the stream's first message nor a snapshot was seen
   kHole = 2,        // messages are missing
   kCorrupt = 4,     // a message that does not fit the orders we know
-  kFull = 8,        // more orders or levels than there is memory for
+  kFull = 8,        // more orders or levels than there is memory for; a snapshot does not mend it
+  kBehind = 16,     // messages are missing, and asked for: what is in the book is true but old
+  kSilent = 32,     // nothing is heard of the venue: likewise
 };
 
 struct Book {
@@ -37,7 +39,11 @@ struct Book {
   uint64_t updated_ns = 0;  // the venue's time of the last message
   Levels bids, asks;
 
+  uint64_t times_stale = 0;  // it was fresh, and was no more
+
   bool fresh() const { return stale == kFresh; }
+  // All its orders are in it, as of the last message.
+  bool whole() const { return (stale & (kHole | kCorrupt | kFull)) == 0; }
   Levels& side(char which) { return which == 'B' ? bids : asks; }
 };
 
@@ -53,6 +59,7 @@ struct BooksCounters {
   uint64_t too_short = 0;
   uint64_t corrupt = 0;
   uint64_t full = 0;
+  uint64_t times_stale = 0;  // of all books
 };
 
 class Books {
@@ -71,8 +78,12 @@ class Books {
   // A snapshot comes next; the books are good when finish_snapshot says so.
   void begin_snapshot() { reset(kNotStarted); }
   void finish_snapshot();
-  // Messages of the stream are missing.
+  // Messages of the stream are missing for good.
   void mark_hole() { mark_all(kHole); }
+  // kBehind or kSilent: it holds for all books, or no more.
+  void mark(Stale why, bool holds);
+  // A book is corrupt that a snapshot may mend.
+  bool corrupt() const { return corrupt_; }
 
   // One ITCH message.
   void apply(Bytes message);
@@ -81,8 +92,14 @@ class Books {
   static constexpr uint16_t kUnseen = 0xffff, kNotOurs = 0xfffe;
 
   void reset(uint8_t stale);
+  void make_stale(Book& book, uint8_t why) {
+    const bool was_fresh = book.fresh();
+    book.times_stale += was_fresh;
+    counters_.times_stale += was_fresh;
+    book.stale |= why;
+  }
   void mark_all(uint8_t why) {
-    for (Book& book : books_) book.stale |= why;
+    for (Book& book : books_) make_stale(book, why);
   }
   Book* of_locate(uint16_t locate) {
     const uint16_t i = by_locate_[locate];
@@ -91,7 +108,8 @@ class Books {
   Book* of_stock(uint16_t locate, const Alpha<8>& stock);
   void corrupt(Book& book) {
     ++counters_.corrupt;
-    book.stale |= kCorrupt;
+    corrupt_ |= (book.stale & kFull) == 0;
+    make_stale(book, kCorrupt);
   }
   Order* known_order(Book& book, uint64_t reference, uint32_t shares);
   void add(Book& book, const Order& order);
@@ -125,6 +143,7 @@ class Books {
   std::vector<uint16_t> by_locate_;
   OrderTable orders_;
   char market_state_ = 0;
+  bool corrupt_ = false;
   BooksCounters counters_;
 };
 

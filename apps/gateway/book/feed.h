@@ -1,10 +1,13 @@
 // Brings a stream of ITCH messages and the books together: a sink of moldudp64::Receiver. From the
 // stream's first message on it applies what comes; behind a hole, or when it starts in the middle,
-// it wants a GLIMPSE 5.0 snapshot and merges it with what comes meanwhile:
+// it wants a GLIMPSE 5.0 snapshot and merges it with what comes meanwhile. So it does when a book
+// is corrupt; the others are used until the snapshot begins. How often to ask is the caller's to
+// limit: a snapshot need not help.
 //
 //     snapshot:   orders as of number n ................ G n
 //     live:       k, k+1, ...... (kept) .... n, n+1, ...      k <= n: drop up to n, apply from n
-//                                                             k >  n: start over
+//                                                             k >  n: start over, as for a hole
+//                                                             behind n, or more than is kept
 #pragma once
 #include "gateway/book/books.h"
 #include "gateway/wire/message_store.h"
@@ -17,7 +20,10 @@ class Feed {
   Feed(Books& books, MessageStore::Limits kept) : books_(books), kept_(kept) {}
 
   // True while the books need a snapshot that nobody has begun.
-  bool wants_snapshot() const { return state_ == State::stale; }
+  bool wants_snapshot() const {
+    return state_ == State::stale || (state_ == State::live && books_.corrupt());
+  }
+  bool loading() const { return state_ == State::loading; }
   bool live() const { return state_ == State::live; }
   bool ended() const { return ended_; }
   uint64_t snapshots_merged() const { return merged_; }
@@ -44,13 +50,12 @@ class Feed {
   }
   void end_of_session() { ended_ = true; }
 
-  // The GLIMPSE session: begin when it is logged in, then each of its sequenced messages; abandon
-  // if it breaks before the end.
+  // The GLIMPSE session: begin before its login is sent (what comes live from then on is kept),
+  // then each of its sequenced messages, as long as it is loading; abandon if it breaks before.
   void begin_snapshot() {
     books_.begin_snapshot();
     kept_.clear();
     first_kept_ = hole_end_ = 0;
-    kept_full_ = false;
     state_ = State::loading;
   }
   void snapshot_message(Bytes bytes) {
@@ -78,15 +83,14 @@ class Feed {
   }
   void keep(uint64_t sequence, Bytes bytes) {
     if (first_kept_ == 0) first_kept_ = sequence;
-    if (!kept_.append(bytes)) kept_full_ = true;
+    if (!kept_.append(bytes)) state_ = State::stale;  // this snapshot comes too slowly
   }
   // from: the first live number that the snapshot does not contain. Before it nothing counts; from
   // it on we must have everything.
   void merge(uint64_t from) {
     const uint64_t have_from = first_kept_ ? first_kept_ : next_live_;
     const bool never_live = next_live_ == 0;  // the first live message will show a hole
-    if (from == Digits20::kBad || kept_full_ || hole_end_ > from ||
-        (!never_live && have_from > from)) {
+    if (from == Digits20::kBad || hole_end_ > from || (!never_live && have_from > from)) {
       state_ = State::stale;
       return;
     }
@@ -104,7 +108,7 @@ class Feed {
   uint64_t first_kept_ = 0;  // 0: nothing is kept
   uint64_t hole_end_ = 0, next_live_ = 0, apply_from_ = 1;
   uint64_t merged_ = 0;
-  bool kept_full_ = false, ended_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace pinion::book

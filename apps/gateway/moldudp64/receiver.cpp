@@ -30,18 +30,35 @@ bool Receiver::admit(Line which, Bytes datagram, Nanos now, Packet& packet) {
   if (parse(datagram, packet) != Parse::ok) return ++line.malformed, false;
   if (session_.get().empty()) session_ = packet.session;
   if (packet.session.get() != session_.get()) return ++line.other_session, false;
-  line.last_heard = now;
-  if (state_ == ReceiverState::ended) return false;
   if (state_ == ReceiverState::waiting) {
     if (config_.first == 0) expected_ = packet.sequence;
     state_ = ReceiverState::live;
   }
-  if (packet.end() > expected_ && packet.end() - expected_ > config_.ahead_max) {
-    return ++line.too_far, false;
-  }
+  if (!plausible(which, packet)) return ++line.too_far, false;
+  line.last_heard = now;
+  if (state_ == ReceiverState::ended) return false;
   known_end_ = std::max(known_end_, packet.end());
-  if (packet.kind == Kind::end_of_session) end_of_session_ = packet.sequence;
+  // An end before messages that are known to exist is none.
+  if (packet.kind == Kind::end_of_session && packet.sequence == known_end_) {
+    end_of_session_ = packet.sequence;
+  }
   return true;
+}
+
+// A packet far ahead is a lie, or there was a long outage: then another packet soon tells of the
+// same place, the next one of its line or any of the other line. (An answer to a request is of what
+// was asked for, and no witness.)
+bool Receiver::plausible(Line which, const Packet& packet) {
+  const uint64_t known = std::max(expected_, known_end_);
+  if (packet.end() <= known || packet.end() - known <= config_.ahead_max) return true;
+  if (which == Line::retransmit) return false;
+  const Leap before = leap_;
+  leap_ = {which, packet.sequence, packet.end()};
+  if (before.end == 0) return false;
+  const bool repeats = which == before.line && packet.sequence < before.end;
+  const uint64_t apart = packet.sequence > before.sequence ? packet.sequence - before.sequence
+                                                           : before.sequence - packet.sequence;
+  return !repeats && apart <= config_.window_messages;
 }
 
 // True if the message was not there before.
@@ -87,7 +104,7 @@ void Receiver::settle(Line which, bool progress, Nanos now) {
     if (state_ == ReceiverState::holding || state_ == ReceiverState::requesting) {
       ++counters_.healed;
     }
-    const bool over = end_of_session_ != 0 && expected_ >= end_of_session_;
+    const bool over = end_of_session_ != 0 && end_of_session_ == known_end_;
     state_ = over ? ReceiverState::ended : ReceiverState::live;
     deadline_ = kNever;
     request_due_ = false;

@@ -21,7 +21,7 @@ struct ReceiverConfig {
   Nanos request_timeout = 50 * kMilli;
   uint32_t attempts = 3;  // without any progress, before a hole is given up; 0: never ask
   uint16_t request_messages_max = 1'000;
-  uint64_t ahead_max = 100'000'000;  // no stream leaps further: such a packet is a lie
+  uint64_t ahead_max = 100'000;  // one packet alone is not believed that the stream leapt further
   Nanos line_silence = 3 * kSecond;
 };
 
@@ -39,8 +39,8 @@ struct LineCounters {
   uint64_t late_count = 0;
   uint64_t malformed = 0;
   uint64_t other_session = 0;
-  uint64_t too_far = 0;
-  Nanos last_heard = INT64_MIN;
+  uint64_t too_far = 0;  // leaps that nothing else has told of
+  Nanos last_heard = INT64_MIN;  // a packet that may be true
 };
 
 struct ReceiverCounters {
@@ -149,6 +149,7 @@ class Receiver {
     return Bytes{bytes_}.subspan(i * config_.message_bytes_max, slots_[i].length);
   }
   bool admit(Line which, Bytes datagram, Nanos now, Packet& packet);
+  bool plausible(Line which, const Packet& packet);
   bool hold(uint64_t sequence, Bytes message);
   void account(Line which, const Packet& packet, bool fresh, Nanos now);
   void settle(Line which, bool progress, Nanos now);
@@ -160,7 +161,11 @@ class Receiver {
   Alpha<10> session_;
   uint64_t expected_;       // the next number to deliver
   uint64_t known_end_ = 0;  // the number behind everything that is known to exist
-  uint64_t end_of_session_ = 0;
+  uint64_t end_of_session_ = 0;  // true only as long as it is known_end_
+  struct Leap {
+    Line line = Line::a;
+    uint64_t sequence = 0, end = 0;
+  } leap_;  // the last packet that was too far ahead
   bool end_told_ = false;
   bool request_due_ = false;
   uint32_t attempt_ = 0, server_ = 0;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kEventsMax = 64;
 constexpr int kBacklog = 64;
+constexpr int kGroupReceiveBytes = 4 << 20;  // a feed's burst while the thread is elsewhere
 
 bool address_of(const Endpoint& endpoint, sockaddr_in& out) {
   out = {};
@@ -24,6 +25,8 @@ bool address_of(const Endpoint& endpoint, sockaddr_in& out) {
   out.sin_port = htons(endpoint.port);
   return endpoint.ip.empty() || inet_pton(AF_INET, endpoint.ip.c_str(), &out.sin_addr) == 1;
 }
+
+bool is_group(const sockaddr_in& address) { return IN_MULTICAST(ntohl(address.sin_addr.s_addr)); }
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -194,6 +197,8 @@ int KernelNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, S
   Slot* slot = open(SOCK_DGRAM, Kind::datagram);
   if (slot == nullptr) return status_;
   slot->datagrams = &handler;
+  const int yes = 1;
+  if (is_group(address)) setsockopt(slot->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   int status = 0;
   if (bind(slot->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     status = fail("bind");
@@ -209,6 +214,37 @@ bool KernelNetwork::send_to(SocketId socket, const Endpoint& to, std::string_vie
   if (slot == nullptr || slot->kind != Kind::datagram || !address_of(to, address)) return false;
   return sendto(slot->fd, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&address),
                 sizeof address) == static_cast<ssize_t>(bytes.size());
+}
+
+// A socket gets what it has joined and not, as Linux has it, what any socket here has joined.
+int KernelNetwork::join_group(SocketId socket, const Group& group) {
+  Slot* slot = slots_.find(socket);
+  sockaddr_in to, source, at;
+  if (slot == nullptr || slot->kind != Kind::datagram || !address_of({group.ip}, to) ||
+      !is_group(to) || !address_of({group.source}, source) || !address_of({group.address}, at))
+    return errno = EINVAL, fail("join_group");
+  const int no = 0;
+  setsockopt(slot->fd, IPPROTO_IP, IP_MULTICAST_ALL, &no, sizeof no);
+  setsockopt(slot->fd, SOL_SOCKET, SO_RCVBUF, &kGroupReceiveBytes, sizeof kGroupReceiveBytes);
+  int status;
+  if (group.source.empty()) {
+    const ip_mreq request{to.sin_addr, at.sin_addr};
+    status = setsockopt(slot->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
+  } else {
+    const ip_mreq_source request{to.sin_addr, at.sin_addr, source.sin_addr};
+    status = setsockopt(slot->fd, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &request, sizeof request);
+  }
+  return status == 0 ? 0 : fail("join_group");
+}
+
+Endpoint KernelNetwork::local_address(SocketId socket) const {
+  const Slot* slot = slots_.find(socket);
+  sockaddr_in at{};
+  socklen_t length = sizeof at;
+  if (slot == nullptr || getsockname(slot->fd, reinterpret_cast<sockaddr*>(&at), &length) != 0)
+    return {};
+  char text[INET_ADDRSTRLEN];
+  return {inet_ntop(AF_INET, &at.sin_addr, text, sizeof text), ntohs(at.sin_port)};
 }
 
 int KernelNetwork::poll() {

@@ -20,6 +20,8 @@ class KernelNetwork final : public Network {
   void close(SocketId stream) override;
   int open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) override;
   bool send_to(SocketId socket, const Endpoint& to, std::string_view bytes) override;
+  int join_group(SocketId socket, const Group& group) override;
+  Endpoint local_address(SocketId socket) const override;
   int poll() override;
   std::string error() const override { return error_; }
 

@@ -25,6 +25,14 @@ struct Endpoint {
   uint16_t port = 0;
 };
 
+// A multicast group as a socket joins it, and where: over Pinion the NIC's name in its
+// configuration, over the kernel the interface's address. Empty: they choose by their routes.
+struct Group {
+  std::string ip = {};
+  std::string source = {};  // RFC 4607: from this one alone; empty: from all
+  std::string nic = {}, address = {};
+};
+
 class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
@@ -68,9 +76,17 @@ class Network {
   // What was sent still goes, then the end of the stream. The id is dead.
   virtual void close(SocketId stream) = 0;
 
-  // A socket for datagrams at this address and port.
+  // A socket for datagrams at this address and port. At a group's address it gets what is sent to
+  // that group alone, and other sockets, of other programs too, may be there beside it.
   virtual int open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) = 0;
   virtual bool send_to(SocketId socket, const Endpoint& to, std::string_view bytes) = 0;
+  // What is sent to the group comes to this datagram socket from now on, until it is closed. The
+  // socket is bound to the group's port, at every address or at the group's. 0, or a negative
+  // errno; error() then says more.
+  virtual int join_group(SocketId socket, const Group& group) = 0;
+  // Where a socket is bound: tells the port that open_datagram() chose for port 0. Port 0: no such
+  // socket.
+  virtual Endpoint local_address(SocketId socket) const = 0;
 
   // One turn: what has come, to the handlers. How many events there were; a negative errno: there
   // is no network any more (the daemon has gone).

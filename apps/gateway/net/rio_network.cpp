@@ -20,6 +20,8 @@ bool address_of(const Endpoint& endpoint, rio_address& out) {
                            &out) == 0;
 }
 
+bool is_group(const rio_address& address) { return address.bytes[0] >> 4 == 0xe; }
+
 }  // namespace
 
 RioNetwork::RioNetwork(const NetworkConfig& config, rio_session* session, uint32_t core)
@@ -149,7 +151,8 @@ int RioNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, Sock
   Slot* slot;
   if (const int s = open_socket(RIO_TYPE_DATAGRAM, Kind::datagram, slot); s != 0) return s;
   slot->datagrams = &handler;
-  int s = rio_bind(slot->socket, &address);
+  int s = is_group(address) ? rio_set_option(slot->socket, RIO_SO_REUSEADDR, 1) : 0;
+  if (s == 0) s = rio_bind(slot->socket, &address);
   if (s != 0) fail(s, "bind");
   else s = make_queue(*slot, config_.datagrams_max);
   if (s != 0) {
@@ -159,6 +162,27 @@ int RioNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, Sock
   for (uint32_t i = 0; i < config_.datagrams_max; ++i) post_datagram_receive(*slot, i);
   out = slots_.id(*slot);
   return 0;
+}
+
+int RioNetwork::join_group(SocketId socket, const Group& group) {
+  const Slot* slot = slots_.find(socket);
+  rio_address to, source;
+  if (slot == nullptr || slot->kind != Kind::datagram || !address_of({group.ip}, to) ||
+      !address_of({group.source}, source))
+    return fail(-EINVAL, "join_group");
+  const int s = rio_join_group(slot->socket, &to, group.source.empty() ? nullptr : &source,
+                               group.nic.empty() ? nullptr : group.nic.c_str());
+  return s == 0 ? 0 : fail(s, "join_group");
+}
+
+Endpoint RioNetwork::local_address(SocketId socket) const {
+  const Slot* slot = slots_.find(socket);
+  rio_address at;
+  if (slot == nullptr || slot->socket == nullptr || rio_local_address(slot->socket, &at) != 0)
+    return {};
+  std::string ip = std::to_string(at.bytes[0]);
+  for (int i = 1; i < 4; ++i) ip.append(".").append(std::to_string(at.bytes[i]));
+  return {ip, at.port};
 }
 
 size_t RioNetwork::room(SocketId stream) const {

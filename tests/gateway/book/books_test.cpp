@@ -305,6 +305,41 @@ struct RandomTape {
   }
 };
 
+// Doubt about the moment, not about the orders: messages still count, and it goes again.
+TEST(Books, BehindOrSilentTheyAreStaleAndGoOn) {
+  BooksBench b;
+  b.tape.add(1, 1, 'B', 100, 10'000);
+  EXPECT_EQ(b.aapl().times_stale, 0u);
+  b.books.mark(kSilent, true);
+  b.books.mark(kBehind, true);
+  EXPECT_EQ(b.aapl().stale, kSilent | kBehind);
+  b.tape.add(1, 2, 'B', 50, 10'000);
+  b.tape.execute(1, 1, 30);
+  b.books.mark(kBehind, false);
+  EXPECT_EQ(b.aapl().stale, kSilent);
+  b.books.begin_snapshot();
+  EXPECT_EQ(b.aapl().stale, kSilent | kNotStarted) << "a snapshot does not make the lines speak";
+  b.books.start();
+  b.books.mark(kSilent, false);
+  EXPECT_TRUE(b.aapl().fresh());
+  EXPECT_EQ(b.aapl().times_stale, 1u) << "from fresh to stale once, for however many reasons";
+  b.tape.add(1, 3, 'B', 100, 10'000);
+  b.tape.remove(1, 9);
+  EXPECT_EQ(b.aapl().times_stale, 2u);
+  EXPECT_EQ(b.books.counters().times_stale, 3u) << "two books were silent, one is corrupt";
+}
+
+TEST(Books, OrdersGoOnWhileTheyAreSilent) {
+  BooksBench b;
+  b.books.mark(kSilent, true);
+  b.tape.add(1, 1, 'B', 100, 10'000);
+  b.tape.execute(1, 1, 30);
+  EXPECT_EQ(text_of(b.aapl().bids), "70@10000x1 ");
+  b.tape.remove(1, 9);
+  EXPECT_EQ(b.aapl().stale, kSilent | kCorrupt) << "and are watched";
+  EXPECT_TRUE(b.books.corrupt());
+}
+
 TEST(Books, RandomStreamsAgreeWithTheReference) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     BooksBench b({{"AAPL", "MSFT"}, 4'000, 64});

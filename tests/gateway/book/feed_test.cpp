@@ -93,10 +93,64 @@ TEST(Feed, AHoleWhileLoadingIsHarmlessOnlyBeforeTheSnapshot) {
   }
 }
 
+// A snapshot older than a hole that came meanwhile is of no use, as often as it comes; the next
+// one that is not heals.
+TEST(Feed, ASnapshotOlderThanAHoleWhileLoadingStartsOver) {
+  FeedBench b;
+  b.live(4);
+  b.feed.begin_snapshot();
+  b.feed.hole(5, 10);
+  for (int i = 0; i < 3; ++i) {
+    b.snapshot_orders(8);
+    b.snapshot_ends(8);
+    EXPECT_TRUE(b.feed.wants_snapshot());
+    EXPECT_FALSE(b.feed.live());
+    EXPECT_FALSE(b.books.at(0).fresh());
+    b.feed.begin_snapshot();
+  }
+  b.live(10);
+  b.snapshot_orders(10);
+  b.snapshot_ends(10);
+  EXPECT_TRUE(b.good_up_to(10));
+  EXPECT_EQ(b.feed.snapshots_merged(), 1u);
+}
+
+TEST(Feed, ACorruptBookWantsASnapshotAndTheOthersGoOnUntilItBegins) {
+  Books books{BooksConfig{{"AAPL", "MSFT"}, 1'000, 1'000}};
+  Feed feed{books, {16, 16 * 36}};
+  const auto live = [&](uint64_t n, const auto& m) { feed.message(n, bytes_of_message(m)); };
+  live(1, buy(1, 10));
+  auto gone = itch::make<itch::OrderDelete>(1, 2);
+  gone.reference = be64::of(77);
+  live(2, gone);
+  EXPECT_EQ(books.at(0).stale, kCorrupt);
+  EXPECT_TRUE(books.at(1).fresh());
+  EXPECT_TRUE(feed.live());
+  EXPECT_TRUE(feed.wants_snapshot());
+  feed.begin_snapshot();
+  EXPECT_FALSE(feed.wants_snapshot());
+  EXPECT_FALSE(books.at(1).fresh());
+  live(3, buy(2, 10));
+  feed.snapshot_message(bytes_of_message(buy(1, 10)));
+  feed.snapshot_message(bytes_of_message(snapshot_end(3)));
+  EXPECT_TRUE(books.at(0).fresh() && books.at(1).fresh());
+  EXPECT_FALSE(feed.wants_snapshot());
+  EXPECT_EQ(books.open_orders(), 2u);
+}
+
+TEST(Feed, AFullBookIsNotMendedByASnapshot) {
+  Books books{BooksConfig{{"AAPL"}, 1, 1}};
+  Feed feed{books, {16, 16 * 36}};
+  for (uint64_t n = 1; n <= 2; ++n) feed.message(n, bytes_of_message(buy(n, 10)));
+  EXPECT_EQ(books.at(0).stale, kFull);
+  EXPECT_FALSE(feed.wants_snapshot());
+}
+
 TEST(Feed, TooMuchWhileLoadingOrAnAbandonedSnapshotStartsOver) {
   FeedBench b;
   b.feed.begin_snapshot();
   for (uint64_t n = 2; n <= 18; ++n) b.live(n);  // one more than is kept
+  EXPECT_FALSE(b.feed.loading()) << "there is no need to wait for the rest of it";
   b.snapshot_orders(2);
   b.snapshot_ends(2);
   EXPECT_TRUE(b.feed.wants_snapshot());

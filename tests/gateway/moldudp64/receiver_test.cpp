@@ -152,6 +152,26 @@ TEST(MoldReceiver, EndOfSessionWaitsForTheTail) {
   EXPECT_EQ(b.receiver.state(), ReceiverState::ended);
 }
 
+TEST(MoldReceiver, AnEndInTheMiddleOfTheStreamIsNone) {
+  Bench b({.first = 1});
+  b.gets(Line::a, 1, 1);
+  b.gets(Line::b, 5, 1);
+  b.gets(Line::a, 3, -1);  // 3 and 4 are missing, and 5 is known to exist
+  b.gets(Line::a, 2, 3);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 ");
+  EXPECT_TRUE(b.receiver.live());
+  b.gets(Line::a, 2, -1);
+  EXPECT_TRUE(b.receiver.live());
+  b.gets(Line::a, 8, -1);  // 6 and 7 are missing
+  EXPECT_EQ(b.receiver.state(), ReceiverState::holding);
+  b.gets(Line::b, 8, 1);  // and it was not the end
+  b.gets(Line::b, 6, 2);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 6 7 8 ");
+  EXPECT_TRUE(b.receiver.live());
+  b.gets(Line::b, 9, -1);
+  EXPECT_EQ(b.said.text, "1 2 3 4 5 6 7 8 end ");
+}
+
 TEST(MoldReceiver, AnotherSessionIsNeverFollowed) {
   Bench b;
   b.gets(Line::a, 5, 1);
@@ -175,6 +195,51 @@ TEST(MoldReceiver, MalformedAndMadNumbersAreCountedAndLeftAlone) {
   EXPECT_EQ(b.receiver.line(Line::b).too_far, 1u);
   b.gets(Line::b, 1, 1);
   EXPECT_TRUE(b.receiver.live());
+}
+
+TEST(MoldReceiver, ALeapIsBelievedOnceASecondPacketTellsOfIt) {
+  struct Case {
+    Line line;
+    uint64_t sequence;
+    int count;
+    bool believed;
+  };
+  for (const Case& c : {Case{Line::a, 9'001, 1, true}, Case{Line::b, 9'000, 1, true},
+                        Case{Line::a, 9'040, 1, true},   // one was lost in between
+                        Case{Line::b, 8'999, 2, true},   // the other line is behind
+                        Case{Line::a, 9'001, 0, true},   // a heartbeat
+                        Case{Line::a, 9'000, 1, false},  // the same packet again
+                        Case{Line::b, 70'000, 1, false}, // another lie
+                        Case{Line::retransmit, 9'001, 1, false}}) {
+    SCOPED_TRACE(c.sequence);
+    Bench b({.first = 1, .attempts = 0, .ahead_max = 1'000});
+    b.gets(Line::a, 1, 1);
+    b.gets(Line::a, 9'000, 1);
+    b.gets(Line::b, 2, 1);
+    EXPECT_EQ(b.said.text, "1 2 ");
+    EXPECT_TRUE(b.receiver.live());
+    b.gets(c.line, c.sequence, c.count);
+    EXPECT_EQ(b.receiver.state(), c.believed ? ReceiverState::holding : ReceiverState::live);
+    b.gets(Line::a, 3, 1);
+    EXPECT_EQ(b.said.text, "1 2 3 ") << "what is true meanwhile still comes";
+  }
+}
+
+// A hole like any other: asked for, given up with what the window could not keep behind it, and
+// the stream goes on.
+TEST(MoldReceiver, AfterALongOutageTheStreamGoesOn) {
+  Bench b({.first = 1, .attempts = 1, .ahead_max = 1'000});
+  b.gets(Line::a, 1, 1);
+  b.gets(Line::a, 1'000'000'000, 1);
+  b.gets(Line::a, 1'000'000'001, 1);
+  b.time_passes(kMilli);
+  EXPECT_EQ(b.request(), "2+1000");
+  b.gets(Line::b, 1'000'000'002, 1);  // in the middle of it there is nothing too far any more
+  b.time_passes(50 * kMilli);
+  EXPECT_TRUE(b.receiver.live());
+  b.gets(Line::b, 1'000'000'003, 1);
+  EXPECT_EQ(b.said.text, "1 [2,1000000003) 1000000003 ");
+  EXPECT_EQ(b.receiver.line(Line::a).too_far, 1u);
 }
 
 TEST(MoldReceiver, BeyondTheWindowIsAskedForLater) {
@@ -211,6 +276,19 @@ TEST(MoldReceiver, LineSilence) {
   b.gets(Line::a, 1, 1);
   EXPECT_FALSE(b.receiver.line_silent(Line::a, b.now + 3 * kSecond - 1));
   EXPECT_TRUE(b.receiver.line_silent(Line::a, b.now + 3 * kSecond));
+}
+
+// A line that tells lies and nothing else is not heard.
+TEST(MoldReceiver, OnlyWhatMayBeTrueBreaksTheSilence) {
+  Bench b({.first = 1, .ahead_max = 1'000});
+  b.gets(Line::a, 1, 1);
+  b.now += 3 * kSecond;
+  b.gets(Line::a, 77'000, 1);
+  b.gets(Line::a, 2, 1, Alpha<10>::of("DAY2"));
+  b.receiver.input(Line::a, Bytes{}, b.now, b.said);
+  EXPECT_TRUE(b.receiver.line_silent(Line::a, b.now));
+  b.gets(Line::a, 1, 1);  // late, but true
+  EXPECT_FALSE(b.receiver.line_silent(Line::a, b.now));
 }
 
 }  // namespace

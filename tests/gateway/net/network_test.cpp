@@ -253,5 +253,55 @@ TEST_F(NetworkContract, DatagramsBothWays) {
   }
 }
 
+// A sends to a group that B has joined from every source, from A and from somebody else; beside it
+// B has joined another group of the same port. A datagram to B itself, sent behind the one to the
+// group, tells that what has not come will not come.
+struct GroupEnd {
+  DatagramEnd got;
+  SocketId socket;
+};
+
+TEST_F(NetworkContract, GroupsAreJoinedWithAndWithoutASource) {
+  const std::string joined = "239.7.7.1", other = "239.7.7.2";
+  for (const Pair& p : pairs()) {
+    const auto port = static_cast<uint16_t>(p.port + 200);
+    DatagramEnd sends;
+    SocketId from;
+    ASSERT_EQ(p.a->open_datagram({p.ip_of_a, 0}, sends, from), 0) << p.a->error();
+    EXPECT_EQ(p.a->local_address(from).ip, p.ip_of_a);
+    EXPECT_NE(p.a->local_address(from).port, 0) << p.name;
+    GroupEnd all, picky, wrong, neighbour, marks;
+    const auto joins = [&](GroupEnd& end, const std::string& group, const std::string& source) {
+      ASSERT_EQ(p.b->open_datagram({group, port}, end.got, end.socket), 0) << p.b->error();
+      EXPECT_EQ(p.b->local_address(end.socket).port, port);
+      ASSERT_EQ(p.b->join_group(end.socket, {group, source, "nic", p.ip_of_b}), 0)
+          << p.name << p.b->error();
+    };
+    ASSERT_EQ(p.b->open_datagram({p.ip_of_b, 0}, marks.got, marks.socket), 0) << p.b->error();
+    joins(all, joined, "");
+    joins(picky, joined, p.ip_of_a);
+    joins(wrong, joined, "10.77.0.99");
+    joins(neighbour, other, "");
+    for (size_t i = 1; i <= 20; ++i) {
+      const std::string text = "message " + std::to_string(i);
+      for (const Endpoint& to : {Endpoint{joined, port}, p.b->local_address(marks.socket)})
+        ASSERT_TRUE(polled(p, [&] { return p.a->send_to(from, to, text); })) << p.a->error();
+      ASSERT_TRUE(polled(p, [&] {
+        return marks.got.got.size() == i && all.got.got.size() == i && picky.got.got.size() == i;
+      })) << p.name
+          << i;
+      EXPECT_EQ(all.got.got.back(), text) << p.name;
+    }
+    EXPECT_TRUE(wrong.got.got.empty()) << p.name;
+    EXPECT_TRUE(neighbour.got.got.empty()) << p.name;
+    EXPECT_NE(p.b->join_group(all.socket, {"10.77.0.1", "", "nic", p.ip_of_b}), 0) << p.name;
+    EXPECT_NE(p.b->join_group(SocketId{}, {joined, "", "nic", p.ip_of_b}), 0) << p.name;
+    for (const GroupEnd* end : {&all, &picky, &wrong, &neighbour, &marks})
+      p.b->close(end->socket);
+    p.a->close(from);
+    EXPECT_EQ(p.b->local_address(all.socket).port, 0) << p.name;
+  }
+}
+
 }  // namespace
 }  // namespace pinion::e2e
