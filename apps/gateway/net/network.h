@@ -23,6 +23,7 @@ struct SocketId {
 struct Endpoint {
   std::string ip = {};  // dotted; empty: any
   uint16_t port = 0;
+  bool operator==(const Endpoint&) const = default;
 };
 
 class StreamHandler {
