@@ -1,16 +1,14 @@
 // See config.h: bytes -> tree (yaml_tree) -> values (sections) -> a whole (cross_check).
 #include "config/config.h"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "config/draft.h"
+#include "config/text_check.h"
 #include "config/yaml_tree.h"
 
 namespace pinion::config {
@@ -44,27 +42,6 @@ std::optional<uint32_t> gid_of(const std::string& name) {
   const std::optional<group> entry = ask_account<group>(name, room, getgrnam_r);
   if (!entry) return std::nullopt;
   return entry->gr_gid;
-}
-
-// Appends the file to text, up to one byte more than load() takes. 0 or a negative errno.
-int read_all(int fd, std::string& text) {
-  std::array<char, 65536> chunk;
-  while (text.size() <= kFileBytesMax) {
-    const ssize_t bytes = read(fd, chunk.data(), chunk.size());
-    if (bytes == 0) return 0;
-    if (bytes < 0 && errno == EINTR) continue;
-    if (bytes < 0) return -errno;
-    text.append(chunk.data(), static_cast<size_t>(bytes));
-  }
-  return 0;
-}
-
-int read_file(const std::string& path, std::string& text) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) return -errno;
-  const int result = read_all(fd, text);
-  close(fd);
-  return result;
 }
 
 }  // namespace

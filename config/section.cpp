@@ -122,6 +122,23 @@ std::string join(std::span<const std::string_view> words) {
   return text;
 }
 
+// Why one host cannot have this address (RFC 1122 section 3.2.1.3; RFC 1112 section 4 for
+// 240/4; RFC 4291 section 2.4 for IPv6); empty if it can.
+std::string_view not_a_host(Ip ip) {
+  if (!ip.is_v4()) {
+    if (ip.is_multicast()) return "a multicast address";
+    if (ip.is_any()) return "'::', the unspecified address";
+    return is_host_address(ip) ? "" : "the loopback address, or in the reserved ::/96";
+  }
+  const Ipv4 address = ip.v4();
+  if (address.is_limited_broadcast()) return "the broadcast address";
+  if (address.v >> 24 == 0) return "in 0.0.0.0/8, 'this network'";
+  if (address.is_loopback()) return "a loopback address";
+  if (address.is_multicast()) return "a multicast address";
+  if (address.is_reserved()) return "in the reserved 240.0.0.0/4";
+  return {};
+}
+
 }  // namespace
 
 const TextRule kNameRule = {
@@ -272,6 +289,22 @@ const Node* Section::read_keyword(std::string_view key, std::span<const std::str
   }
   index = static_cast<size_t>(word - words.begin());
   return node;
+}
+
+bool check_host(const Node& node, std::string_view key, Ip address, Errors& errors) {
+  const std::string_view fault = not_a_host(address);
+  if (fault.empty()) return true;
+  errors.add(node.place, "'" + std::string(key) + "' " + to_text(address) + " is " +
+                             std::string(fault) + "; expected the address of a host");
+  return false;
+}
+
+void read_version(Section& root) {
+  const Node* node = root.find("version", Need::required);
+  if (!node) return;
+  const bool plain = node->kind == Node::Kind::scalar && !node->quoted;
+  if (plain && parse_decimal(node->text) == kVersion) return;
+  report(*node, "version", std::to_string(kVersion), root.errors());
 }
 
 }  // namespace pinion::config

@@ -3,11 +3,13 @@
 // accepted and null otherwise, having reported why; then the default stays.
 #pragma once
 #include <concepts>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/types.h"
 #include "config/yaml_tree.h"
 
 namespace pinion::config {
@@ -87,5 +89,38 @@ class Section {
   std::vector<std::string_view> known_;  // keys that were asked for
   std::vector<std::string_view> later_;  // keys of later versions: known, but never suggested
 };
+
+// Where an accepted value stood; nowhere if it was not accepted.
+inline Place place_of(const Node* node) { return node ? node->place : Place{}; }
+
+// The value behind a scalar's text, by one of the parsers of parse.h.
+template <class T>
+bool parse_value(const Node& node, std::string_view key, std::string_view expected,
+                 std::optional<T> (*parse)(std::string_view), T& out, Errors& errors) {
+  const std::string* text = scalar_text(node, key, expected, errors);
+  if (!text) return false;
+  const std::optional<T> value = parse(*text);
+  if (value) {
+    out = *value;
+    return true;
+  }
+  report(node, key, expected, errors);
+  return false;
+}
+
+// As parse_value(), of a key that must be there; the value's place, or nowhere.
+template <class T>
+Place parse_key(Section& section, std::string_view key, std::string_view expected,
+                std::optional<T> (*parse)(std::string_view), T& out) {
+  const Node* node = section.find(key, Need::required);
+  if (!node || !parse_value(*node, key, expected, parse, out, section.errors())) return {};
+  return node->place;
+}
+
+// Whether a host can have this address; if not, that is reported.
+bool check_host(const Node& node, std::string_view key, Ip address, Errors& errors);
+
+// The key 'version', which every file has.
+void read_version(Section& root);
 
 }  // namespace pinion::config

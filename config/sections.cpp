@@ -31,62 +31,11 @@ constexpr std::string_view kBindForm =
 constexpr std::string_view kGroupsForm =
     "a multicast group such as 239.1.2.3, or a prefix of groups such as 239.1.0.0/16";
 
-// The value behind a scalar's text, by one of the parsers of parse.h.
-template <class T>
-bool parse_value(const Node& node, std::string_view key, std::string_view expected,
-                 std::optional<T> (*parse)(std::string_view), T& out, Errors& errors) {
-  const std::string* text = scalar_text(node, key, expected, errors);
-  if (!text) return false;
-  const std::optional<T> value = parse(*text);
-  if (value) {
-    out = *value;
-    return true;
-  }
-  report(node, key, expected, errors);
-  return false;
-}
-
-// As parse_value(), of a key that must be there; the value's place, or nowhere.
-template <class T>
-Place parse_key(Section& section, std::string_view key, std::string_view expected,
-                std::optional<T> (*parse)(std::string_view), T& out) {
-  const Node* node = section.find(key, Need::required);
-  if (!node || !parse_value(*node, key, expected, parse, out, section.errors())) return {};
-  return node->place;
-}
-
-// Why one host cannot have this address (RFC 1122 section 3.2.1.3; RFC 1112 section 4 for
-// 240/4; RFC 4291 section 2.4 for IPv6); empty if it can.
-std::string_view not_a_host(Ip ip) {
-  if (!ip.is_v4()) {
-    if (ip.is_multicast()) return "a multicast address";
-    if (ip.is_any()) return "'::', the unspecified address";
-    return is_host_address(ip) ? "" : "the loopback address, or in the reserved ::/96";
-  }
-  const Ipv4 address = ip.v4();
-  if (address.is_limited_broadcast()) return "the broadcast address";
-  if (address.v >> 24 == 0) return "in 0.0.0.0/8, 'this network'";
-  if (address.is_loopback()) return "a loopback address";
-  if (address.is_multicast()) return "a multicast address";
-  if (address.is_reserved()) return "in the reserved 240.0.0.0/4";
-  return {};
-}
-
-bool check_host(const Node& node, std::string_view key, Ip address, Errors& errors) {
-  const std::string_view fault = not_a_host(address);
-  if (fault.empty()) return true;
-  errors.add(node.place, "'" + std::string(key) + "' " + to_text(address) + " is " +
-                             std::string(fault) + "; expected the address of a host");
-  return false;
-}
-
 Place read_host_address(Section& section, std::string_view key, Ip& out) {
   const Place place = parse_key(section, key, kAddressForm, parse_address, out);
   if (!place.known()) return {};
   return check_host(*section.find(key), key, out, section.errors()) ? place : Place{};
 }
-
-Place place_of(const Node* node) { return node ? node->place : Place{}; }
 
 void read_control_socket(const Node& node, Draft& draft, Errors& errors) {
   ControlSocket& socket = draft.config.host.control_socket;
@@ -379,14 +328,6 @@ void read_list(Section& root, std::string_view key, size_t items_max, Need need,
   const Node* list = root.list(key, items_max, need);
   if (!list) return;
   for (const Node& item : list->items) read(item, draft, root.errors());
-}
-
-void read_version(Section& root) {
-  const Node* node = root.find("version", Need::required);
-  if (!node) return;
-  const bool plain = node->kind == Node::Kind::scalar && !node->quoted;
-  if (plain && parse_decimal(node->text) == kVersion) return;
-  report(*node, "version", std::to_string(kVersion), root.errors());
 }
 
 }  // namespace

@@ -2,6 +2,11 @@
 // otherwise guess UTF-16 or UTF-32 from zero bytes and end the file at a control byte.
 #include "config/text_check.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
 #include <cstdint>
 
 namespace pinion::config {
@@ -63,7 +68,27 @@ bool check_line(std::string_view line, uint32_t number, Errors& errors) {
   return true;
 }
 
+int read_all(int fd, std::string& text) {
+  std::array<char, 65536> chunk;
+  while (text.size() <= kFileBytesMax) {
+    const ssize_t bytes = read(fd, chunk.data(), chunk.size());
+    if (bytes == 0) return 0;
+    if (bytes < 0 && errno == EINTR) continue;
+    if (bytes < 0) return -errno;
+    text.append(chunk.data(), static_cast<size_t>(bytes));
+  }
+  return 0;
+}
+
 }  // namespace
+
+int read_file(const std::string& path, std::string& text) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return -errno;
+  const int result = read_all(fd, text);
+  close(fd);
+  return result;
+}
 
 bool check_text(std::string_view text, Errors& errors) {
   if (text.size() > kFileBytesMax) {

@@ -1,5 +1,5 @@
-// The gateway's configuration (README.md beside this file: every key). load() reads a YAML file as
-// strictly as piniond reads its own: all errors at once, each with its place and what was expected.
+// The gateway's configuration (README.md beside this file: every key). load.h reads it from a file.
+// What is compared when only the risk limits may change (load_risk()) has ==.
 // Secrets never stand in the file: it names the environment variables that hold them.
 #pragma once
 #include <cstdint>
@@ -18,18 +18,21 @@ enum class Transport : uint8_t { attach, embed, kernel };
 
 struct StackConfig {
   Transport transport = Transport::attach;
-  std::string path = {};  // attach: the control socket; embed: a piniond.yaml
+  std::string path = "/run/pinion/control.sock";  // embed: a piniond.yaml; kernel: empty
+  bool operator==(const StackConfig&) const = default;
 };
 
 // A NIC by its name in the daemon's configuration, and its address.
 struct NicAddress {
   std::string name, address;
+  bool operator==(const NicAddress&) const = default;
 };
 
 struct LineConfig {
   std::string nic, address;  // the NIC's name, and its address (from `nics`)
   std::string group, source;  // source empty: any
   uint16_t port = 0;
+  bool operator==(const LineConfig&) const = default;
 };
 
 enum class OnStaleBook : uint8_t { reject_new, cancel_all };
@@ -37,6 +40,7 @@ enum class OnStaleBook : uint8_t { reject_new, cancel_all };
 struct SnapshotConfig {
   Endpoint server;  // empty: none
   std::string user_env, password_env;
+  bool operator==(const SnapshotConfig&) const = default;
 };
 
 struct MarketDataConfig {
@@ -50,6 +54,7 @@ struct MarketDataConfig {
   Nanos line_silence = 3 * kSecond;
   std::vector<std::string> symbols;
   OnStaleBook on_stale_book = OnStaleBook::reject_new;
+  bool operator==(const MarketDataConfig&) const = default;
 };
 
 struct OrderEntryConfig {
@@ -59,18 +64,21 @@ struct OrderEntryConfig {
   Nanos heartbeat = kSecond, peer_timeout = 15 * kSecond;
   Nanos reconnect_first = 100 * kMilli, reconnect_max = 5 * kSecond;
   int64_t orders_per_s = 5'000, burst_orders = 200;  // of all sessions; beyond it: rejected
+  bool operator==(const OrderEntryConfig&) const = default;
 };
 
 struct VenueConfig {
   std::string name;
   MarketDataConfig market_data;
   OrderEntryConfig order_entry;
+  bool operator==(const VenueConfig&) const = default;
 };
 
 struct ScheduleTimes {
   bool set = false;
   std::string zone;               // a name of tzdata
   int64_t start_s = 0, end_s = 0;  // of the local day
+  bool operator==(const ScheduleTimes&) const = default;
 };
 
 struct ClientConfig {
@@ -87,6 +95,7 @@ struct ClientConfig {
   Nanos cancel_grace = 0;
   size_t store_bytes = size_t{256} << 20;  // of messages that can be sent again, of a day
   std::string risk;  // the profile's name; a drop copy has none
+  bool operator==(const ClientConfig&) const = default;
 };
 
 struct RiskProfile {
@@ -104,10 +113,11 @@ struct RiskFileConfig {
 
 struct MetricsConfig {
   Endpoint listen;  // port 0: none
+  bool operator==(const MetricsConfig&) const = default;
 };
 
 struct Config {
-  std::string instance;
+  std::string instance = "gateway";
   StackConfig stack;
   std::vector<NicAddress> nics;
   int cpu = -1;                // -1: wherever

@@ -42,6 +42,7 @@ struct JournalConfig {
   Nanos sync_every = 5 * kMilli;
   OnFull on_full = OnFull::stop_trading;
   size_t ring_bytes = size_t{16} << 20;  // a power of two
+  bool operator==(const JournalConfig&) const = default;
 };
 
 // How the disk is doing. A trouble that ends (space is there again) ends.

@@ -23,6 +23,7 @@ struct SocketId {
 struct Endpoint {
   std::string ip = {};  // dotted; empty: any
   uint16_t port = 0;
+  bool operator==(const Endpoint&) const = default;
 };
 
 // A multicast group as a socket joins it, and where: over Pinion the NIC's name in its

@@ -16,6 +16,11 @@ inline constexpr int64_t kUnit = 10'000;
 inline constexpr int64_t kSharesMax = 999'999;
 inline constexpr Price kPriceMax = 199'999'9900;
 
+// Limits of money up to this: what has traded, is open and is asked for add up within 64 bits.
+inline constexpr Amount kAmountMax = 10'000'000'000'000 * kUnit;
+// Orders that the search for duplicates remembers: recent_orders() must not be more.
+inline constexpr int64_t kRecentOrdersMax = 1 << 16;
+
 struct Limits {
   int64_t max_order_shares = 0;
   Amount max_order_notional = 0;
@@ -32,6 +37,11 @@ struct Limits {
   uint32_t reject_burst = 0;  // this many are borne; 0: any number
   int64_t reject_burst_window_ms = 0;
 };
+
+// How many orders the rate lets pass within the window for duplicates.
+constexpr int64_t recent_orders(const Limits& l) {
+  return l.orders_per_s * l.duplicate_window_ms / 1000 + l.burst_orders + 1;
+}
 
 // At most `burst` at once and `per_s` a second in the long run, exactly: the moment from which one
 // more is due moves on by an interval with each that passes (the generic cell rate algorithm).

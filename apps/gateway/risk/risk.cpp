@@ -9,7 +9,6 @@ namespace pinion::risk {
 namespace {
 
 constexpr int64_t kMillisecond = 1'000'000;
-constexpr int64_t kRecentMax = 1 << 16;
 
 bool known_side_crosses(bool buy, Price price, Price own_opposite) {
   if (own_opposite == 0) return false;
@@ -71,9 +70,8 @@ void Risk::set_limits(uint32_t account, const Limits& limits) {
   a.rate = {};
   a.rate.set(limits.orders_per_s, limits.burst_orders);
   a.rejects.set(limits.reject_burst, limits.reject_burst_window_ms * kMillisecond);
-  const int64_t within =
-      limits.orders_per_s * limits.duplicate_window_ms / 1000 + limits.burst_orders + 1;
-  a.recent.assign(static_cast<size_t>(std::clamp<int64_t>(within, 1, kRecentMax)), Recent{});
+  const int64_t within = std::clamp<int64_t>(recent_orders(limits), 1, kRecentOrdersMax);
+  a.recent.assign(static_cast<size_t>(within), Recent{});
   a.recent_next = 0;
 }
 
