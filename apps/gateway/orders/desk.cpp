@@ -40,7 +40,8 @@ Alpha<14> ouch_id(const Request& request) {
 
 Desk::Desk(const DeskConfig& config, const Symbols& symbols, Orders& orders, risk::Risk& risk,
            Outlet& outlet)
-    : config_(config), symbols_(symbols), orders_(orders), risk_(risk), outlet_(outlet) {
+    : config_(config), symbols_(symbols), orders_(orders), risk_(risk), outlet_(outlet),
+      last_refused_(orders.sessions()) {
   venue_rate_.set(config.orders_per_s, config.burst_orders);
 }
 
@@ -57,9 +58,11 @@ void Desk::on_request(uint16_t session, const ClientRequest& r, Nanos now) {
 // A message that may be a repeat, and is one, is answered with how things stand, and nothing else.
 bool Desk::answer_repeat(uint16_t session, const ClientRequest& r) {
   if (!r.repeated || r.cl_ord_id.size() > kClOrdIdMax) return false;
-  if (orders_.find(session, r.cl_ord_id) == kNone) return false;
+  const bool refused = last_refused_[session].cl_ord_id() == r.cl_ord_id;
+  const bool known = orders_.find(session, r.cl_ord_id) != kNone;
+  if (!known && !refused) return false;
   ++counters_.repeated;
-  status(session, r);
+  if (known) status(session, r);
   return true;
 }
 
@@ -69,7 +72,7 @@ std::string_view Desk::refuse_enter(const ClientRequest& r, Nanos now, int& reas
   reason = kBrokerOption;
   if (!closed_.empty()) return closed_;
   if (orders_.full_for_orders()) return "no more orders today: orders_per_day_max";
-  if (!outlet_.venue_ready()) return "venue not connected";
+  if (!caught_up_ || !outlet_.venue_ready()) return "venue not connected";
   reason = kExceedsLimit;
   if (!venue_rate_.would_pass(now)) return "venue throttle";
   return {};
@@ -84,7 +87,7 @@ void Desk::enter(uint16_t session, const ClientRequest& r, Nanos now) {
     why = refuse_enter(r, now, reason);
   const uint32_t ref = orders_.next_ref();
   if (!why.empty()) {
-    if (outlet_.venue_ready()) risk_.count_reject(session, now);  // an outage is not the client's
+    if (caught_up_) risk_.count_reject(session, now);  // an outage is not the client's
   } else {
     const risk::Refusal refusal = risk_.check_new(
         {ref, session, r.symbol, r.side, r.quantity, r.price, r.located},
@@ -116,7 +119,7 @@ void Desk::replace(uint16_t session, const ClientRequest& r, Nanos now) {
   if (why.empty() && !venue_rate_.would_pass(now)) why = "venue throttle";
   const uint32_t ref = orders_.next_ref();
   if (!why.empty()) {
-    if (outlet_.venue_ready()) risk_.count_reject(session, now);
+    if (caught_up_) risk_.count_reject(session, now);
   } else {
     const Order& order = orders_.order(index);
     const risk::Refusal refusal = risk_.check_replace(
@@ -151,7 +154,7 @@ std::string_view Desk::refuse_replace(const Order& order, const ClientRequest& r
   if (r.time_in_force != order.time_in_force) return "TimeInForce cannot be replaced";
   if (!closed_.empty()) return closed_;
   if (orders_.full_for_orders()) return "no more orders today: orders_per_day_max";
-  if (!outlet_.venue_ready()) return "venue not connected";
+  if (!caught_up_ || !outlet_.venue_ready()) return "venue not connected";
   reason = kCancelPending;
   if (order.cancel_wanted) return "a cancel is pending";
   if (order.replace != kNone) return "a replacement is pending";
@@ -268,6 +271,11 @@ void Desk::apply_refusal(const OrderRecord& r) {
         orders_.request(orders_.add_request(RequestKind::enter, r.session, r.cl_ord_id));
     q.state = RequestState::refused, q.quantity = r.quantity, q.price = r.price;
   }
+  if (!order && r.cl_ord_id.size() <= kClOrdIdMax) {
+    Request& last = last_refused_[r.session];
+    last.id_bytes = static_cast<uint8_t>(r.cl_ord_id.size());
+    std::memcpy(last.id, r.cl_ord_id.data(), r.cl_ord_id.size());
+  }
   Report report;
   report.kind = order                                    ? ReportKind::refused
                 : r.decision == Decision::refuse_cancel ? ReportKind::cancel_refused
@@ -297,7 +305,7 @@ void Desk::apply_give_up(const OrderRecord& r) {
 }
 
 void Desk::poll(Nanos now) {
-  while (orders_.first_cancel() != kNone && outlet_.venue_ready()) {
+  while (orders_.first_cancel() != kNone && caught_up_ && outlet_.venue_ready()) {
     const uint32_t index = orders_.first_cancel();
     const Order& order = orders_.order(index);
     if (order.cancel_due > now) return;
@@ -355,7 +363,7 @@ void Desk::send_cancel(uint32_t index, Nanos now) {
   m.user_ref =
       be32::of(order.replace == kNone ? order.ref : orders_.request(order.replace).user_ref);
   m.quantity = be32::of(0);
-  order.cancel_sent = outlet_.venue_ready() && outlet_.to_venue(bytes_of_message(m));
+  order.cancel_sent = caught_up_ && outlet_.venue_ready() && outlet_.to_venue(bytes_of_message(m));
   if (order.cancel_sent && order.cancel_tries < UINT8_MAX) ++order.cancel_tries;
   orders_.await_cancel(index, now + (order.cancel_sent ? config_.cancel_timeout : kTryAgain));
 }
@@ -380,9 +388,8 @@ void Desk::status(uint16_t session, const ClientRequest& r) {
 // had, still lives: it is counted as far as there is room.
 void Desk::recover(uint64_t cause, const OrderRecord& r, Nanos now) {
   begin(cause);
-  const bool about = r.decision != Decision::enter && r.decision != Decision::refuse &&
-                     r.decision != Decision::refuse_cancel &&
-                     r.decision != Decision::refuse_replace;
+  const bool about = r.decision == Decision::replace || r.decision == Decision::cancel ||
+                     r.decision == Decision::give_up_cancel;
   const bool fits = r.cl_ord_id.size() <= kClOrdIdMax && r.session < orders_.sessions() &&
                     !orders_.full() && (!about || r.about < orders_.order_count());
   if (!fits) return outlet_.alarm("a record of the journal does not fit this configuration");
@@ -398,6 +405,7 @@ void Desk::recover(uint64_t cause, const OrderRecord& r, Nanos now) {
       return adopt(r);
     case Decision::cancel: return apply_cancel(r, now);
     case Decision::give_up_cancel: return apply_give_up(r);
+    case Decision::query: return apply_query(r.about != 0);
     default: return apply_refusal(r);
   }
 }

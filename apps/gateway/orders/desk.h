@@ -18,7 +18,7 @@ namespace pinion::gateway {
 class Outlet {
  public:
   virtual ~Outlet() = default;
-  // Logged in, told what became of everything that was sent, and with room for another message.
+  // Logged in, and with room for another message.
   virtual bool venue_ready() const = 0;
   virtual bool to_venue(Bytes message) = 0;
   // The record's number, 0: the journal does not take it. `must`: an order that lives depends on it.
@@ -54,9 +54,19 @@ class Desk {
 
   // From a client.
   void on_request(uint16_t session, const ClientRequest& request, Nanos now);
+  // Logged in to the venue, which first says what was missed. No order passes before it has.
+  void on_venue_login();
+  void on_venue_lost() { caught_up_ = false, responses_wanted_ = 0; }
+  bool caught_up() const { return caught_up_; }
   // From the venue: record number `cause` of the journal.
   void on_answer(uint64_t cause, Bytes answer, Nanos now);
-  // A decision that an earlier process has made.
+  // A decision that an earlier process has made. Between begin_ and end_recovery nothing is decided
+  // and nothing sent; reports are made as they were.
+  void begin_recovery() { recovering_ = true; }
+  void end_recovery() {
+    recovering_ = false;
+    on_venue_lost();
+  }
   void recover(uint64_t cause, const OrderRecord& record, Nanos now);
   // All open orders of a session shall go: it has disconnected, or the kill switch is thrown.
   void cancel_all(uint16_t session, Nanos now);
@@ -86,6 +96,8 @@ class Desk {
   void apply_cancel(const OrderRecord& r, Nanos now);
   void apply_refusal(const OrderRecord& r);
   void apply_give_up(const OrderRecord& r);
+  void apply_query(bool login);
+  void query(bool login);
   void adopt(const OrderRecord& r);
   void send_enter(const Order& order, const Request& request);
   void send_replace(const Order& order, const Request& request);
@@ -131,6 +143,13 @@ class Desk {
   risk::RateLimit venue_rate_;
   DeskCounters counters_;
   std::string_view closed_ = {};
+  // Account queries: sent and not answered yet, as far as we know; answers until the one that is
+  // surely of a query of this login.
+  uint32_t queries_unanswered_ = 0, responses_wanted_ = 0;
+  bool caught_up_ = false, recovering_ = false;
+  // Of each session: the ClOrdID of the last cancel or replacement that was refused. Such a message
+  // leaves no request behind, and yet it may come again if we die before its number is counted.
+  std::vector<Request> last_refused_;
   uint64_t cause_ = 0;  // of the reports that follow
   uint32_t part_ = 0;
 };

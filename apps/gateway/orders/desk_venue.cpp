@@ -198,8 +198,38 @@ void Desk::on(const answer::Broken& m, Nanos) {
   e->shares = 0;
 }
 
+// An Account Query is answered behind everything that the venue had to say until then, which marks
+// the end of what was missed. But the answer does not say which query it is of, and one of an earlier
+// connection may still be in the stream. So it is asked again until there have been more answers
+// than there can be old ones: the last of these is surely of this login.
+void Desk::on_venue_login() {
+  caught_up_ = false;
+  query(true);
+}
+
+void Desk::query(bool login) {
+  OrderRecord record{.decision = Decision::query};
+  record.about = login ? 1 : 0;
+  (void)outlet_.record(record, true);
+  apply_query(login);
+  const auto m = make<request::AccountQuery>();
+  if (!outlet_.to_venue(bytes_of_message(m))) outlet_.alarm("an account query found no room");
+}
+
+void Desk::apply_query(bool login) {
+  if (login) responses_wanted_ = queries_unanswered_ + 1;
+  ++queries_unanswered_;
+}
+
 void Desk::on(const answer::AccountResponse& m, Nanos now) {
+  if (queries_unanswered_ > 0) --queries_unanswered_;
+  if (responses_wanted_ == 0) return;
+  if (--responses_wanted_ > 0) {
+    if (!recovering_) query(false);
+    return;
+  }
   caught_up(m.next_user_ref.get(), now);
+  caught_up_ = true;
 }
 
 // Everything that the venue will ever say of what was sent before this login has come. A number

@@ -24,7 +24,7 @@ static_assert(sizeof(Fixed) == 40);
 constexpr size_t kTextMax = 120;
 static_assert(sizeof(Fixed) + 3 * kTextMax <= kOrderRecordMax);
 
-constexpr std::string_view kDecisions = "OUXRCGT";
+constexpr std::string_view kDecisions = "OUXRCGTQ";
 
 uint8_t put(std::string_view text, MutableBytes out, size_t& at) {
   const size_t bytes = std::min(text.size(), kTextMax);

@@ -20,6 +20,7 @@ enum class Decision : char {
   refuse_cancel = 'C',   // a cancel likewise
   refuse_replace = 'G',  // a replacement likewise
   give_up_cancel = 'T',  // the venue never answered
+  query = 'Q',           // the venue is asked how far it has read us; `about` 1: after a login
 };
 
 struct OrderRecord {
