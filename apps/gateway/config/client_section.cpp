@@ -99,6 +99,9 @@ void read_client(const Node& node, Draft& draft, Errors& errors) {
   if (const Node* schedule = section.find("schedule"))
     read_schedule(*schedule, client.schedule, errors);
   section.boolean("reset_on_logon", client.reset_on_logon);
+  uint64_t store_mb = 0;
+  if (section.number("store_mb", {1, 65'536}, store_mb))
+    client.store_bytes = static_cast<size_t>(store_mb) << 20;
   read_order_keys(section, client, places);
   section.finish();
 }

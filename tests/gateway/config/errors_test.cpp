@@ -322,9 +322,10 @@ TEST(GatewayConfigErrors, SessionKeys) {
        "target_comp_id: C2, risk: main}",
        "13:12: session name 'one' is taken on line 12; expected each name once"},
       {"  - {name: one, protocol: fix42, listen: {nic: lo, port: 9878}, sender_comp_id: GW, "
-       "target_comp_id: C1, risk: main, heartbeat_s: 0, reset_on_logon: off}",
+       "target_comp_id: C1, risk: main, heartbeat_s: 0, reset_on_logon: off, store_mb: 0}",
        "12:130: 'heartbeat_s' is '0'; expected a number from 1 to 3600\n"
-       "12:149: 'reset_on_logon' is 'off'; expected true or false"},
+       "12:149: 'reset_on_logon' is 'off'; expected true or false\n"
+       "12:164: 'store_mb' is '0'; expected a number from 1 to 65536"},
       {"  - {name: one, protocol: fix42, listen: {nic: lo, port: 9878}, sender_comp_id: GW, "
        "target_comp_id: C1, risk: main, cancel_on_disconnect: {enabled: 1, grace: 5}}",
        "12:149: 'enabled' is '1'; expected true or false\n"

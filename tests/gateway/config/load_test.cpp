@@ -116,6 +116,7 @@ TEST_F(GatewayConfigExample, Sessions) {
   EXPECT_EQ(client.schedule.start_s, 7 * 3600);
   EXPECT_EQ(client.schedule.end_s, 20 * 3600 + 15 * 60);
   EXPECT_FALSE(client.reset_on_logon);
+  EXPECT_EQ(client.store_bytes, size_t{128} << 20);
   EXPECT_TRUE(client.cancel_on_disconnect);
   EXPECT_EQ(client.cancel_grace, 0);
   EXPECT_EQ(client.risk, "default");
@@ -190,6 +191,7 @@ TEST(GatewayConfigLoad, DefaultsOfTheSmallest) {
   EXPECT_FALSE(config.clients[0].schedule.set);
   EXPECT_TRUE(config.clients[0].cancel_on_disconnect);
   EXPECT_EQ(config.clients[0].heartbeat_s, 30u);
+  EXPECT_EQ(config.clients[0].store_bytes, size_t{256} << 20);
   const risk::Limits& limits = config.risk.profiles[0].limits;
   EXPECT_EQ(limits.max_order_notional, 1000 * risk::kUnit);
   EXPECT_EQ(limits.duplicate_window_ms, 0);
