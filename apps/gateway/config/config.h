@@ -29,7 +29,7 @@ struct NicAddress {
 };
 
 struct LineConfig {
-  std::string nic, address;  // the NIC's name, and its address (from `nics`)
+  std::string nic, address;   // the NIC's name, and its address (from `nics`)
   std::string group, source;  // source empty: any
   uint16_t port = 0;
   bool operator==(const LineConfig&) const = default;
@@ -76,7 +76,7 @@ struct VenueConfig {
 
 struct ScheduleTimes {
   bool set = false;
-  std::string zone;               // a name of tzdata
+  std::string zone;                // a name of tzdata
   int64_t start_s = 0, end_s = 0;  // of the local day
   bool operator==(const ScheduleTimes&) const = default;
 };
@@ -120,9 +120,9 @@ struct Config {
   std::string instance = "gateway";
   StackConfig stack;
   std::vector<NicAddress> nics;
-  int cpu = -1;                // -1: wherever
-  bool spin = true;            // false: the polling thread naps when nothing happens
-  std::string state_dir;       // the FIX sessions' stores, the control socket
+  int cpu = -1;           // -1: wherever
+  bool spin = true;       // false: the polling thread naps when nothing happens
+  std::string state_dir;  // the FIX sessions' stores, the control socket
   uint32_t orders_per_day_max = 1u << 20;
   uint32_t open_orders_max = 4096;
   VenueConfig venue;

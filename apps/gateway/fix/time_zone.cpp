@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
 
 namespace pinion::fix {
 
@@ -64,7 +66,10 @@ bool TimeZone::parse(std::string_view file) {
 
 int TimeZone::load(std::string_view name) {
   if (name.empty() || name[0] == '/' || name.find("..") != std::string_view::npos) return -EINVAL;
-  std::ifstream in("/usr/share/zoneinfo/" + std::string(name), std::ios::binary);
+  const std::string path = "/usr/share/zoneinfo/" + std::string(name);
+  std::error_code failure;  // "a directory such as America opens and cannot be read
+  if (!std::filesystem::is_regular_file(path, failure)) return -ENOENT;
+  std::ifstream in(path, std::ios::binary);
   if (!in) return -ENOENT;
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};
   return parse(bytes) ? 0 : -EINVAL;

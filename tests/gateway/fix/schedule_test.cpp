@@ -84,6 +84,7 @@ TEST(FixTimeZone, NamesThatAreNotOurs) {
   EXPECT_EQ(zone.load("/etc/passwd"), -EINVAL);
   EXPECT_EQ(zone.load(""), -EINVAL);
   EXPECT_EQ(zone.load("No/Where"), -ENOENT);
+  EXPECT_EQ(zone.load("America"), -ENOENT);  // a directory
 }
 
 }  // namespace
