@@ -1,0 +1,28 @@
+// See journal.h.
+#include "gateway/ctl/journal.h"
+
+#include <cinttypes>
+#include <filesystem>
+
+#include "gateway/journal/reader.h"
+
+namespace pinion::gatewayctl {
+
+Status look_at_journal(const std::string& directory, bool dump) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error)) {
+    return fail(kUnusable, directory + ": " + (error ? error.message() : "is not a directory") +
+                               ". Name the configuration's journal.dir");
+  }
+  const journal::ReadResult result = journal::read_journal(
+      directory, [&](const journal::RecordHeader& header, Bytes payload) {
+        if (dump) std::printf("%s\n", journal::to_text(header, payload).c_str());
+      });
+  for (const std::string& sentence : result.damage)
+    std::fprintf(stderr, "gatewayctl: %s\n", sentence.c_str());
+  std::fprintf(stderr, "%" PRIu64 " records, %" PRIu64 " bytes torn by crashes, %s\n",
+               result.records, result.torn_bytes, result.good() ? "whole" : "DAMAGED");
+  return result.good() ? kGood : kRefused;
+}
+
+}  // namespace pinion::gatewayctl
