@@ -619,7 +619,7 @@ TEST(JournalText, OneLineARecord) {
 TEST(JournalTool, DumpsAndVerifies) {
   JournalDirectory d;
   write_records(small(d.path), 1, 3);
-  const std::string tool = PINION_JOURNAL, where = " " + d.path;
+  const std::string tool = PINION_GATEWAYCTL " journal", where = " " + d.path;
   EXPECT_EQ(
       std::system(
           (tool + " dump" + where + " 2>/dev/null | grep -q '^2 .* event 3 record 2x'").c_str()),
