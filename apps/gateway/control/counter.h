@@ -12,6 +12,7 @@ class Counter {
  public:
   void count() { rio_count(&value_); }
   void add(uint64_t n) { rio_word64_store(&value_, value_ + n); }
+  void set(uint64_t total) { rio_word64_store(&value_, total); }  // a copy of one kept elsewhere
   uint64_t value() const { return rio_word64_load(&value_); }
 
  private:

@@ -50,9 +50,10 @@ Engine::Engine(const Config& config, const Secrets& secrets, const EngineParts& 
               network_),
       venue_(link_config(config_.venue.order_entry, secrets), network_, *this),
       desk_(desk_config(config_.venue.order_entry), symbols_, orders_, risk_, *this) {
+  ClientSink& sink = *this;
   for (const ClientConfig& client : config_.clients) {
     const auto index = static_cast<uint16_t>(clients_.size());
-    clients_.push_back(std::make_unique<Client>(client, index, *this));
+    clients_.push_back(std::make_unique<Client>(client, index, sink));
   }
 }
 

@@ -208,7 +208,7 @@ Refusal Risk::refuse(uint32_t account, Refusal why, int64_t now_ns) {
 
 void Risk::count_reject(uint32_t account, int64_t now_ns) {
   if (accounts_[account].rejects.add(now_ns) && !kill_.thrown())
-    kill_.kill("too many rejects in a short time\n");
+    kill_.trip("too many rejects in a short time");
 }
 
 void Risk::pass(Account& a, const OrderRequest& o, int64_t now_ns) {
