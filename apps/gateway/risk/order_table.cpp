@@ -10,7 +10,7 @@ OrderTable::OrderTable(uint32_t orders_max)
       mask_(std::bit_ceil(size_t{orders_max} * 2 + 2) - 1),
       slots_(mask_ + 1) {}
 
-Order* OrderTable::find(OrderId id) {
+const Order* OrderTable::find(OrderId id) const {
   if (id == 0) return nullptr;
   for (size_t at = home(id); slots_[at].id != 0; at = (at + 1) & mask_)
     if (slots_[at].id == id) return &slots_[at];
@@ -30,7 +30,7 @@ Order* OrderTable::add(OrderId id) {
 
 // An order behind the hole moves into it unless its home lies between the hole and itself.
 void OrderTable::remove(OrderId id) {
-  Order* gone = find(id);
+  const Order* gone = find(id);
   if (gone == nullptr) return;
   auto hole = static_cast<size_t>(gone - slots_.data());
   for (size_t at = (hole + 1) & mask_; slots_[at].id != 0; at = (at + 1) & mask_) {

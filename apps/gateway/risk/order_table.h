@@ -4,6 +4,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "gateway/risk/limits.h"
@@ -25,7 +26,8 @@ struct Order {
   OrderId previous = 0, next = 0;  // of its symbol and side
   int64_t leaves = 0;              // shares that may still trade
   Price price = 0;
-  int64_t reserved_shares = 0;  // what it holds of its account's limits
+  Price reserved_price = 0;     // the worst that it may trade at, for its account's limits
+  int64_t reserved_shares = 0;  // what it holds of them
   Amount reserved_notional = 0;
 };
 
@@ -34,7 +36,8 @@ class OrderTable {
   explicit OrderTable(uint32_t orders_max);
   uint32_t size() const { return size_; }
   bool full() const { return size_ == orders_max_; }
-  Order* find(OrderId id);
+  const Order* find(OrderId id) const;
+  Order* find(OrderId id) { return const_cast<Order*>(std::as_const(*this).find(id)); }
   Order* add(OrderId id);  // null: full, or there already, or 0
   void remove(OrderId id);
   // Calls f(order) for each. f must not add or remove.

@@ -15,11 +15,24 @@ bool known_side_crosses(bool buy, Price price, Price own_opposite) {
   return buy ? price >= own_opposite : price <= own_opposite;
 }
 
-// Of an order that check() refuses by its size or price anyway, nothing.
-Amount notional_of(const OrderRequest& o) {
-  const bool bounded =
-      o.shares >= 1 && o.shares <= kSharesMax && o.price >= 1 && o.price <= kPriceMax;
-  return bounded ? o.shares * o.price : 0;
+bool is_bounded(const OrderRequest& o) {
+  return o.shares >= 1 && o.shares <= kSharesMax && o.price >= 1 && o.price <= kPriceMax;
+}
+
+// The worst price for the limits (risk.h). A stale bid says nothing, and refuses the order anyway.
+Price worst_price(bool buy, Price price, const Market& m) {
+  return buy || !m.live ? price : std::max(price, std::min(m.bid, kPriceMax));
+}
+
+// What a replacement could do beyond what its original holds already. One of the two will trade,
+// never both, so together they hold the larger of the two.
+struct Beyond {
+  int64_t shares;
+  Amount notional;
+};
+Beyond beyond(int64_t shares, Price reserved_price, const Order& original) {
+  return {std::max<int64_t>(0, shares - original.leaves),
+          std::max<Amount>(0, shares * reserved_price - original.reserved_notional)};
 }
 
 }  // namespace
@@ -78,10 +91,13 @@ void Risk::set_limits(uint32_t account, const Limits& limits) {
 Refusal Risk::check_new(const OrderRequest& o, const Market& market, int64_t now_ns) {
   if (o.account >= accounts_.size()) return Refusal::unknown_symbol;
   Account& a = accounts_[o.account];
-  const Added added{.shares = o.shares, .notional = notional_of(o), .order = true};
+  const Price worst = worst_price(is_buy(o.side), o.price, market);
+  // Of an order that is refused by its size or price anyway, nothing.
+  const Amount notional = is_bounded(o) ? o.shares * worst : 0;
+  const Added added{.shares = o.shares, .notional = notional, .order = true};
   Refusal why = check(a, o, market, added, now_ns);
   if (why == Refusal::none && orders_.find(o.id) != nullptr) why = Refusal::duplicate_id;
-  if (why == Refusal::none && insert(o, true) == nullptr) why = Refusal::open_orders;
+  if (why == Refusal::none && insert(o, worst) == nullptr) why = Refusal::open_orders;
   if (why != Refusal::none) return refuse(o.account, why, now_ns);
   pass(a, o, now_ns);
   return Refusal::none;
@@ -97,20 +113,14 @@ Refusal Risk::check_replace(OrderId original_id, const OrderRequest& request, co
   o.symbol = original->symbol;
   o.side = original->side;
   Account& a = accounts_[o.account];
-  const Added added{
-      .shares = std::max<int64_t>(0, std::min(o.shares, kSharesMax) - original->leaves),
-      .notional = std::max<Amount>(0, notional_of(o) - original->leaves * original->price),
-      .order = false};
-  Refusal why = check(a, o, market, added, now_ns);
-  if (original->replaced_by != 0) why = Refusal::replace_in_flight;
+  const Price worst = worst_price(is_buy(o.side), o.price, market);
+  const Beyond more = is_bounded(o) ? beyond(o.shares, worst, *original) : Beyond{0, 0};
+  Refusal why = check(a, o, market, {.shares = more.shares, .notional = more.notional}, now_ns);
+  if (!original->live || original->replaced_by != 0) why = Refusal::replace_in_flight;
   if (why == Refusal::none && orders_.find(o.id) != nullptr) why = Refusal::duplicate_id;
-  Order* replacement = why == Refusal::none ? insert(o, false) : nullptr;
-  if (why == Refusal::none && replacement == nullptr) why = Refusal::open_orders;
+  if (why == Refusal::none && insert_replacement(original_id, o, worst) == nullptr)
+    why = Refusal::open_orders;
   if (why != Refusal::none) return refuse(o.account, why, now_ns);
-  release(*replacement, replacement->reserved_shares, replacement->reserved_notional);
-  reserve(*replacement, added.shares, added.notional);
-  replacement->replaces = original_id;
-  orders_.find(original_id)->replaced_by = o.id;
   pass(a, o, now_ns);
   return Refusal::none;
 }
@@ -135,7 +145,8 @@ Refusal Risk::check_form(const Account& a, const OrderRequest& o, const Market& 
   if (o.shares < 1 || o.shares > kSharesMax) return Refusal::bad_size;
   if (o.price < 1 || o.price > kPriceMax) return Refusal::bad_price;
   if (o.shares > a.limits.max_order_shares) return Refusal::order_shares;
-  if (o.shares * o.price > a.limits.max_order_notional) return Refusal::order_notional;
+  if (o.shares * worst_price(is_buy(o.side), o.price, m) > a.limits.max_order_notional)
+    return Refusal::order_notional;
   return Refusal::none;
 }
 
@@ -218,22 +229,44 @@ void Risk::pass(Account& a, const OrderRequest& o, int64_t now_ns) {
   ++a.state.passed;
 }
 
-// Into the table, with all that it is reserved, and among our own of its side.
-Order* Risk::insert(const OrderRequest& o, bool live) {
+// Into the table, with all that it could do, and among our own of its side.
+Order* Risk::insert(const OrderRequest& o, Price reserved_price) {
   Order* order = orders_.add(o.id);
   if (order == nullptr) return nullptr;
   order->account = o.account, order->symbol = o.symbol, order->side = o.side;
-  order->live = live;
-  order->leaves = o.shares, order->price = o.price;
+  order->live = true;
+  order->leaves = o.shares, order->price = o.price, order->reserved_price = reserved_price;
   Own& own = own_of(o.symbol, o.side);
   order->next = own.first;
   if (Order* second = orders_.find(own.first)) second->previous = o.id;
   own.first = o.id;
   const bool better = is_buy(o.side) ? o.price > own.best : o.price < own.best;
   if (own.best == 0 || better) own.best = o.price;
-  if (live) ++accounts_[o.account].state.open_orders;
-  reserve(*order, o.shares, o.shares * o.price);
+  ++accounts_[o.account].state.open_orders;
+  reserve(*order, o.shares, o.shares * reserved_price);
   return order;
+}
+
+// As insert(), beside its original: not an order of its own yet.
+Order* Risk::insert_replacement(OrderId original_id, const OrderRequest& o, Price reserved_price) {
+  Order* replacement = insert(o, reserved_price);
+  if (replacement == nullptr) return nullptr;
+  replacement->live = false;
+  replacement->replaces = original_id;
+  --accounts_[o.account].state.open_orders;
+  Order* original = orders_.find(original_id);
+  original->replaced_by = o.id;
+  reserve_beside(*original);
+  return replacement;
+}
+
+// What the replacement adds depends on what is left of its original: after each change of that.
+void Risk::reserve_beside(const Order& original) {
+  Order* replacement = orders_.find(original.replaced_by);
+  if (replacement == nullptr) return;
+  const Beyond more = beyond(replacement->leaves, replacement->reserved_price, original);
+  release(*replacement, replacement->reserved_shares, replacement->reserved_notional);
+  reserve(*replacement, more.shares, more.notional);
 }
 
 void Risk::reserve(Order& order, int64_t shares, Amount notional) {
@@ -275,24 +308,33 @@ void Risk::find_best(Own& own, bool buys) {
 
 bool Risk::accepted(OrderId id) { return orders_.find(id) != nullptr; }
 
+// What it held is released at the price at which it was reserved, whatever it traded at.
 bool Risk::filled(OrderId id, int64_t shares, Price price) {
   Order* order = orders_.find(id);
   if (order == nullptr || !order->live || shares < 1 || shares > order->leaves) return false;
-  release(*order, shares, shares * order->price);
+  release(*order, shares, shares * order->reserved_price);
   order->leaves -= shares;
   symbol_of(*order).position += is_buy(order->side) ? shares : -shares;
   accounts_[order->account].state.traded_notional += shares * price;
-  if (order->leaves == 0) remove(id);
+  // Executed shares are part of the chain that the replacement's size speaks of.
+  if (Order* replacement = orders_.find(order->replaced_by))
+    replacement->leaves = std::max<int64_t>(0, replacement->leaves - shares);
+  settle(*order);
   return true;
 }
 
 bool Risk::cancelled(OrderId id, int64_t shares) {
   Order* order = orders_.find(id);
   if (order == nullptr || !order->live || shares < 0 || shares > order->leaves) return false;
-  release(*order, shares, shares * order->price);
+  release(*order, shares, shares * order->reserved_price);
   order->leaves -= shares;
-  if (order->leaves == 0) remove(id);
+  settle(*order);
   return true;
+}
+
+void Risk::settle(const Order& order) {
+  if (order.leaves == 0) return remove(order.id);
+  reserve_beside(order);
 }
 
 bool Risk::withdrawn(OrderId id) {
@@ -326,8 +368,10 @@ bool Risk::replaced(OrderId original_id, OrderId replacement_id, int64_t leaves,
   replacement->replaces = 0;
   replacement->leaves = leaves;
   replacement->price = price;
+  replacement->reserved_price =
+      is_buy(replacement->side) ? price : std::max(price, replacement->reserved_price);
   ++accounts_[replacement->account].state.open_orders;
-  reserve(*replacement, leaves, leaves * price);
+  reserve(*replacement, leaves, leaves * replacement->reserved_price);
   find_best(own_of(replacement->symbol, replacement->side), is_buy(replacement->side));
   if (leaves == 0) remove(replacement_id);
   return true;
@@ -339,24 +383,19 @@ void Risk::broken(uint32_t account, uint32_t symbol, Side side, int64_t shares, 
   accounts_[account].state.traded_notional -= shares * price;
 }
 
-bool Risk::adopt_replacement(OrderId original_id, const OrderRequest& o) {
-  const Order* original = orders_.find(original_id);
-  if (original == nullptr || original->replaced_by != 0) return false;
-  const int64_t added = std::max<int64_t>(0, o.shares - original->leaves);
-  const Amount notional =
-      std::max<Amount>(0, notional_of(o) - original->leaves * original->price);
-  Order* replacement = insert(o, false);
-  if (replacement == nullptr) return false;
-  release(*replacement, replacement->reserved_shares, replacement->reserved_notional);
-  reserve(*replacement, added, notional);
-  replacement->replaces = original_id;
-  orders_.find(original_id)->replaced_by = o.id;
-  return true;
+bool Risk::adopt(const OrderRequest& o) {
+  if (o.account >= accounts_.size() || o.symbol >= config_.symbols || !is_bounded(o)) return false;
+  return insert(o, o.price) != nullptr;
 }
 
-bool Risk::adopt(const OrderRequest& o) {
-  if (o.account >= accounts_.size() || o.symbol >= config_.symbols || o.shares < 1) return false;
-  return insert(o, true) != nullptr;
+bool Risk::adopt_replacement(OrderId original_id, const OrderRequest& request) {
+  const Order* original = orders_.find(original_id);
+  if (original == nullptr || !original->live || original->replaced_by != 0) return false;
+  if (original->account != request.account || !is_bounded(request)) return false;
+  OrderRequest o = request;
+  o.symbol = original->symbol;
+  o.side = original->side;
+  return insert_replacement(original_id, o, o.price) != nullptr;
 }
 
 }  // namespace pinion::risk

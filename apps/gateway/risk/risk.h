@@ -5,7 +5,12 @@
 //
 // An order counts with all that it could still do: open shares and notional from the moment at
 // which it passes, not from when the venue accepts it. A replacement that is on its way counts with
-// what it adds, beside the order that it replaces.
+// what it adds to the order that it replaces, whose fills make it smaller too: its size at the
+// venue is that of the whole chain, executed shares included (OUCH 5.0, Replace Order).
+//
+// Notional is reserved at the worst price for the limits: a buy's limit, since it trades there or
+// below; for a sale the limit or the bid, whichever is higher, since it trades at the bid when that
+// is better. What trades is counted at the price of the fill.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -93,8 +98,10 @@ class Risk {
 
   // `none`: it has passed and counts. Otherwise nothing has changed but the count of rejects.
   Refusal check_new(const OrderRequest& order, const Market& market, int64_t now_ns);
-  // `order.shares` and `order.price` are the replacement's, of shares that may still trade;
-  // `order.id` is new. Side, symbol and account are the original's.
+  // `order.shares` and `order.price` are the replacement's, of shares that may still trade (what
+  // has been executed is taken off); `order.id` is new. Side, symbol and account are the
+  // original's, which the venue must not be replacing already, nor be a replacement itself that is
+  // on its way.
   Refusal check_replace(OrderId original, const OrderRequest& order, const Market& market,
                         int64_t now_ns);
 
@@ -108,7 +115,8 @@ class Risk {
   bool replaced(OrderId original, OrderId replacement, int64_t leaves, Price price);
   // An execution is undone: the order may be gone long since.
   void broken(uint32_t account, uint32_t symbol, Side side, int64_t shares, Price price);
-  // Known from a replay of the venue's stream: it counts, and is not checked.
+  // Known from the journal or the venue: it counts, and is not checked. A sale is reserved at its
+  // limit: the bid of that moment is not known any more. False: no room, or no such original.
   bool adopt(const OrderRequest& order);
   bool adopt_replacement(OrderId original, const OrderRequest& order);  // that is on its way
   // Also refusals that are made elsewhere count towards the kill switch.
@@ -118,7 +126,16 @@ class Risk {
   const SymbolState& symbol(uint32_t account, uint32_t symbol) const {
     return positions_[size_t{account} * config_.symbols + symbol];
   }
+  const Order* find(OrderId id) const { return orders_.find(id); }
   const OrderTable& orders() const { return orders_; }
+  // Calls f(order) for each open order of the account, replacements on their way included; f must
+  // change nothing here. Walks the whole table: for a disconnect or a kill, not for each message.
+  template <class F>
+  void each_open(uint32_t account, F f) const {
+    orders_.each([account, &f](const Order& order) {
+      if (order.account == account) f(order);
+    });
+  }
 
  private:
   struct Recent {
@@ -156,12 +173,15 @@ class Risk {
   Refusal check_totals(const Account& a, const OrderRequest& o, const Added& added) const;
   Refusal check_repetition(const Account& a, const OrderRequest& o, int64_t now_ns) const;
   bool would_self_trade(const OrderRequest& o) const;
-  Order* insert(const OrderRequest& o, bool live);
+  Order* insert(const OrderRequest& o, Price reserved_price);
+  Order* insert_replacement(OrderId original, const OrderRequest& o, Price reserved_price);
+  void reserve_beside(const Order& original);
   Refusal refuse(uint32_t account, Refusal why, int64_t now_ns);
   void pass(Account& a, const OrderRequest& o, int64_t now_ns);
   void reserve(Order& order, int64_t shares, Amount notional);
   void release(Order& order, int64_t shares, Amount notional);
   void remove(OrderId id);
+  void settle(const Order& order);
   Own& own_of(uint32_t symbol, Side side) { return own_[size_t{symbol} * 2 + is_buy(side)]; }
   void find_best(Own& own, bool buys);
   SymbolState& symbol_of(const Order& order) {

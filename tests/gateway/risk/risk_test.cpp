@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <vector>
@@ -54,13 +55,6 @@ class RiskTest : public ::testing::Test {
         original, {.id = ++last_, .account = 0, .shares = shares, .price = price}, market_, now_);
   }
   const AccountState& account() { return risk_.account(0); }
-  const Order* find(OrderId id) {
-    const Order* found = nullptr;
-    risk_.orders().each([&](const Order& o) {
-      if (o.id == id) found = &o;
-    });
-    return found;
-  }
   void expect_sums() {
     Amount notional = 0;
     int64_t bought = 0, sold = 0;
@@ -69,13 +63,23 @@ class RiskTest : public ::testing::Test {
       notional += o.reserved_notional;
       (is_buy(o.side) ? bought : sold) += o.reserved_shares;
       ++all, live += o.live;
-      EXPECT_GT(o.leaves, 0);
       EXPECT_GE(o.reserved_shares, 0);
       EXPECT_GE(o.reserved_notional, 0);
+      EXPECT_GE(o.reserved_price, o.price);
       if (o.live) {
+        EXPECT_GT(o.leaves, 0);
         EXPECT_EQ(o.reserved_shares, o.leaves);
-        EXPECT_EQ(o.reserved_notional, o.leaves * o.price);
+        EXPECT_EQ(o.reserved_notional, o.leaves * o.reserved_price);
+        return;
       }
+      // One of the two will trade: together they hold the larger.
+      const Order* original = risk_.find(o.replaces);
+      ASSERT_NE(original, nullptr);
+      EXPECT_EQ(original->replaced_by, o.id);
+      EXPECT_TRUE(original->live);
+      EXPECT_EQ(original->leaves + o.reserved_shares, std::max(original->leaves, o.leaves));
+      EXPECT_EQ(original->reserved_notional + o.reserved_notional,
+                std::max(original->reserved_notional, o.leaves * o.reserved_price));
     });
     ASSERT_EQ(account().open_notional, notional);
     ASSERT_EQ(account().open_orders, live);
@@ -292,7 +296,7 @@ TEST_F(RiskTest, ShortSale) {
 
 TEST_F(RiskTest, KillSwitchStopsOrdersAndReplacements) {
   EXPECT_EQ(buys(1), Refusal::none);
-  EXPECT_EQ(kill_.kill("test"), 0);
+  kill_.trip("test");
   EXPECT_EQ(buys(1), Refusal::killed);
   EXPECT_EQ(replaces(1, 2), Refusal::killed);
   EXPECT_TRUE(risk_.cancelled(1, 1));  // what the venue says counts all the same
@@ -345,6 +349,170 @@ TEST_F(RiskTest, ReplacementCountsWithWhatItAdds) {
   EXPECT_EQ(replaces(5, 20), Refusal::unknown_order);
 }
 
+// A sale trades at the bid when that is better than its limit.
+TEST_F(RiskTest, SaleBelowTheBidIsWorthTheBid) {
+  Limits l = wide();
+  l.max_order_notional = 100 * (kTen + 500);
+  l.max_gross_open_notional = 200 * (kTen + 500);
+  limit(l);
+  market_.bid = kTen + 501;
+  EXPECT_EQ(sends(Side::sell, 100), Refusal::order_notional);
+  market_.live = false;  // what a stale book says is not believed
+  EXPECT_EQ(sends(Side::sell, 100), Refusal::stale_book);
+  market_.live = true;
+  market_.bid = kTen + 500;
+  EXPECT_EQ(sends(Side::sell, 100), Refusal::none);  // 3
+  EXPECT_EQ(account().open_notional, 100 * (kTen + 500));
+  EXPECT_EQ(risk_.find(3)->price, kTen);
+  EXPECT_EQ(sends(Side::sell, 100), Refusal::none);  // 4: at the limit
+  EXPECT_EQ(sends(Side::sell, 1, 1), Refusal::gross_open_notional);
+  EXPECT_TRUE(risk_.cancelled(4, 100));
+  market_.bid = 0;
+  EXPECT_EQ(sends(Side::sell, 100, kTen + 500), Refusal::none);  // no bid: its own price
+  EXPECT_EQ(sends(Side::sell, 1, 1), Refusal::gross_open_notional);
+}
+
+TEST_F(RiskTest, BidAboveEveryPriceDoesNotOverflow) {
+  market_.bid = market_.ask = INT64_MAX / 20'000;
+  EXPECT_EQ(sends(Side::sell, kSharesMax), Refusal::none);
+  EXPECT_EQ(account().open_notional, kSharesMax * kPriceMax);  // no venue has a higher one
+}
+
+// The bid was higher still when it got there: what was reserved goes, what was paid counts.
+TEST_F(RiskTest, FillAboveWhatWasReserved) {
+  Limits l = wide();
+  l.max_daily_traded_notional = 1000 * kTen;
+  limit(l);
+  EXPECT_EQ(sends(Side::sell, 100), Refusal::none);  // 1
+  EXPECT_TRUE(risk_.filled(1, 40, 3 * kTen));
+  EXPECT_EQ(account().open_notional, 60 * kTen);
+  EXPECT_EQ(account().traded_notional, 120 * kTen);
+  EXPECT_TRUE(risk_.filled(1, 60, 10 * kTen));
+  EXPECT_EQ(account().open_notional, 0);
+  EXPECT_EQ(account().traded_notional, 720 * kTen);
+  EXPECT_EQ(risk_.orders().size(), 0u);
+  EXPECT_EQ(sends(Side::sell, 281), Refusal::daily_traded_notional);
+  EXPECT_EQ(sends(Side::sell, 280), Refusal::none);
+}
+
+// 100 at 10 dollars, becoming 150 at 5: after 60 of them have traded the rest of the replacement is
+// worth more than what is left of the original.
+TEST_F(RiskTest, FillWhileTheReplacementIsOnItsWay) {
+  Limits l = wide();
+  l.max_gross_open_notional = 1000 * kTen;
+  l.max_position_shares_per_symbol = 150;
+  limit(l);
+  market_.ask = kTen, market_.bid = kTen;
+  EXPECT_EQ(buys(100), Refusal::none);  // 1
+  EXPECT_EQ(replaces(1, 151, kTen / 2), Refusal::position);
+  EXPECT_EQ(replaces(1, 150, kTen / 2), Refusal::none);  // 3
+  EXPECT_EQ(account().open_notional, 100 * kTen);
+  EXPECT_TRUE(risk_.filled(1, 60, kTen));
+  EXPECT_EQ(account().open_notional, 90 * kTen / 2);  // of the replacement, and not of 40 at 10
+  EXPECT_EQ(risk_.symbol(0, 0).open_buys, 90);
+  EXPECT_EQ(buys(1), Refusal::position);
+  EXPECT_TRUE(risk_.replaced(1, 3, 90, kTen / 2));
+  EXPECT_EQ(account().open_notional, 90 * kTen / 2);
+  EXPECT_EQ(risk_.symbol(0, 0).open_buys, 90);
+}
+
+// Cancelled shares are not executed: the replacement is as large as before.
+TEST_F(RiskTest, CancelWhileTheReplacementIsOnItsWay) {
+  Limits l = wide();
+  l.max_position_shares_per_symbol = 100;
+  l.max_gross_open_notional = 101 * kTen;
+  limit(l);
+  EXPECT_EQ(buys(80), Refusal::none);          // 1
+  EXPECT_EQ(replaces(1, 100), Refusal::none);  // 2
+  EXPECT_TRUE(risk_.cancelled(1, 30));
+  EXPECT_EQ(risk_.symbol(0, 0).open_buys, 100);
+  EXPECT_EQ(account().open_notional, 100 * kTen);
+  EXPECT_EQ(buys(1), Refusal::position);
+  EXPECT_TRUE(risk_.rejected(2, now_));
+  EXPECT_EQ(account().open_notional, 50 * kTen);
+  EXPECT_EQ(buys(50), Refusal::none);
+}
+
+// What has traded already is no part of the replacement's shares.
+TEST_F(RiskTest, ReplacementAfterAFill) {
+  Limits l = wide();
+  l.max_position_shares_per_symbol = 100;
+  limit(l);
+  EXPECT_EQ(buys(100), Refusal::none);  // 1
+  EXPECT_TRUE(risk_.filled(1, 60, kTen));
+  EXPECT_EQ(replaces(1, 41), Refusal::position);
+  EXPECT_EQ(replaces(1, 40), Refusal::none);  // 3
+  EXPECT_TRUE(risk_.filled(1, 39, kTen));
+  EXPECT_TRUE(risk_.replaced(1, 3, 1, kTen));
+  EXPECT_EQ(account().open_notional, kTen);
+  EXPECT_EQ(buys(1), Refusal::position);
+}
+
+TEST_F(RiskTest, ReplacementOfASaleAtTheHigherBid) {
+  Limits l = wide();
+  l.max_gross_open_notional = 100 * (kTen + 200);
+  limit(l);
+  EXPECT_EQ(sends(Side::sell, 100, kTen + 100), Refusal::none);  // 1
+  market_.bid = kTen + 201;
+  EXPECT_EQ(replaces(1, 100), Refusal::gross_open_notional);
+  market_.bid = kTen + 200;
+  EXPECT_EQ(replaces(1, 100), Refusal::none);  // 3
+  EXPECT_EQ(account().open_notional, 100 * (kTen + 200));
+  EXPECT_TRUE(risk_.replaced(1, 3, 100, kTen));  // it may still meet that bid
+  EXPECT_EQ(account().open_notional, 100 * (kTen + 200));
+  EXPECT_TRUE(risk_.filled(3, 100, kTen + 200));
+  EXPECT_EQ(account().open_notional, 0);
+}
+
+TEST_F(RiskTest, ReplacementIsNotReplacedBeforeItLives) {
+  EXPECT_EQ(buys(10), Refusal::none);         // 1
+  EXPECT_EQ(replaces(1, 20), Refusal::none);  // 2
+  EXPECT_EQ(replaces(2, 30), Refusal::replace_in_flight);
+  EXPECT_TRUE(risk_.replaced(1, 2, 20, kTen));
+  EXPECT_EQ(replaces(2, 30), Refusal::none);
+}
+
+TEST_F(RiskTest, AdoptedOrdersAndReplacements) {
+  Limits l = wide();
+  l.max_order_shares = 10;  // what has happened is not checked
+  limit(l);
+  kill_.trip("test");
+  EXPECT_TRUE(risk_.adopt({.id = 1, .shares = 100, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt({.id = 1, .shares = 100, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt({.id = 2, .account = 2, .shares = 100, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt({.id = 2, .symbol = 3, .shares = 100, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt({.id = 2, .shares = kSharesMax + 1, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt_replacement(9, {.id = 2, .shares = 120, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt_replacement(1, {.id = 2, .account = 1, .shares = 120, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt_replacement(1, {.id = 2, .shares = 0, .price = kTen}));
+  EXPECT_TRUE(risk_.adopt_replacement(1, {.id = 2, .shares = 120, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt_replacement(1, {.id = 3, .shares = 120, .price = kTen}));
+  EXPECT_FALSE(risk_.adopt_replacement(2, {.id = 3, .shares = 120, .price = kTen}));
+  EXPECT_EQ(account().open_orders, 1u);
+  EXPECT_EQ(account().open_notional, 120 * kTen);
+  EXPECT_FALSE(risk_.find(2)->live);
+  EXPECT_EQ(risk_.find(2)->replaces, 1u);
+  EXPECT_TRUE(risk_.filled(1, 30, kTen));
+  EXPECT_TRUE(risk_.replaced(1, 2, 90, kTen));
+  EXPECT_EQ(account().open_notional, 90 * kTen);
+  EXPECT_EQ(risk_.find(1), nullptr);
+}
+
+TEST_F(RiskTest, OpenOrdersOfAnAccount) {
+  EXPECT_EQ(buys(1), Refusal::none);
+  EXPECT_EQ(buys(2), Refusal::none);
+  EXPECT_EQ(replaces(2, 3), Refusal::none);
+  ASSERT_TRUE(risk_.adopt({.id = 50, .account = 1, .shares = 1, .price = kTen}));
+  EXPECT_TRUE(risk_.cancelled(1, 1));
+  std::vector<OrderId> open;
+  risk_.each_open(0, [&](const Order& order) { open.push_back(order.id); });
+  std::ranges::sort(open);
+  EXPECT_EQ(open, (std::vector<OrderId>{2, 3}));
+  open.clear();
+  risk_.each_open(1, [&](const Order& order) { open.push_back(order.id); });
+  EXPECT_EQ(open, (std::vector<OrderId>{50}));
+}
+
 TEST_F(RiskTest, EventsThatCannotBe) {
   EXPECT_EQ(buys(10), Refusal::none);
   EXPECT_FALSE(risk_.filled(1, 11, kTen));
@@ -391,10 +559,11 @@ TEST_F(RiskTest, RandomEventsAgainstAModel) {
   const auto any = [&] { return ids.empty() ? OrderId{1} : ids[rng() % ids.size()]; };
   for (int i = 0; i < 100'000; ++i) {
     now_ += kRiskMs;
+    market_.bid = kTen - 30 + static_cast<Price>(rng() % 60);
     const auto shares = static_cast<int64_t>(rng() % 110);
     const Price price = kTen - 50 + static_cast<Price>(rng() % 100);
     const OrderId id = any();
-    const Order* before = risk_.orders().size() == 0 ? nullptr : find(id);
+    const Order* before = risk_.find(id);
     const Side side = before == nullptr ? Side::buy : before->side;
     switch (rng() % 6) {
       case 0:
