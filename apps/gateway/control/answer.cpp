@@ -76,8 +76,7 @@ Row& Row::format(std::string_view key, const char* format, ...) {
   const int n = std::vsnprintf(buffer, sizeof buffer, format, arguments);
   va_end(arguments);
   // What is cut ends with dots, so that nobody takes it for all of it.
-  if (static_cast<size_t>(n) >= sizeof buffer)
-    std::memcpy(buffer + sizeof buffer - 4, "...", 4);
+  if (static_cast<size_t>(n) >= sizeof buffer) std::memcpy(buffer + sizeof buffer - 4, "...", 4);
   return text(key, n < 0 ? "" : buffer);
 }
 
@@ -123,8 +122,8 @@ void Answer::fail(const char* format, ...) {
   failure_bytes_ = std::min(static_cast<size_t>(std::max(n, 0)), failure_.size() - 1);
   // It ends a line of the protocol: nothing in it may end it sooner.
   std::replace_if(
-      failure_.data(), failure_.data() + failure_bytes_,
-      [](char c) { return c < ' ' || c > '~'; }, '?');
+      failure_.data(), failure_.data() + failure_bytes_, [](char c) { return c < ' ' || c > '~'; },
+      '?');
 }
 
 void Answer::clear() {

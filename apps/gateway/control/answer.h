@@ -2,8 +2,8 @@
 // write answers, the trading thread as well, so: integers and copies, no allocation, no locale.
 //
 // JSON, because a line says by itself what its fields are called and which are numbers: gatewayctl
-// makes tables of what it has never heard of, and a script needs no gatewayctl. Built by Row and not
-// by printf: what a client calls its order is quoted here and cannot be forgotten there.
+// makes tables of what it has never heard of, and a script needs no gatewayctl. Built by Row and
+// not by printf: what a client calls its order is quoted here and cannot be forgotten there.
 //
 //   {"row":"orders","cl_ord_id":"A17","shares":100,"price":"10.5000"}       a line of a table
 //   {"facts":"gateway","state":"trading"}                                   names and values
@@ -20,7 +20,8 @@ namespace pinion::control {
 
 class Answer;
 
-// One line, whole when this ends. One that does not fit is left out whole, and the answer says so.
+// One line, whole when this ends, one at a time. One that does not fit is left out whole, and the
+// answer says so.
 // Keys are ours and plain; values may be anything: what is not printable ASCII is escaped.
 class Row {
  public:
@@ -31,8 +32,8 @@ class Row {
   Row& text(std::string_view key, std::string_view value);
   Row& format(std::string_view key, const char* format, ...) __attribute__((format(printf, 3, 4)));
   template <std::integral Integer>
-    requires(!std::same_as<Integer, bool>)
   Row& number(std::string_view key, Integer value) {
+    static_assert(!std::same_as<Integer, bool>, "flag()");
     if constexpr (std::signed_integral<Integer>) return signed_number(key, value);
     else return unsigned_number(key, value);
   }
@@ -58,8 +59,8 @@ class Row {
 class Answer {
  public:
   static constexpr size_t kRowBytesMax = 2048;  // longer ones are left out
-  // What one turn of the trading thread may spend on it: some 10 us.
-  static constexpr uint32_t kRowsPerTurn = 32;
+  // What one turn of the trading thread may spend on it: a microsecond or two.
+  static constexpr uint32_t kRowsPerTurn = 8;
 
   explicit Answer(std::span<char> memory) : memory_(memory) {}
 
@@ -68,7 +69,7 @@ class Answer {
   // The command could not be done; a sentence. The last one is told.
   void fail(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
-  // A long answer goes in pieces. While may_go_on(), write a row; then say where to begin next time:
+  // A long answer goes in pieces: while may_go_on(), write a row; then say where to go on.
   //   for (uint64_t i = out.cursor(); i < orders; ++i) {
   //     if (!out.may_go_on()) return out.more(i);
   //     out.row("orders").text(...)...

@@ -31,9 +31,7 @@ class Connection {
   bool flush(Nanos now);
 
   Nanos moved() const { return moved_; }  // when bytes last went either way
-  pollfd interest() const {
-    return {fd_, static_cast<short>(sending() ? POLLOUT : POLLIN), 0};
-  }
+  pollfd interest() const { return {fd_, static_cast<short>(sending() ? POLLOUT : POLLIN), 0}; }
 
  private:
   int fd_ = -1;

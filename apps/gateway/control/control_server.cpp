@@ -261,7 +261,8 @@ bool ControlServer::busy() const {
   return asker_ != nullptr || orphan_ ||
          std::any_of(clients_.begin(), clients_.end(), [](const Client& c) {
            if (!c.connection.is_open() || c.connection.sending()) return false;
-           return c.state == State::waiting || c.connection.received().find('\n') != std::string::npos;
+           return c.state == State::waiting ||
+                  c.connection.received().find('\n') != std::string::npos;
          });
 }
 

@@ -25,7 +25,7 @@ namespace pinion::control {
 class ControlServer {
  public:
   static constexpr size_t kClientsMax = 8;
-  static constexpr Nanos kAnswerWithin = kSecond;  // the trading thread, each piece
+  static constexpr Nanos kAnswerWithin = kSecond;    // the trading thread, each piece
   static constexpr Nanos kSlowAfter = 5 * kSecond;   // a client that does not take its answer
   static constexpr Nanos kIdleAfter = 60 * kSecond;  // and one that does not ask
 
@@ -39,8 +39,8 @@ class ControlServer {
   ControlServer& operator=(const ControlServer&) = delete;
 
   void on(const std::string& word, Handler handler) { handlers_[word] = std::move(handler); }
-  // Makes the socket, for this user and root alone. What a gateway that was killed has left there is
-  // replaced; a gateway that lives is not. False, and why.
+  // Makes the socket, for this user and root alone. What a gateway that was killed has left there
+  // is replaced; a gateway that lives is not. False, and why.
   bool open(const std::string& path, std::string& why);
 
   // Everything that can be done now; never waits.

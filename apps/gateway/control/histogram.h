@@ -53,8 +53,8 @@ class HistogramSnapshot {
     for (size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
   }
   uint64_t count() const;
-  // The duration that at least a share q (0 to 1) of all did not exceed; 0 if there is none, kMax if
-  // it is longer. max() is quantile(1).
+  // The duration that at least a share q (0 to 1) of all did not exceed; 0 if there is none, kMax
+  // if it is longer. max() is quantile(1).
   Nanos quantile(double q) const;
   Nanos max() const { return quantile(1); }
   // As exact as the buckets.

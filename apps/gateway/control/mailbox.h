@@ -49,7 +49,8 @@ class Mailbox {
   template <class Handle>
   void serve(Handle&& handle) {
     const uint32_t state = state_.load(std::memory_order_relaxed);
-    if (state != kAsked && state != kServing) [[likely]] return;
+    if (state != kAsked && state != kServing) [[likely]]
+      return;
     if (state == kAsked && !take()) return;
     answer_.begin_turn(answer_.next());
     handle(std::string_view{line_.data(), line_bytes_}, answer_);

@@ -106,8 +106,7 @@ std::string Metrics::text() const {
       } else if (const auto* gauge = std::get_if<const Gauge*>(&word)) {
         append_sample(out, family.name, "", labels, std::to_string((*gauge)->value()).c_str());
       } else {
-        append_histogram(out, family.name, labels,
-                         std::get<const Histogram*>(word)->snapshot());
+        append_histogram(out, family.name, labels, std::get<const Histogram*>(word)->snapshot());
       }
     }
   }

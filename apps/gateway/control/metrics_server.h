@@ -1,5 +1,5 @@
-// GET /metrics over HTTP on an ordinary socket of the kernel, served by the housekeeping thread: one
-// request a connection, few connections at a time, five seconds for each. By default only on
+// GET /metrics over HTTP on an ordinary socket of the kernel, served by the housekeeping thread:
+// one request a connection, few connections at a time, five seconds for each. By default only on
 // loopback; there is no TLS and no password, so it should stay there or in a closed network.
 #pragma once
 #include <array>

@@ -15,8 +15,8 @@ Status look_at_journal(const std::string& directory, bool dump) {
     return fail(kUnusable, directory + ": " + (error ? error.message() : "is not a directory") +
                                ". Name the configuration's journal.dir");
   }
-  const journal::ReadResult result = journal::read_journal(
-      directory, [&](const journal::RecordHeader& header, Bytes payload) {
+  const journal::ReadResult result =
+      journal::read_journal(directory, [&](const journal::RecordHeader& header, Bytes payload) {
         if (dump) std::printf("%s\n", journal::to_text(header, payload).c_str());
       });
   for (const std::string& sentence : result.damage)

@@ -1,5 +1,5 @@
-// gatewayctl: looks at a running gateway and tells it what to do, over its control socket; and reads
-// journals. What a command answers is the gateway's business: this shows whatever comes.
+// gatewayctl: looks at a running gateway and tells it what to do, over its control socket; and
+// reads journals. What a command answers is the gateway's business: this shows whatever comes.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -110,6 +110,7 @@ int main(int argc, char** argv) {
       "Looks at a running trading gateway and tells it what to do; reads its journal.\n"
       "Exit status: 0; 1: the gateway refused, or the journal is damaged, and stderr says why;\n"
       "2: no gateway answers there, or nothing can be read; 100 and above: wrong arguments."};
+  app.fallthrough();  // before the commands, which inherit it: options may stand behind them
   Choice choice;
   auto* directory = app.add_option("--state-dir", choice.state_dir,
                                    "The gateway's state_dir: its socket is control.sock in it")
@@ -130,7 +131,6 @@ int main(int argc, char** argv) {
     command->add_option("directory", journal_directory, "journal.dir")->required();
   journal->require_subcommand(1);
   app.require_subcommand(1);
-  app.fallthrough();
   CLI11_PARSE(app, argc, argv);
   if (journal->parsed()) return look_at_journal(journal_directory, dump->parsed());
   return top->parsed() ? run_top(choice) : ask(choice);

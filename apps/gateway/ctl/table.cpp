@@ -30,7 +30,8 @@ std::string value_text(const Json& value) {
 }
 
 bool is_number(const std::string& text) {
-  return text == "-" || (!text.empty() && text.find_first_not_of("0123456789.-") == std::string::npos);
+  return text == "-" ||
+         (!text.empty() && text.find_first_not_of("0123456789.-") == std::string::npos);
 }
 
 void append_padded(std::string& out, const std::string& text, size_t width, bool right) {

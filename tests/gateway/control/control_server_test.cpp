@@ -1,5 +1,5 @@
-// The control socket, turn by turn on a clock of the test's own: the trading thread is the test too,
-// and answers when the test says so.
+// The control socket, turn by turn on a clock of the test's own: the trading thread is the test
+// too, and answers when the test says so.
 #include "gateway/control/control_server.h"
 
 #include <gtest/gtest.h>
@@ -146,8 +146,8 @@ TEST(ControlServer, AStuckTradingThreadIsSaidAndNothingHappensLater) {
   bed.stall(ControlServer::kAnswerWithin - 20 * kMilli);
   EXPECT_EQ(client.read(), "");
   bed.stall(50 * kMilli);
-  EXPECT_EQ(client.read(), std::string(kTooLate) +
-                               " Nothing was done; it is stuck, or starved of its CPU\n");
+  EXPECT_EQ(client.read(),
+            std::string(kTooLate) + " Nothing was done; it is stuck, or starved of its CPU\n");
   bed.run();
   EXPECT_EQ(bed.traded, 0);
   client.send("status\n");
