@@ -63,7 +63,7 @@ const char* Engine::state_text() const {
   if (kill_.thrown()) return "killed";
   if (journal_.stopped()) return "journal stopped";
   if (!venue_.active()) return "venue not connected";
-  return caught_up_ ? "trading" : "catching up";
+  return desk_.caught_up() ? "trading" : "catching up";
 }
 
 void Engine::command(std::string_view line, control::Answer& out) {

@@ -131,6 +131,7 @@ bool Engine::recover(std::string& why) {
   std::vector<std::string> names;
   for (const auto& client : clients_) names.push_back(client->config().name);
   replaying_ = true;
+  desk_.begin_recovery();
   const bool good = replay_day(
       config_.journal.directory, day, names,
       {.decision = [&](uint64_t number,
@@ -138,6 +139,7 @@ bool Engine::recover(std::string& why) {
        .answer = [&](uint64_t number,
                      Bytes answer) { desk_.on_answer(number, answer, now_.monotonic_ns); }},
       why);
+  desk_.end_recovery();
   replaying_ = false;
   day_session_ = day.venue_session;
   venue_.resume(Alpha<10>::of(day_session_), day.answers + 1);
@@ -257,8 +259,7 @@ void Engine::on_client_logout(Client& client, const fix::Now& now) {
                orders_.open_orders(client.index()));
 }
 
-// The day is the venue's session. Then it is asked how far it has read us: its answer stands behind
-// everything that it had to say until then.
+// The day is the venue's session.
 void Engine::on_venue_login() {
   const std::string session(venue_.client().session().get());
   if (session != day_session_) {
@@ -268,9 +269,7 @@ void Engine::on_venue_login() {
   notices_.say("venue: logged in, session %s, from message %llu", session.c_str(),
                static_cast<unsigned long long>(venue_.client().next_sequence()));
   if (venue_.client().missed() != 0) alarm("the venue does not have all answers any more");
-  caught_up_ = false;
-  const auto query = ouch::make<ouch::request::AccountQuery>();
-  if (!venue_.send(bytes_of_message(query))) alarm("no room for the account query");
+  desk_.on_venue_login();
 }
 
 void Engine::on_venue_message(uint64_t, Bytes message) {
@@ -278,12 +277,10 @@ void Engine::on_venue_message(uint64_t, Bytes message) {
                                                  now_.utc_ns);
   if (number == 0) alarm("the journal does not take the venue's answers");
   desk_.on_answer(number, message, now_.monotonic_ns);
-  if (!message.empty() && static_cast<char>(message[0]) == ouch::answer::AccountResponse::kType)
-    caught_up_ = true;
 }
 
 void Engine::on_venue_lost() {
-  caught_up_ = false;
+  desk_.on_venue_lost();
   const auto& client = venue_.client();
   notices_.say("venue: connection lost (%s)%s", soupbintcp::text_of(client.fault()),
                client.state() == soupbintcp::ClientState::down ? ", connecting again" : "");
@@ -295,7 +292,7 @@ bool Engine::takes_venue_messages() const {
 }
 
 bool Engine::venue_ready() const {
-  return caught_up_ && venue_.has_room(kOuchMax);
+  return !replaying_ && venue_.has_room(kOuchMax);
 }
 
 bool Engine::to_venue(Bytes message) {

@@ -133,7 +133,6 @@ class Engine final : ClientSink, VenueSink, Outlet {
   std::string day_session_;  // the venue's session that the day's numbers are of; empty: none yet
   fix::TimeZone venue_zone_;
   bool replaying_ = false;
-  bool caught_up_ = false;
   bool killed_ = false;  // as far as what follows from it was done
   Nanos last_tick_ = 0;
   uint64_t ticks_ = 0;
