@@ -1,5 +1,5 @@
-// Any bytes as a gateway's configuration file. load() ends, either with a configuration that can be
-// used or with errors that can be shown; it never does both, and it says the same twice.
+// Any bytes as a gateway's configuration file. load_text() ends, either with a configuration that
+// can be used or with errors that can be shown; it never does both, and it says the same twice.
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   Config config;
   ConfigErrors errors;
-  const int result = gateway::load(text, "fuzz.yaml", config, errors);
+  const int result = gateway::load_text(text, "fuzz.yaml", config, errors);
   STACK_CHECK(result == 0 || result == -EINVAL);
   STACK_CHECK((result == 0) == errors.empty());
   if (result == 0) check_usable(config);
@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   Config again;
   ConfigErrors errors_again;
-  STACK_CHECK(gateway::load(text, "fuzz.yaml", again, errors_again) == result);
+  STACK_CHECK(gateway::load_text(text, "fuzz.yaml", again, errors_again) == result);
   STACK_CHECK(config::format_errors(errors_again) == config::format_errors(errors));
   return 0;
 }

@@ -94,7 +94,7 @@ struct ClientConfig {
   bool cancel_on_disconnect = true;
   Nanos cancel_grace = 0;
   size_t store_bytes = size_t{256} << 20;  // of messages that can be sent again, of a day
-  std::string risk;  // the profile's name; a drop copy has none
+  std::string risk;                        // the profile's name; a drop copy has none
   bool operator==(const ClientConfig&) const = default;
 };
 

@@ -93,7 +93,8 @@ void check_reload(const Draft& draft, const Config& running, Errors& errors) {
 
 }  // namespace
 
-int load(std::string_view text, std::string_view file_name, Config& out, ConfigErrors& errors) {
+int load_text(std::string_view text, std::string_view file_name, Config& out,
+              ConfigErrors& errors) {
   Errors found;
   Draft draft;
   read(text, draft, found);
@@ -105,7 +106,7 @@ int load(std::string_view text, std::string_view file_name, Config& out, ConfigE
 int load_file(const std::string& path, Config& out, ConfigErrors& errors) {
   std::string text;
   if (const int failure = read_text(path, text, errors); failure != 0) return failure;
-  const int status = load(text, path, out, errors);
+  const int status = load_text(text, path, out, errors);
   if (status == 0) resolve(out.stack, path);
   return status;
 }

@@ -15,11 +15,11 @@ using ConfigErrors = std::vector<config::ConfigError>;  // shown by config::form
 
 // 0: `out` holds the configuration, and errors is empty. -EINVAL: errors holds everything that is
 // wrong, in the order of the file, and `out` is untouched. file_name is only for the errors.
-[[nodiscard]] int load(std::string_view text, std::string_view file_name, Config& out,
-                       ConfigErrors& errors);
+[[nodiscard]] int load_text(std::string_view text, std::string_view file_name, Config& out,
+                            ConfigErrors& errors);
 
-// As load(); the errno of the open or read when the file cannot be read (errors says so, too). A
-// relative path of `stack: {embed: ...}` is taken from the file's directory.
+// As load_text(); the errno of the open or read when the file cannot be read (errors says so, too).
+// A relative path of `stack: {embed: ...}` is taken from the file's directory.
 [[nodiscard]] int load_file(const std::string& path, Config& out, ConfigErrors& errors);
 
 // A reload: the same file, in which only the risk section may differ from what runs, and of that

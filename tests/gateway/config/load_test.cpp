@@ -160,7 +160,7 @@ TEST_F(GatewayConfigExample, NoPrefixOfItIsTaken) {
   for (size_t bytes = 0; bytes < text.find("\nmetrics:"); bytes += 7) {
     Config config;
     ConfigErrors errors;
-    EXPECT_EQ(load(text.substr(0, bytes), "f", config, errors), -EINVAL) << bytes;
+    EXPECT_EQ(load_text(text.substr(0, bytes), "f", config, errors), -EINVAL) << bytes;
     EXPECT_FALSE(errors.empty()) << bytes;
     EXPECT_TRUE(config.state_dir.empty()) << bytes;  // untouched
   }
@@ -169,7 +169,7 @@ TEST_F(GatewayConfigExample, NoPrefixOfItIsTaken) {
 TEST(GatewayConfigLoad, DefaultsOfTheSmallest) {
   Config config;
   ConfigErrors errors;
-  ASSERT_EQ(load(spoilt_file(""), "f", config, errors), 0) << shown(errors);
+  ASSERT_EQ(load_text(spoilt_file(""), "f", config, errors), 0) << shown(errors);
   EXPECT_EQ(config.instance, "gateway");
   EXPECT_EQ(config.stack.transport, Transport::kernel);
   EXPECT_EQ(config.stack.path, "");
@@ -211,7 +211,7 @@ TEST(GatewayConfigLoad, SessionsShareAListener) {
       "target_comp_id: C1, risk: main}\n"
       "  - {name: three, protocol: fix44_drop_copy, listen: {nic: lo, port: 65535}, "
       "sender_comp_id: 'G W=1', target_comp_id: C2}");
-  ASSERT_EQ(load(text, "f", config, errors), 0) << shown(errors);
+  ASSERT_EQ(load_text(text, "f", config, errors), 0) << shown(errors);
   ASSERT_EQ(config.clients.size(), 3u);
   EXPECT_EQ(config.clients[0].sender_comp_id, "G W=1");
   EXPECT_EQ(config.clients[1].version, fix::Version::fix44);
@@ -223,7 +223,7 @@ TEST(GatewayConfigLoad, SessionsShareAListener) {
 TEST(GatewayConfigLoad, WordsThatYamlWouldSwallowStandInQuotes) {
   Config config;
   ConfigErrors errors;
-  ASSERT_EQ(load(spoilt_file("      symbols: [\"ON\", BRK.A, T]"), "f", config, errors), 0)
+  ASSERT_EQ(load_text(spoilt_file("      symbols: [\"ON\", BRK.A, T]"), "f", config, errors), 0)
       << shown(errors);
   EXPECT_EQ(config.venue.market_data.symbols, (std::vector<std::string>{"ON", "BRK.A", "T"}));
 }

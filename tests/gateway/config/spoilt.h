@@ -1,4 +1,4 @@
-// A small good file, one line of it spoilt, and what load() must then say: all of it, as exact
+// A small good file, one line of it spoilt, and what load_text() must then say: all of it, as exact
 // text.
 #pragma once
 #include <gtest/gtest.h>
@@ -85,7 +85,7 @@ inline std::string shown(const ConfigErrors& errors) {
 inline std::string errors_of(const std::string& file) {
   Config config;
   ConfigErrors errors;
-  const int status = load(file, "f", config, errors);
+  const int status = load_text(file, "f", config, errors);
   EXPECT_EQ(status, errors.empty() ? 0 : -EINVAL) << file;
   return shown(errors);
 }
