@@ -33,29 +33,33 @@ class Feed {
     if (next_live_ == 0 && state_ == State::live && sequence > apply_from_) hole(0, sequence);
     next_live_ = sequence + 1;
     if (state_ == State::stale && sequence == 1) start();
-    if (state_ == State::live) return apply(sequence, bytes);
-    if (state_ == State::loading) keep(sequence, bytes);
+    if (keeping_) keep(sequence, bytes);
+    if (state_ == State::live) apply(sequence, bytes);
   }
   void hole(uint64_t /*first*/, uint64_t end) {
     next_live_ = end;
-    if (state_ == State::loading) {
+    if (keeping_) {
       hole_end_ = end;  // harmless if the snapshot is of later
       kept_.clear();
       first_kept_ = 0;
-      return;
     }
-    if (state_ == State::live && end <= apply_from_) return;
+    if (state_ == State::loading || (state_ == State::live && end <= apply_from_)) return;
     books_.mark_hole();
     state_ = State::stale;
   }
   void end_of_session() { ended_ = true; }
 
-  // The GLIMPSE session: begin before its login is sent (what comes live from then on is kept),
-  // then each of its sequenced messages, as long as it is loading; abandon if it breaks before.
-  void begin_snapshot() {
-    books_.begin_snapshot();
+  // The GLIMPSE session: keep what comes live before its login is sent; begin when it is accepted
+  // (until then the books stay as they are); then each of its sequenced messages, as long as it is
+  // loading; abandon if it breaks before.
+  void keep_for_snapshot() {
     kept_.clear();
     first_kept_ = hole_end_ = 0;
+    keeping_ = true;
+  }
+  void begin_snapshot() {
+    if (!keeping_) keep_for_snapshot();
+    books_.begin_snapshot();
     state_ = State::loading;
   }
   void snapshot_message(Bytes bytes) {
@@ -68,6 +72,7 @@ class Feed {
   }
   void abandon_snapshot() {
     if (state_ == State::loading) state_ = State::stale;
+    keeping_ = false;
   }
 
  private:
@@ -83,11 +88,12 @@ class Feed {
   }
   void keep(uint64_t sequence, Bytes bytes) {
     if (first_kept_ == 0) first_kept_ = sequence;
-    if (!kept_.append(bytes)) state_ = State::stale;  // this snapshot comes too slowly
+    if (!kept_.append(bytes)) abandon_snapshot();  // it comes too slowly
   }
   // from: the first live number that the snapshot does not contain. Before it nothing counts; from
   // it on we must have everything.
   void merge(uint64_t from) {
+    keeping_ = false;
     const uint64_t have_from = first_kept_ ? first_kept_ : next_live_;
     const bool never_live = next_live_ == 0;  // the first live message will show a hole
     if (from == Digits20::kBad || hole_end_ > from || (!never_live && have_from > from)) {
@@ -108,7 +114,7 @@ class Feed {
   uint64_t first_kept_ = 0;  // 0: nothing is kept
   uint64_t hole_end_ = 0, next_live_ = 0, apply_from_ = 1;
   uint64_t merged_ = 0;
-  bool ended_ = false;
+  bool keeping_ = false, ended_ = false;
 };
 
 }  // namespace pinion::book

@@ -138,6 +138,27 @@ TEST(Feed, ACorruptBookWantsASnapshotAndTheOthersGoOnUntilItBegins) {
   EXPECT_EQ(books.open_orders(), 2u);
 }
 
+// From the login on until it is accepted nothing is lost, and nothing that is good is given up.
+TEST(Feed, WhatComesBeforeASnapshotBeginsIsAppliedAndKept) {
+  FeedBench b;
+  b.live(1);
+  b.feed.keep_for_snapshot();
+  b.live(2);
+  b.live(3);
+  EXPECT_TRUE(b.good_up_to(3));
+  b.feed.begin_snapshot();
+  b.live(4);
+  b.snapshot_orders(2);
+  b.snapshot_ends(2);
+  EXPECT_TRUE(b.good_up_to(4));
+
+  b.feed.keep_for_snapshot();
+  b.live(5);
+  b.feed.abandon_snapshot();
+  for (uint64_t n = 6; n <= 40; ++n) b.live(n);  // nothing is kept any more
+  EXPECT_TRUE(b.good_up_to(40));
+}
+
 TEST(Feed, AFullBookIsNotMendedByASnapshot) {
   Books books{BooksConfig{{"AAPL"}, 1, 1}};
   Feed feed{books, {16, 16 * 36}};

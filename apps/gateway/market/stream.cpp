@@ -1,0 +1,43 @@
+#include "gateway/market/stream.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace pinion::market {
+
+using moldudp64::Line;
+using moldudp64::ReceiverState;
+
+Stream::Stream(const StreamConfig& config)
+    : lines_(config.lines),
+      line_silence_(config.receiver.line_silence),
+      books_(config.books),
+      feed_(books_, {config.kept_messages_max, config.kept_messages_max * itch::kMessageBytesMax}),
+      receiver_(config.receiver),
+      told_of_(config.books.symbols.size()) {
+  STACK_CHECK(lines_ == 1 || lines_ == 2);
+}
+
+// What is in the books has not changed by time alone, but what it is worth has. Holding alone is
+// no reason to be behind, but once behind they are so until nothing is missing.
+void Stream::look(Nanos now) {
+  bool silent = true;
+  for (size_t i = 0; i < lines_; ++i) silent &= receiver_.line_silent(static_cast<Line>(i), now);
+  if (silent != silent_) books_.mark(book::kSilent, silent_ = silent);
+  const ReceiverState state = receiver_.state();
+  const bool behind = state == ReceiverState::requesting ||
+                      (state == ReceiverState::holding && behind_);
+  if (behind != behind_) books_.mark(book::kBehind, behind_ = behind);
+}
+
+Nanos Stream::next_deadline() const {
+  Nanos heard = INT64_MIN;
+  for (size_t i = 0; i < lines_; ++i) {
+    heard = std::max(heard, receiver_.line(static_cast<Line>(i)).last_heard);
+  }
+  const Nanos silence = silent_ || heard == INT64_MIN ? kNever : heard + line_silence_;
+  return std::min(silence, receiver_.next_deadline());
+}
+
+}  // namespace pinion::market
