@@ -40,7 +40,7 @@ class SnapshotSession {
   void on_connected(Nanos now);
   void on_closed();
   size_t input(Bytes stream, Nanos now);  // bytes it is done with
-  size_t output(MutableBytes out, Nanos now) { return client_.output(out, now); }
+  size_t output(MutableBytes out, Nanos now) { return busy_ ? client_.output(out, now) : 0; }
   void poll(Nanos now);
 
  private:

@@ -171,6 +171,8 @@ TEST(MarketSnapshot, ABrokenOneIsBegunAgainFromItsFirstMessage) {
   b.session.on_closed();
   EXPECT_EQ(b.session.counters().broken, 1u);
   b.time_passes(kSecond);
+  std::byte room[64];
+  EXPECT_EQ(b.session.output(room, b.now), 0u) << "no heartbeat to a connection that is gone";
   b.make_snapshot(6);
   b.snapshot_session();
   EXPECT_TRUE(b.all_fresh());

@@ -277,14 +277,15 @@ TEST_F(NetworkContract, GroupsAreJoinedWithAndWithoutASource) {
       ASSERT_EQ(p.b->join_group(end.socket, {group, source, "nic", p.ip_of_b}), 0)
           << p.name << p.b->error();
     };
-    ASSERT_EQ(p.b->open_datagram({p.ip_of_b, 0}, marks.got, marks.socket), 0) << p.b->error();
+    ASSERT_EQ(p.b->open_datagram({}, marks.got, marks.socket), 0) << p.b->error();
+    const Endpoint to_marks{p.ip_of_b, p.b->local_address(marks.socket).port};
     joins(all, joined, "");
     joins(picky, joined, p.ip_of_a);
     joins(wrong, joined, "10.77.0.99");
     joins(neighbour, other, "");
     for (size_t i = 1; i <= 20; ++i) {
       const std::string text = "message " + std::to_string(i);
-      for (const Endpoint& to : {Endpoint{joined, port}, p.b->local_address(marks.socket)})
+      for (const Endpoint& to : {Endpoint{joined, port}, to_marks})
         ASSERT_TRUE(polled(p, [&] { return p.a->send_to(from, to, text); })) << p.a->error();
       ASSERT_TRUE(polled(p, [&] {
         return marks.got.got.size() == i && all.got.got.size() == i && picky.got.got.size() == i;
@@ -292,6 +293,10 @@ TEST_F(NetworkContract, GroupsAreJoinedWithAndWithoutASource) {
           << i;
       EXPECT_EQ(all.got.got.back(), text) << p.name;
     }
+    // Bound to no address, a socket answers as well: so re-requests are sent.
+    const Endpoint to_a = p.a->local_address(from);
+    ASSERT_TRUE(polled(p, [&] { return p.b->send_to(marks.socket, to_a, "answer"); })) << p.name;
+    ASSERT_TRUE(polled(p, [&] { return sends.got.size() == 1; })) << p.name;
     EXPECT_TRUE(wrong.got.got.empty()) << p.name;
     EXPECT_TRUE(neighbour.got.got.empty()) << p.name;
     EXPECT_NE(p.b->join_group(all.socket, {"10.77.0.1", "", "nic", p.ip_of_b}), 0) << p.name;
