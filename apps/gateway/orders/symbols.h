@@ -32,7 +32,7 @@ class Symbols {
  private:
   // Where it stands, or the free slot where it would.
   size_t slot_of(const Alpha<8>& symbol) const {
-    size_t i = mix64(pinion::load<uint64_t>(symbol.c)) & (slots_.size() - 1);
+    size_t i = mix64(load<uint64_t>(symbol.c)) & (slots_.size() - 1);
     while (slots_[i] != kNone && names_[slots_[i]] != symbol) i = (i + 1) & (slots_.size() - 1);
     return i;
   }
