@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# Pinion's main job: ./run [--keep] [--seconds N] [--no-build]. A venue and a client on the kernel's
+# sockets, on one side of a veth pair; on the other the trading gateway, as an unprivileged user,
+# over piniond. FIX orders go in, OUCH orders come out at the venue, whose market data loses packets
+# on purpose. Then the same gateway over the kernel's sockets, and a table of both.
+#
+# --keep: the first one stays up, with the client trading, until Enter.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. apps/demo/stage.sh
+
+seconds=8 rate=2000 keep= no_build=
+symbols=AAPL,MSFT,META
+loss=0.02  # of each line of market data
+while [ $# -gt 0 ]; do
+  case $1 in
+    --keep) keep=yes; shift ;;
+    --seconds) seconds=${2:?--seconds needs a number}; shift 2 ;;
+    --no-build) no_build=yes; shift ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
+export OUCH_USER=USER01 OUCH_PASSWORD=PASSWORD  # exchange-sim's own, no secret
+
+# With four CPUs each of daemon, gateway, venue and client polls on its own; with fewer, all sleep
+# when they have nothing to do.
+choose_manners() {
+  spin=false idle='{sleep_after_us: 20, nap_us: 20}' spins=()
+  [ "$cpu_count" -lt 4 ] || { spin=true idle=busy spins=(--spin); }
+}
+
+write_daemon_config() {
+  cat >"$scratch/piniond.yaml" <<END
+version: 1
+instance: run
+host:
+  hugepages_mb: $hugepages_mb
+  control_socket: {path: $scratch/control.sock, mode: "0666"}
+cores:
+  - {name: core0, cpu: $core_cpu, idle: $idle}
+nics:
+  - name: nic0
+    device: {vdev: "net_af_packet0,iface=$pinion_dev"}
+    core: core0
+    addresses: [$pinion_ip/24]
+sessions:
+  - user: $app_user
+    bind: ["$pinion_ip:9878", "*:26477", "*:20000-60999"]
+    groups: [239.192.1.0/24]
+END
+}
+
+write_gateway_config() {  # write_gateway_config <stack>
+  cat >"$scratch/gateway.yaml" <<END
+version: 1
+instance: run
+stack: {$1}
+nics: {nic0: $pinion_ip}
+spin: $spin
+state_dir: $scratch/state
+venues:
+  - name: exchange-sim
+    market_data:
+      protocol: itch50_moldudp64
+      lines:
+        - {nic: nic0, group: 239.192.1.1, port: 26477}
+        - {nic: nic0, group: 239.192.1.2, port: 26477}
+      retransmit: {servers: ["$kernel_ip:18300"]}
+      snapshot: {protocol: glimpse50, server: "$kernel_ip:19300", user_env: OUCH_USER,
+                 password_env: OUCH_PASSWORD}
+      symbols: [${symbols//,/, }]
+    order_entry:
+      protocol: ouch50_soupbintcp3
+      server: "$kernel_ip:8003"
+      nic: nic0
+      username_env: OUCH_USER
+      password_env: OUCH_PASSWORD
+      firm: DEMO
+sessions:
+  - {name: client1, protocol: fix42, listen: {nic: nic0, port: 9878}, sender_comp_id: GATEWAY,
+     target_comp_id: CLIENT1, heartbeat_s: 30, risk: default}
+risk:
+  file_revision: 1
+  profiles:
+    default:
+      max_order_shares: 10000
+      max_order_notional_usd: 500000
+      price_collar_bps: 500
+      max_open_orders: 2000
+      max_gross_open_notional_usd: 500000000
+      max_daily_traded_notional_usd: 5000000000
+      max_position_shares_per_symbol: 5000000
+      rate: {orders_per_s: 100000, burst_orders: 1000}
+      duplicate: {window_ms: 500, max_identical_orders: 5}
+      self_trade: reject_new
+      short_sale: {allowed: true, require_locate: true}
+  kill_switch: {file: $scratch/state/kill, cancel_open_orders: true}
+journal: {dir: $scratch/state/journal, segment_mb: 64}
+END
+}
+
+# Everything of a round begins anew, the gateway's state as well.
+start_gateway() {  # start_gateway <name> <stack>
+  write_gateway_config "$2"
+  rm -rf "$scratch/state"
+  install -d -o "$app_user" -m 0755 "$scratch/state"
+  start "$1.venue" ready "${in_kernel[@]}" $build/exchange-sim/exchange-sim --bind "$kernel_ip" \
+    --symbols $symbols --loss-a $loss --loss-b $loss --seed 7 "${spins[@]}"
+  venue=$pid
+  start "$1.gateway" " ready" "${in_pinion[@]}" setpriv --reuid "$app_user" \
+    --regid "$(id -g "$app_user")" --clear-groups --no-new-privs \
+    "$PWD/$build/gateway/daemon/pinion-gateway" --config "$scratch/gateway.yaml"
+  gateway=$pid
+}
+
+trade() {  # trade <name> <seconds>
+  step "${in_kernel[@]}" "$PWD/$build/fix-client/fix-client" --connect "$pinion_ip:9878" \
+    --bind "$kernel_ip" --symbols $symbols --snapshot "$kernel_ip:19300" \
+    --retransmit "$kernel_ip:18300" --rate $rate --duration-s "$2" "${spins[@]}" \
+    >"$scratch/$1.client" || fail "the client misses answers" "$scratch/$1.client"
+}
+
+ctl() { $build/gateway/ctl/gatewayctl --state-dir "$scratch/state" "$@"; }
+
+end_gateway() {  # end_gateway <name>
+  ctl status >"$scratch/$1.status"
+  end "$gateway" || fail "the gateway failed" "$scratch/$1.gateway"
+  end "$venue" || fail "the venue failed" "$scratch/$1.venue"
+}
+
+measure() {  # measure <name> <stack>
+  start_gateway "$1" "$2"
+  trade "$1" "$seconds"
+  end_gateway "$1"
+}
+
+stand() {
+  echo "The gateway trades until Enter. To look at it, in $PWD, as root:"
+  echo "  $build/gateway/ctl/gatewayctl --state-dir $scratch/state top"
+  echo "  $build/gateway/ctl/gatewayctl --state-dir $scratch/state orders --open"
+  echo "  $build/gateway/ctl/gatewayctl --state-dir $scratch/state kill"
+  echo "  $build/pinionctl/pinionctl --socket $scratch/control.sock status"
+  echo "  ip netns exec $kernel_ns tcpdump -ni $kernel_dev"
+  trade kept 86400 &
+  read -r _ || true
+}
+
+number() {  # number <name> <file>: of name=number
+  grep -o "\b$1=[0-9]*" "$scratch/$2" | head -n 1 | cut -d= -f2
+}
+fact() {  # fact <name> <file>: of a line of gatewayctl's
+  awk -v name="$1" '$1 == name {print $2; exit}' "$scratch/$2"
+}
+wire() {  # wire <p50|p99|p99.9> <file>: as the venue measured
+  sed -n "s/^order to wire.* $1 \([0-9.]*\) us.*/\1/p" "$scratch/$2"
+}
+row() { printf '%-40s %14s %16s\n' "$@"; }
+both() {  # both <title> <how> <of> <which file>
+  row "$1" "$("$2" "$3" "pinion.$4")" "$("$2" "$3" "kernel.$4")"
+}
+
+print_table() {
+  echo
+  row "FIX orders in, OUCH orders out, $seconds s" "over Pinion" "kernel sockets"
+  both "orders" number orders client
+  both "cancels" number cancels client
+  both "replacements" number replaces client
+  both "accepted by the venue" number accepted client
+  both "fills" number fills client
+  both "refused" number refused client
+  both "answers missing, or twice" number unanswered client
+  both "market data: holes found" fact holes status
+  both "market data: healed by re-request" fact healed status
+  both "order to wire, p50 us" wire p50 venue
+  both "order to wire, p99 us" wire p99 venue
+  both "order to wire, p99.9 us" wire p99.9 venue
+  echo
+  echo "Refusals over Pinion, by reason:"
+  sed -n 's/^reason \([0-9]*\) \(.*\)/  \1 \2/p' "$scratch/pinion.client"
+  echo "Order to wire: from the client's sending to the venue's reading, with both veth ends, the"
+  echo "gateway's checks and its journal; both on kernel sockets themselves. Lines A and B lose $loss of"
+  echo "their packets on purpose; a hole is what neither brought."
+  if [ "$cpu_count" -lt 4 ]; then
+    echo "$cpu_count CPUs here for the client, the gateway, the venue, and piniond: all of them sleep when idle,"
+    echo "and over Pinion one more process takes turns. The latencies are the scheduler's."
+  fi
+}
+
+if [ -z "$no_build" ]; then
+  step .ci/deps --run
+  step cmake --preset release
+  step cmake --build --preset release -j "$(nproc)" --target piniond pinionctl pinion-gateway \
+    gatewayctl exchange-sim fix-client hello echo feed http ping_pong pinion_demo
+fi
+make_scratch
+choose_cpus
+choose_manners
+make_network || fail "no network namespaces here: ./run echo shows the bare stack"
+ip -n "$kernel_ns" link set lo up
+raise_pages
+in_pinion=(ip netns exec "$pinion_ns") in_kernel=(ip netns exec "$kernel_ns")
+options=()
+# A demonstration may believe the TSC of a virtual machine.
+grep -q nonstop_tsc /proc/cpuinfo || options=(--emulated)
+write_daemon_config
+start piniond " ready, " "${in_pinion[@]}" $build/piniond/piniond "${options[@]}" \
+  "$scratch/piniond.yaml"
+daemon=$pid
+if [ -n "$keep" ]; then
+  start_gateway pinion "attach: $scratch/control.sock"
+  stand
+  exit 0
+fi
+echo "run: trading, twice $seconds s"
+measure pinion "attach: $scratch/control.sock"
+end "$daemon" || fail "piniond failed" "$scratch/piniond"
+ip -n "$pinion_ns" addr add "$pinion_ip/24" dev "$pinion_dev"
+measure kernel "kernel: sockets"
+print_table
