@@ -76,7 +76,7 @@ GATEWAY_MAY = {
     'book': {'itch'},
     'journal': {'ouch'},
     'control': set(),
-    'ctl': {'journal'},
+    'ctl': {'config', 'journal'},
     'exchange-sim': {'soupbintcp', 'moldudp64', 'itch', 'ouch'},
 }
 

@@ -14,6 +14,15 @@ namespace {
 
 bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
 
+// What is cut ends with dots, so that nobody takes it for all of it.
+size_t print(std::span<char> out, const char* format, va_list arguments) {
+  const int n = std::vsnprintf(out.data(), out.size(), format, arguments);
+  if (n < 0) return 0;
+  if (static_cast<size_t>(n) < out.size()) return static_cast<size_t>(n);
+  std::memcpy(&out[out.size() - 4], "...", 4);
+  return out.size() - 1;
+}
+
 }  // namespace
 
 Row::Row(Answer& answer, std::string_view kind, std::string_view title)
@@ -73,11 +82,9 @@ Row& Row::format(std::string_view key, const char* format, ...) {
   char buffer[512];
   va_list arguments;
   va_start(arguments, format);
-  const int n = std::vsnprintf(buffer, sizeof buffer, format, arguments);
+  const size_t bytes = print(buffer, format, arguments);
   va_end(arguments);
-  // What is cut ends with dots, so that nobody takes it for all of it.
-  if (static_cast<size_t>(n) >= sizeof buffer) std::memcpy(buffer + sizeof buffer - 4, "...", 4);
-  return text(key, n < 0 ? "" : buffer);
+  return text(key, {buffer, bytes});
 }
 
 Row& Row::signed_number(std::string_view key, int64_t value) {
@@ -117,9 +124,8 @@ Row& Row::flag(std::string_view key, bool value) {
 void Answer::fail(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  const int n = std::vsnprintf(failure_.data(), failure_.size(), format, arguments);
+  failure_bytes_ = print(failure_, format, arguments);
   va_end(arguments);
-  failure_bytes_ = std::min(static_cast<size_t>(std::max(n, 0)), failure_.size() - 1);
   // It ends a line of the protocol: nothing in it may end it sooner.
   std::replace_if(
       failure_.data(), failure_.data() + failure_bytes_, [](char c) { return c < ' ' || c > '~'; },

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/config/load.h"
 #include "gateway/ctl/client.h"
 #include "gateway/ctl/journal.h"
 #include "gateway/ctl/table.h"
@@ -48,6 +49,17 @@ Status run_top(const Choice& choice) {
   std::string why;
   if (const Status status = client.connect(why); status != kGood) return fail(status, why);
   return top(client);
+}
+
+Status check(const std::string& file) {
+  pinion::gateway::Config config;
+  pinion::gateway::ConfigErrors errors;
+  if (pinion::gateway::load_file(file, config, errors) == 0) {
+    std::printf("%s: good\n", file.c_str());
+    return kGood;
+  }
+  std::fputs(pinion::config::format_errors(errors).c_str(), stderr);
+  return kRefused;
 }
 
 // A word of a command line of the gateway.
@@ -107,8 +119,10 @@ void add_kill(CLI::App& app, Choice& choice) {
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Looks at a running trading gateway and tells it what to do; reads its journal.\n"
-      "Exit status: 0; 1: the gateway refused, or the journal is damaged, and stderr says why;\n"
+      "Looks at a running trading gateway and tells it what to do; reads its journal, and checks\n"
+      "its configuration.\n"
+      "Exit status: 0; 1: the gateway refused, the journal is damaged, the configuration wrong,\n"
+      "and stderr says why;\n"
       "2: no gateway answers there, or nothing can be read; 100 and above: wrong arguments."};
   app.fallthrough();  // before the commands, which inherit it: options may stand behind them
   Choice choice;
@@ -123,7 +137,9 @@ int main(int argc, char** argv) {
   add_orders(app, choice);
   add_book(app, choice);
   add_kill(app, choice);
-  std::string journal_directory;
+  std::string file = "/etc/pinion/gateway.yaml", journal_directory;
+  auto* checked = app.add_subcommand("check", "Everything that is wrong with a configuration file");
+  checked->add_option("file", file, "The gateway's configuration, YAML")->capture_default_str();
   auto* journal = app.add_subcommand("journal", "Looks at a journal directory, without a gateway");
   auto* dump = journal->add_subcommand("dump", "A line a record, and whether it is whole");
   auto* verify = journal->add_subcommand("verify", "Only whether it is whole");
@@ -132,6 +148,7 @@ int main(int argc, char** argv) {
   journal->require_subcommand(1);
   app.require_subcommand(1);
   CLI11_PARSE(app, argc, argv);
+  if (checked->parsed()) return check(file);
   if (journal->parsed()) return look_at_journal(journal_directory, dump->parsed());
   return top->parsed() ? run_top(choice) : ask(choice);
 }

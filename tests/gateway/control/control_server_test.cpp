@@ -97,7 +97,7 @@ TEST(ControlServer, ALongAnswerComesInPieces) {
   RawClient client(bed.path);
   client.send("list\n");
   std::string all, expected;
-  for (int i = 0; i < 1'000 && !all.ends_with("ok\n"); ++i) {
+  for (int i = 0; i < 10'000 && !all.ends_with("ok\n"); ++i) {
     bed.run(1);
     all += client.read();
   }
@@ -171,7 +171,7 @@ TEST(ControlServer, OneThatHasBegunIsNobodysAfterwards) {
   EXPECT_TRUE(client.read().starts_with(kTooLate));
   EXPECT_TRUE(bed.server.busy());
   client.send("after\n");
-  bed.run(500);
+  bed.run(1'000);
   EXPECT_EQ(client.read(), echo_of("after"));
   EXPECT_FALSE(bed.server.busy());
 }
@@ -184,7 +184,7 @@ TEST(ControlServer, ClientsTakeTurns) {
   bed.run(100);
   other.send("status\n");
   std::string listed, answer;
-  for (int i = 0; i < 200 && answer.empty(); ++i) {
+  for (int i = 0; i < 2'000 && answer.empty(); ++i) {
     bed.run(1);
     listed += lister.read();
     answer += other.read();
@@ -198,7 +198,7 @@ TEST(ControlServer, ASlowClientIsDroppedAndHoldsUpNobody) {
   bed.rows = 100'000;
   RawClient slow(bed.path), other(bed.path);
   slow.send("list\n");
-  bed.run(2'000);  // it takes nothing: the socket is full
+  bed.run(10'000);  // it takes nothing: the socket is full
   other.send("status\n");
   bed.run();
   EXPECT_EQ(other.read(), echo_of("status"));

@@ -214,6 +214,17 @@ TEST(GatewayCtl, NothingOfAClientReachesTheTerminal) {
   EXPECT_NE(odd.output.find("?[2J"), std::string::npos) << odd.output;
 }
 
+TEST(GatewayCtl, ChecksAConfiguration) {
+  const std::string example = PINION_EXAMPLE;
+  const e2e::Outcome good = e2e::run({kCtl, "check", example});
+  EXPECT_EQ(good.status, 0);
+  EXPECT_EQ(good.output, example + ": good\n");
+  const e2e::Outcome bad = e2e::run({kCtl, "check", kCtl});
+  EXPECT_EQ(bad.status, 1);
+  EXPECT_TRUE(bad.output.starts_with(kCtl)) << bad.output;
+  EXPECT_EQ(e2e::run({kCtl, "check", "/nowhere"}).status, 1);
+}
+
 TEST(GatewayCtl, TopGoesOnUntilItIsInterrupted) {
   FakeGateway gateway;
   e2e::Program top({kCtl, "--state-dir", gateway.directory(), "top"});

@@ -151,7 +151,7 @@ TEST(Mailbox, WhatHasBegunCannotBeWithdrawn) {
   EXPECT_EQ(mailbox.answer(), nullptr);
   EXPECT_FALSE(mailbox.withdraw());
   EXPECT_FALSE(mailbox.ask("status", 0));
-  for (int i = 0; i < 1'000 && mailbox.answer() == nullptr; ++i) mailbox.serve(answer_command);
+  for (int i = 0; i < 10'000 && mailbox.answer() == nullptr; ++i) mailbox.serve(answer_command);
   ASSERT_NE(mailbox.answer(), nullptr);
   EXPECT_FALSE(mailbox.withdraw());
   mailbox.finish();
