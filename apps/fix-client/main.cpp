@@ -175,7 +175,8 @@ int run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options o;
-  CLI::App app{"A client that trades with the gateway. Status 1: an answer is missing or came twice."};
+  CLI::App app{
+      "A client that trades with the gateway. Status 1: an answer is missing or came twice."};
   app.add_option("--connect", o.connect, "The gateway's session")->capture_default_str();
   app.add_option("--sender", o.sender, "Our SenderCompID")->capture_default_str();
   app.add_option("--target", o.target, "The gateway's CompID")->capture_default_str();

@@ -164,7 +164,8 @@ void Trader::on_fill(const Message& m, Order& order) {
   ++totals_.fills;
   totals_.shares += shares;
   order.executed += shares;
-  positions_[order.symbol] += order.buy ? static_cast<int64_t>(shares) : -static_cast<int64_t>(shares);
+  const auto signed_shares = static_cast<int64_t>(shares);
+  positions_[order.symbol] += order.buy ? signed_shares : -signed_shares;
   if (order.executed != number_of(m, kCumQty)) ++totals_.strange;
 }
 

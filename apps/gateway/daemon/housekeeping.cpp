@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 
 #include "gateway/config/load.h"
@@ -49,14 +48,14 @@ void Housekeeping::start() {
 
 void Housekeeping::stop() {
   if (!thread_.joinable()) return;
-  ending_.store(true, std::memory_order_relaxed);
+  rio_word_store(&ending_, 1);
   thread_.join();
   log();
 }
 
 void Housekeeping::run() {
   std::vector<pollfd> fds;
-  while (!ending_.load(std::memory_order_relaxed)) {
+  while (rio_word_load(&ending_) == 0) {
     fds.clear();
     control_.watch(fds);
     metrics_server_.watch(fds);
@@ -64,10 +63,7 @@ void Housekeeping::run() {
     const Nanos now = monotonic_now();
     control_.turn(now);
     metrics_server_.turn(now);
-    if (const int status = kill_.persist(); status != 0) {
-      std::fprintf(stderr, "pinion-gateway: the kill switch is thrown, but %s: %s\n",
-                   config_.risk.kill_file.c_str(), std::strerror(-status));
-    }
+    if (kill_.persist() != 0) std::fprintf(stderr, "pinion-gateway: %s\n", kill_.error());
     log();
   }
 }
@@ -83,12 +79,9 @@ void Housekeeping::log() {
 }
 
 Housekeeping::Then Housekeeping::unkill(control::Answer& out) {
-  if (const int status = kill_.unkill(); status != 0) {
-    out.fail("%s: %s: the kill switch stays thrown", config_.risk.kill_file.c_str(),
-             std::strerror(-status));
-    return Then::done;
-  }
-  return Then::trading_thread;
+  if (kill_.unkill() == 0) return Then::trading_thread;
+  out.fail("%s", kill_.error());
+  return Then::done;
 }
 
 // Here it is read and checked; the trading thread takes it between two turns.

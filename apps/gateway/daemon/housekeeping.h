@@ -1,7 +1,6 @@
 // The second thread: everything for people, and whatever may wait. Serves gatewayctl and metrics,
 // writes the log and the kill switch's file, reads the risk limits again.
 #pragma once
-#include <atomic>
 #include <string>
 #include <thread>
 
@@ -40,7 +39,7 @@ class Housekeeping {
   control::ControlServer control_;
   control::MetricsServer metrics_server_;
   std::thread thread_;
-  std::atomic<bool> ending_ = false;
+  uint32_t ending_ = 0;
   uint64_t notices_lost_ = 0;
 };
 

@@ -102,10 +102,7 @@ int run(const Config& config, const std::string& file) {
   uint64_t key = 0;
   if (getrandom(&key, sizeof key, 0) != sizeof key) return fail("getrandom failed");
   risk::KillSwitch kill;
-  if (const int status = kill.open(config.risk.kill_file); status != 0) {
-    return fail("kill_switch: " + config.risk.kill_file + ": " + std::strerror(-status) +
-                ": whether it is thrown is not known");
-  }
+  if (kill.open(config.risk.kill_file) != 0) return fail(kill.error());
   journal::Journal journal(config.journal);
   if (!journal.open(why)) return fail(why);
   OpenNetwork network;

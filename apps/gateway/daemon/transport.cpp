@@ -7,7 +7,7 @@ namespace pinion::gateway {
 
 namespace {
 
-// Each client may reconnect while its old connection still ends; lines, re-requests, snapshot, venue.
+// Each client may reconnect while its old connection ends; lines, re-requests, snapshot, venue.
 uint32_t streams_of(const Config& config) {
   return static_cast<uint32_t>(config.clients.size()) * 3 + 16;
 }

@@ -1,4 +1,4 @@
-// The network that the configuration names: Pinion's, attached to a daemon, or the kernel's sockets.
+// The network that the configuration names: Pinion's, of a running daemon, or the kernel's sockets.
 #pragma once
 #include <rio/rio.h>
 

@@ -1,4 +1,4 @@
-// What gatewayctl asks the trading thread. Each is bounded: a long answer goes in pieces (answer.h).
+// What gatewayctl asks the trading thread. A long answer goes in pieces (control/answer.h).
 #include <algorithm>
 
 #include "gateway/control/requests.h"

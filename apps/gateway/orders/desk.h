@@ -2,8 +2,8 @@
 // refusal, what the venue says becomes a report. A state machine and nothing else: the moment is an
 // argument, everything that leaves goes through an Outlet, and no order passes without Risk.
 //
-// Every decision is a record of the journal before anything follows from it, and every answer of the
-// venue is one before it comes here. So the desk is a function of the journal: recover() and
+// Every decision is a record of the journal before anything follows from it, and every answer of
+// the venue is one before it comes here. So the desk is a function of the journal: recover() and
 // on_answer() with the same records, in their order, make the same desk again (recovery.h).
 #pragma once
 #include "gateway/orders/orders.h"
@@ -21,7 +21,7 @@ class Outlet {
   // Logged in, and with room for another message.
   virtual bool venue_ready() const = 0;
   virtual bool to_venue(Bytes message) = 0;
-  // The record's number, 0: the journal does not take it. `must`: an order that lives depends on it.
+  // The record's number; 0: the journal does not take it. `must`: an order that lives needs it.
   virtual uint64_t record(const OrderRecord& record, bool must) = 0;
   virtual void report(const Report& report) = 0;
   virtual risk::Market market(uint32_t symbol) const = 0;

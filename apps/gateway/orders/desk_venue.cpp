@@ -199,9 +199,9 @@ void Desk::on(const answer::Broken& m, Nanos) {
 }
 
 // An Account Query is answered behind everything that the venue had to say until then, which marks
-// the end of what was missed. But the answer does not say which query it is of, and one of an earlier
-// connection may still be in the stream. So it is asked again until there have been more answers
-// than there can be old ones: the last of these is surely of this login.
+// the end of what was missed. But the answer does not say which query it is of, and one of an
+// earlier connection may still be in the stream. So it is asked again until there have been more
+// answers than there can be old ones: the last of these is surely of this login.
 void Desk::on_venue_login() {
   caught_up_ = false;
   query(true);

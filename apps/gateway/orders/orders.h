@@ -1,7 +1,8 @@
 // What is known of the day's orders, and of everything that was asked of them. A request is what a
-// client sent under one ClOrdID: an order, a replacement, a cancel. An order is what the venue works:
-// it lives through its replacements, each of which has a UserRefNum of its own. Nothing is forgotten
-// before the day ends, since a ClOrdID may come again, and all memory is there from the start.
+// client sent under one ClOrdID: an order, a replacement, a cancel. An order is what the venue
+// works: it lives through its replacements, each of which has a UserRefNum of its own. Nothing is
+// forgotten before the day ends, since a ClOrdID may come again, and all memory is there from the
+// start.
 //
 //   requests:  "A1" enter --+        "A2" replace --+        "A3" cancel --+
 //                           v                       v                      v

@@ -1,6 +1,6 @@
 // Random orders, replacements and cancels against the venue's real books, with a connection that
-// breaks and a gateway that dies at any call: every request is answered once, nothing is sent twice,
-// and both sides agree on what was traded.
+// breaks and a gateway that dies at any call: every request is answered once, nothing is sent
+// twice, and both sides agree on what was traded.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
 // A client, the desk and the venue's accounts in one seeded world, without sockets: messages to the
-// venue wait on a wire that can break, the journal is a list of records, and the desk can die at any
-// call that it makes and comes back from the records, as the gateway does (engine/recovery.h).
+// venue wait on a wire that can break, the journal is a list of records, and the desk can die at
+// any call that it makes and comes back from the records, as the gateway does (engine/recovery.h).
 #pragma once
 #include <gtest/gtest.h>
 
@@ -99,13 +99,16 @@ struct World final : Outlet {
   }
   void send(ClientRequest r) {
     told[std::string(r.cl_ord_id)].type = r.type;
-    guarded([&] { desk->on_request(0, r, now); }, [&] {
+    const auto handle = [&] { desk->on_request(0, r, now); };
+    guarded(handle, [&] {
       r.repeated = true;  // its number was not counted: the session brings it again
-      desk->on_request(0, r, now);
+      handle();
     });
   }
   std::string next_id() { return "C" + std::to_string(++ids); }
-  std::string some_id() { return "C" + std::to_string(1 + rng.below(static_cast<uint32_t>(ids) + 1)); }
+  std::string some_id() {
+    return "C" + std::to_string(1 + rng.below(static_cast<uint32_t>(ids) + 1));
+  }
 
   void act() {
     const std::string id = next_id(), orig = some_id();
