@@ -171,9 +171,10 @@ TEST(MarketOverLoopback, OneLineDiesThenTheVenue) {
   EXPECT_FALSE(s.line[0].silent);
   EXPECT_TRUE(s.line[1].silent);
   simulator.kill_now();
-  ASSERT_TRUE(poll_until({&p}, [&] { return p.went_stale[0] > 0 && p.went_stale[1] > 0; }));
+  ASSERT_TRUE(poll_until({&p}, [&] { return p.market.stream().silent(); }));
   s = p.status();
   EXPECT_TRUE(s.line[0].silent);
+  EXPECT_TRUE(p.went_stale[0] > 0 && p.went_stale[1] > 0);
   EXPECT_EQ(s.stale_books, 2u);
   EXPECT_FALSE(p.market.market(0).live);
   EXPECT_EQ(p.market.book(0)->stale & ~book::kBehind, book::kSilent);
