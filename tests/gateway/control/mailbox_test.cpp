@@ -37,15 +37,15 @@ namespace {
 using e2e::kPatienceMs;
 using e2e::within;
 
-constexpr uint64_t kOrders = 100'000;
+constexpr uint64_t kListed = 100'000;
 
-// "list": kOrders rows. Anything else comes back as it was.
+// "list": kListed rows. Anything else comes back as it was.
 void answer_command(std::string_view line, Answer& out) {
   if (line != "list") {
     out.facts("echo").text("line", line);
     return;
   }
-  for (uint64_t i = out.cursor(); i < kOrders; ++i) {
+  for (uint64_t i = out.cursor(); i < kListed; ++i) {
     if (!out.may_go_on()) return out.more(i);
     out.row("orders").number("order", i).text("symbol", "AAPL").decimal("price", 1'234'500, 4);
   }
@@ -124,7 +124,7 @@ TEST(Mailbox, AHundredThousandRowsInTurnsOfBoundedWork) {
   EXPECT_LE(trading.rows_max(), Answer::kRowsPerTurn);
   EXPECT_EQ(trading.allocations(), 0u);
   size_t at = 0;
-  for (uint64_t i = 0; i < kOrders; ++i) {
+  for (uint64_t i = 0; i < kListed; ++i) {
     const std::string row = "{\"row\":\"orders\",\"order\":" + std::to_string(i) +
                             ",\"symbol\":\"AAPL\",\"price\":\"123.4500\"}\n";
     ASSERT_EQ(all.compare(at, row.size(), row), 0) << i;
