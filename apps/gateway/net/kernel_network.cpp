@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 namespace pinion::gateway {
 
@@ -17,6 +18,33 @@ namespace {
 
 constexpr int kEventsMax = 64;
 constexpr int kBacklog = 64;
+constexpr uint64_t kSecond = 1'000'000'000;
+
+uint64_t ns_of(const timespec& t) {
+  return static_cast<uint64_t>(t.tv_sec) * kSecond + static_cast<uint64_t>(t.tv_nsec);
+}
+uint64_t clock_ns(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return ns_of(t);
+}
+
+Endpoint endpoint_of(const sockaddr_in& address) {
+  char text[INET_ADDRSTRLEN] = "";
+  inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+  return {text, ntohs(address.sin_port)};
+}
+
+// Of SO_TIMESTAMPNS; 0: it is not there.
+uint64_t time_of(msghdr& message) {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec t{};
+    std::memcpy(&t, CMSG_DATA(c), sizeof t);
+    return ns_of(t);
+  }
+  return 0;
+}
 constexpr int kGroupReceiveBytes = 4 << 20;  // a feed's burst while the thread is elsewhere
 
 bool address_of(const Endpoint& endpoint, sockaddr_in& out) {
@@ -62,16 +90,35 @@ char* KernelNetwork::send_memory(const Slot& slot) {
   return receive_memory(slot) + config_.receive_bytes;
 }
 
+void KernelNetwork::init(Slot& slot, int fd, Kind kind) {
+  slot.fd = fd;
+  slot.kind = kind;
+  slot.received.reset(receive_memory(slot), config_.receive_bytes);
+  slot.send_begin = slot.send_end = 0;
+  slot.handler = nullptr;
+  slot.datagrams = nullptr;
+}
+
 void KernelNetwork::free(Slot& slot) {
+  if (slot.kind == Kind::closing) --closing_;
   ::close(slot.fd);  // epoll forgets it
   slot.fd = -1;
   slot.used = false;
 }
 
+// The kernel forgets the connection with what it still has to send, and the peer hears of it.
+void KernelNetwork::reset(Slot& slot) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(slot.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  free(slot);
+}
+
+// After the peer's FIN it still gets what was sent to it.
 void KernelNetwork::lost(Slot& slot, int status) {
   const SocketId id = slots_.id(slot);
-  StreamHandler* handler = slot.kind == Kind::closing ? nullptr : slot.handler;
-  free(slot);
+  StreamHandler* handler = slot.handler;
+  if (status == 0 && slot.send_begin != slot.send_end) flush_out(slot);
+  else free(slot);
   if (handler != nullptr) handler->on_closed(id, status);
 }
 
@@ -84,12 +131,7 @@ KernelNetwork::Slot* KernelNetwork::open(int type, Kind kind) {
     errno = ENOBUFS;
     return fail("all sockets are in use"), nullptr;
   }
-  slot->fd = fd;
-  slot->kind = kind;
-  slot->received.reset(receive_memory(*slot), config_.receive_bytes);
-  slot->send_begin = slot->send_end = 0;
-  slot->handler = nullptr;
-  slot->datagrams = nullptr;
+  init(*slot, fd, kind);
   return slot;
 }
 
@@ -177,19 +219,49 @@ bool KernelNetwork::flush(Slot& slot) {
 // and the reset would overtake what is still on its way to the peer.
 void KernelNetwork::close(SocketId stream) {
   Slot* slot = slots_.find(stream);
-  if (slot == nullptr) return;
+  if (slot == nullptr || slot->kind == Kind::closing) return;
   if (slot->kind == Kind::stream) {
     char rest[4096];
     for (int i = 0; i < 16 && recv(slot->fd, rest, sizeof rest, 0) > 0; ++i) {
     }
-    if (slot->send_begin != slot->send_end) {
-      slot->kind = Kind::closing;
-      watch(*slot);
-      return;
-    }
+    if (slot->send_begin != slot->send_end) return flush_out(*slot);
   }
   free(*slot);
 }
+
+void KernelNetwork::flush_out(Slot& slot) {
+  slot.kind = Kind::closing;
+  slot.close_by = clock_ns(CLOCK_MONOTONIC) + config_.close_ms * uint64_t{1'000'000};
+  ++closing_;
+  watch(slot);
+}
+
+void KernelNetwork::abort(SocketId stream) {
+  Slot* slot = slots_.find(stream);
+  if (slot != nullptr && slot->kind != Kind::closing) reset(*slot);
+}
+
+// A peer that does not read must not keep a slot.
+void KernelNetwork::end_late_closings() {
+  if (closing_ == 0) return;
+  const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+  for (Slot& slot : slots_)
+    if (slot.used && slot.kind == Kind::closing && now >= slot.close_by) reset(slot);
+}
+
+Endpoint KernelNetwork::address_of_socket(SocketId socket, AddressCall call) const {
+  const Slot* slot = slots_.find(socket);
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  if (slot == nullptr || slot->kind == Kind::closing) return {};
+  if (call(slot->fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  return endpoint_of(address);
+}
+Endpoint KernelNetwork::peer_address(SocketId stream) const {
+  return address_of_socket(stream,
+                           [](int fd, sockaddr* a, socklen_t* n) { return getpeername(fd, a, n); });
+}
+uint64_t KernelNetwork::now_ns() const { return clock_ns(CLOCK_REALTIME); }
 
 int KernelNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) {
   sockaddr_in address;
@@ -198,6 +270,7 @@ int KernelNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, S
   if (slot == nullptr) return status_;
   slot->datagrams = &handler;
   const int yes = 1;
+  setsockopt(slot->fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
   if (is_group(address)) setsockopt(slot->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   int status = 0;
   if (bind(slot->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
@@ -238,16 +311,12 @@ int KernelNetwork::join_group(SocketId socket, const Group& group) {
 }
 
 Endpoint KernelNetwork::local_address(SocketId socket) const {
-  const Slot* slot = slots_.find(socket);
-  sockaddr_in at{};
-  socklen_t length = sizeof at;
-  if (slot == nullptr || getsockname(slot->fd, reinterpret_cast<sockaddr*>(&at), &length) != 0)
-    return {};
-  char text[INET_ADDRSTRLEN];
-  return {inet_ntop(AF_INET, &at.sin_addr, text, sizeof text), ntohs(at.sin_port)};
+  return address_of_socket(socket,
+                           [](int fd, sockaddr* a, socklen_t* n) { return getsockname(fd, a, n); });
 }
 
 int KernelNetwork::poll() {
+  end_late_closings();
   epoll_event events[kEventsMax];
   const int n = epoll_wait(epoll_, events, kEventsMax, 0);
   if (n < 0) return errno == EINTR ? 0 : fail("epoll_wait");
@@ -285,13 +354,12 @@ void KernelNetwork::accept_all(Slot& listener) {
       ::close(fd);
       continue;
     }
-    slot->fd = fd;
-    slot->kind = Kind::stream;
-    slot->received.reset(receive_memory(*slot), config_.receive_bytes);
-    slot->send_begin = slot->send_end = 0;
-    slot->datagrams = nullptr;
-    slot->handler = owner->on_accepted(slots_.id(*slot));
-    if (slot->handler == nullptr || watch(*slot) != 0) lost(*slot, -ECONNABORTED);
+    init(*slot, fd, Kind::stream);
+    const SocketId id = slots_.id(*slot);
+    StreamHandler* handler = owner->on_accepted(id);
+    if (slots_.find(id) == nullptr || slot->kind != Kind::stream) continue;  // it was closed there
+    slot->handler = handler;
+    if (handler == nullptr || watch(*slot) != 0) lost(*slot, -ECONNABORTED);
   }
 }
 
@@ -322,10 +390,15 @@ void KernelNetwork::receive_datagrams(Slot& slot) {
   const SocketId id = slots_.id(slot);
   for (uint32_t i = 0; i < config_.datagrams_max && slots_.find(id) != nullptr; ++i) {
     char* memory = receive_memory(slot);
-    const ssize_t n = recv(slot.fd, memory, config_.datagram_bytes, MSG_TRUNC);
+    iovec piece{memory, config_.datagram_bytes};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+    msghdr message{};
+    message.msg_iov = &piece, message.msg_iovlen = 1;
+    message.msg_control = control, message.msg_controllen = sizeof control;
+    const ssize_t n = recvmsg(slot.fd, &message, 0);
     if (n < 0) return;
-    if (n <= static_cast<ssize_t>(config_.datagram_bytes))
-      slot.datagrams->on_datagram(id, {memory, static_cast<size_t>(n)}, 0);
+    if ((message.msg_flags & MSG_TRUNC) == 0)
+      slot.datagrams->on_datagram(id, {memory, static_cast<size_t>(n)}, time_of(message));
   }
 }
 

@@ -4,6 +4,8 @@
 //
 // Received bytes are read in place: the handler sees them in the memory into which they were
 // received, says how many it is done with, and finds the rest in front of what comes next.
+//
+// A handler may make any call but poll(), also close() and abort() of the stream that it hears of.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +54,7 @@ class StreamHandler {
 class DatagramHandler {
  public:
   virtual ~DatagramHandler() = default;
+  // The time at which it came, by the network's clock (now_ns()); 0: not known.
   virtual void on_datagram(SocketId, std::string_view bytes, uint64_t receive_time_ns) = 0;
 };
 
@@ -61,24 +64,31 @@ struct NetworkConfig {
   uint32_t send_bytes = 256u << 10;    // of each stream, that are not on their way yet
   uint32_t datagrams_max = 64;         // that wait for poll(), of each datagram socket
   uint32_t datagram_bytes = 2048;      // longer ones are dropped
+  uint32_t close_ms = 2000;            // that a peer has to take what was sent before close()
 };
 
 class Network {
  public:
   virtual ~Network() = default;
 
-  // 0, or a negative errno; error() then says more.
+  // 0, or a negative errno; error() then says more. A call of the start: it may block.
   virtual int listen(const Endpoint& at, StreamHandler& handler) = 0;
   // Begins to connect; on_connected() or on_closed() follow in a poll().
   virtual int connect(const Endpoint& to, StreamHandler& handler, SocketId& out) = 0;
   // Takes all the bytes (they are copied), or none: false.
   virtual bool send(SocketId stream, std::string_view bytes) = 0;
   virtual size_t room(SocketId stream) const = 0;  // bytes that send() takes now
-  // What was sent still goes, then the end of the stream. The id is dead.
+  // What was sent still goes, then the end of the stream; what the peer has not taken after
+  // close_ms is lost, and the connection reset. The id is dead.
   virtual void close(SocketId stream) = 0;
+  // A reset at once: what was sent may be lost. The id is dead.
+  virtual void abort(SocketId stream) = 0;
+  // Who is at the other end. Port 0: nobody (yet), or the id is dead.
+  virtual Endpoint peer_address(SocketId stream) const = 0;
 
   // A socket for datagrams at this address and port. At a group's address it gets what is sent to
-  // that group alone, and other sockets, of other programs too, may be there beside it.
+  // that group alone, and other sockets, of other programs too, may be there beside it. A call of
+  // the start, as join_group(): it may block.
   virtual int open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) = 0;
   virtual bool send_to(SocketId socket, const Endpoint& to, std::string_view bytes) = 0;
   // What is sent to the group comes to this datagram socket from now on, until it is closed. The
@@ -92,6 +102,8 @@ class Network {
   // One turn: what has come, to the handlers. How many events there were; a negative errno: there
   // is no network any more (the daemon has gone).
   virtual int poll() = 0;
+  // The clock of receive times, in nanoseconds: differences count, not what it shows.
+  virtual uint64_t now_ns() const = 0;
   virtual std::string error() const = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/check.h"
+
 namespace pinion::gateway {
 
 namespace {
@@ -12,28 +14,37 @@ namespace {
 constexpr uint32_t kSendsMax = 256;  // outstanding, of each socket
 constexpr uint32_t kBacklog = 64;
 constexpr uint32_t kResultsMax = 64;
-constexpr uint64_t kControlEvery = 200'000;    // ns
-constexpr uint64_t kDrainFor = 2'000'000'000;  // ns, for the peer's FIN after ours
+constexpr uint64_t kControlEvery = 200'000;  // ns
 
 bool address_of(const Endpoint& endpoint, rio_address& out) {
   return rio_parse_address(endpoint.ip.empty() ? "0.0.0.0" : endpoint.ip.c_str(), endpoint.port,
                            &out) == 0;
 }
 
+Endpoint endpoint_of(const rio_address& address) {
+  if (address.family != RIO_FAMILY_IPV4) return {};
+  std::string ip = std::to_string(address.bytes[0]);
+  for (int i = 1; i < 4; ++i) ip.append(".").append(std::to_string(address.bytes[i]));
+  return {ip, address.port};
+}
+
 bool is_group(const rio_address& address) { return address.bytes[0] >> 4 == 0xe; }
 
 }  // namespace
 
-RioNetwork::RioNetwork(const NetworkConfig& config, rio_session* session, uint32_t core)
+RioNetwork::RioNetwork(const NetworkConfig& config, rio_session* session, uint32_t core,
+                       ControlCalls calls)
     : config_(config),
+      calls_(calls),
       receive_bytes_(std::max(config.receive_bytes, config.datagrams_max * config.datagram_bytes)),
       session_(session),
       core_(core),
-      slots_(config.streams_max) {}
+      slots_(config.streams_max),
+      control_({.slots = config.streams_max, .core = core, .sends = kSendsMax}, session) {}
 
 RioNetwork::~RioNetwork() {
   for (Slot& slot : slots_)
-    if (slot.used && slot.socket != nullptr) rio_close_socket(slot.socket);
+    if (slot.used && slot.kind != Kind::closing) ask(ControlRequest::What::close, slot);
 }
 
 int RioNetwork::fail(int status, const char* what) {
@@ -48,10 +59,13 @@ int RioNetwork::open() {
   memory_ = static_cast<char*>(memory);
   if (const int s = rio_register_buffer(session_, memory, bytes, &buffer_); s != 0)
     return fail(s, "buffer");
-  const uint32_t entries = config_.streams_max * (kSendsMax + config_.datagrams_max + 1);
+  // Twice: a slot may be used again while the core still holds the last one's connection.
+  const uint32_t entries = 2 * config_.streams_max * (kSendsMax + config_.datagrams_max + 1);
   if (const int s = rio_create_completion_queue(session_, entries, core_, RIO_NOTIFY_NONE, &cq_);
       s != 0)
     return fail(s, "completion queue");
+  control_.set_queue(cq_);
+  if (calls_ == ControlCalls::own_thread) control_.start();
   return 0;
 }
 
@@ -68,7 +82,8 @@ void RioNetwork::init(Slot& slot, rio_socket_t socket, Kind kind) {
   slot.received.reset(memory_ + receive_offset(slot), config_.receive_bytes);
   slot.receives = slot.sends = 0;
   slot.send_at = slot.send_used = slot.unposted = 0;
-  slot.shut = false;
+  slot.shut = slot.peer_ended = slot.gone = false;
+  slot.peer = slot.local = {};
 }
 
 int RioNetwork::open_socket(uint32_t type, Kind kind, Slot*& out) {
@@ -86,30 +101,48 @@ int RioNetwork::open_socket(uint32_t type, Kind kind, Slot*& out) {
 }
 
 // Completions name the slot and its generation, and come for closed sockets too.
-int RioNetwork::make_queue(Slot& slot, uint32_t receives) {
-  const uint64_t context = uint64_t{slot.generation} << 32 | slots_.index(slot);
-  const uint32_t flags = slot.kind == Kind::datagram ? 0 : RIO_RQ_COPIED;
-  const int s = rio_create_request_queue(slot.socket, receives, kSendsMax, cq_, cq_, context, flags,
-                                         &slot.rq);
+uint64_t RioNetwork::context_of(const Slot& slot) const {
+  return uint64_t{slot.generation} << 32 | slots_.index(slot);
+}
+
+int RioNetwork::make_datagram_queue(Slot& slot) {
+  const int s = rio_create_request_queue(slot.socket, config_.datagrams_max, kSendsMax, cq_, cq_,
+                                         context_of(slot), 0, &slot.rq);
   return s == 0 ? 0 : fail(s, "request queue");
 }
 
+// There is always room: RioControl::RioControl.
+void RioNetwork::ask(ControlRequest::What what, const Slot& slot, const rio_address* address) {
+  ControlRequest request{
+      .what = what, .slot = slots_.index(slot), .context = context_of(slot), .socket = slot.socket};
+  if (address != nullptr) request.address = *address;
+  STACK_CHECK(control_.requests.push(request));
+}
+
 // The slot and its memory are the core's until the last completion has come.
-void RioNetwork::destroy(Slot& slot) {
-  rio_close_socket(slot.socket);
+void RioNetwork::destroy(Slot& slot, ControlRequest::What how) {
+  ask(how, slot);
   slot.socket = nullptr;
   slot.kind = Kind::closing;
-  release_if_quiet(slot);
 }
 
 void RioNetwork::release_if_quiet(Slot& slot) {
-  if (slot.kind == Kind::closing && slot.receives == 0 && slot.sends == 0) slot.used = false;
+  if (slot.kind == Kind::closing && slot.gone && slot.receives == 0 && slot.sends == 0)
+    slot.used = false;
 }
 
+// After the peer's FIN it still gets what was sent to it.
 void RioNetwork::lost(Slot& slot, int status) {
   const SocketId id = slots_.id(slot);
   StreamHandler* handler = slot.handler;
-  destroy(slot);
+  if (status != 0) {
+    destroy(slot, ControlRequest::What::abort);
+  } else if (slot.sends == 0 && slot.unposted == 0) {
+    destroy(slot);
+  } else {
+    slot.peer_ended = true;
+    flush_out(slot);
+  }
   if (handler != nullptr) handler->on_closed(id, status);
 }
 
@@ -125,22 +158,20 @@ int RioNetwork::listen(const Endpoint& at, StreamHandler& handler) {
   if (s != 0) {
     fail(s, "listen");
     destroy(*slot);
+    return s;
   }
-  return s;
+  ask(ControlRequest::What::watch, *slot);
+  return 0;
 }
 
 int RioNetwork::connect(const Endpoint& to, StreamHandler& handler, SocketId& out) {
   rio_address address;
   if (!address_of(to, address)) return fail(-EINVAL, "address");
-  Slot* slot;
-  if (const int s = open_socket(RIO_TYPE_STREAM, Kind::connecting, slot); s != 0) return s;
+  Slot* slot = slots_.take();
+  if (slot == nullptr) return fail(-ENOBUFS, "all sockets are in use");
+  init(*slot, nullptr, Kind::connecting);
   slot->handler = &handler;
-  const int s = rio_connect(slot->socket, &address);
-  if (s != -EINPROGRESS) {
-    fail(s, "connect");
-    destroy(*slot);
-    return s;
-  }
+  ask(ControlRequest::What::connect, *slot, &address);
   out = slots_.id(*slot);
   return 0;
 }
@@ -154,11 +185,12 @@ int RioNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, Sock
   int s = is_group(address) ? rio_set_option(slot->socket, RIO_SO_REUSEADDR, 1) : 0;
   if (s == 0) s = rio_bind(slot->socket, &address);
   if (s != 0) fail(s, "bind");
-  else s = make_queue(*slot, config_.datagrams_max);
+  else s = make_datagram_queue(*slot);
   if (s != 0) {
     destroy(*slot);
     return s;
   }
+  rio_local_address(slot->socket, &slot->local);
   for (uint32_t i = 0; i < config_.datagrams_max; ++i) post_datagram_receive(*slot, i);
   out = slots_.id(*slot);
   return 0;
@@ -175,14 +207,15 @@ int RioNetwork::join_group(SocketId socket, const Group& group) {
   return s == 0 ? 0 : fail(s, "join_group");
 }
 
+// As they were when the socket was opened, accepted or connected: asking takes a control call.
 Endpoint RioNetwork::local_address(SocketId socket) const {
   const Slot* slot = slots_.find(socket);
-  rio_address at;
-  if (slot == nullptr || slot->socket == nullptr || rio_local_address(slot->socket, &at) != 0)
-    return {};
-  std::string ip = std::to_string(at.bytes[0]);
-  for (int i = 1; i < 4; ++i) ip.append(".").append(std::to_string(at.bytes[i]));
-  return {ip, at.port};
+  if (slot == nullptr || slot->kind == Kind::flushing || slot->kind == Kind::closing) return {};
+  return endpoint_of(slot->local);
+}
+Endpoint RioNetwork::peer_address(SocketId stream) const {
+  const Slot* slot = slots_.find(stream);
+  return slot == nullptr || slot->kind != Kind::stream ? Endpoint{} : endpoint_of(slot->peer);
 }
 
 size_t RioNetwork::room(SocketId stream) const {
@@ -246,22 +279,35 @@ bool RioNetwork::send_to(SocketId socket, const Endpoint& to, std::string_view b
 void RioNetwork::close(SocketId stream) {
   Slot* slot = slots_.find(stream);
   if (slot == nullptr || slot->kind == Kind::closing || slot->kind == Kind::flushing) return;
-  if (slot->kind != Kind::stream) return destroy(*slot);
-  slot->kind = Kind::flushing;
-  slot->close_by = rio_now_ns(session_) + kDrainFor;
-  shut_if_flushed(*slot);
+  if (slot->kind == Kind::stream) flush_out(*slot);
+  else destroy(*slot);
 }
 
-void RioNetwork::shut_if_flushed(Slot& slot) {
-  if (slot.unposted != 0 || slot.shut) return;
-  slot.shut = true;
-  rio_shutdown(slot.socket);
+void RioNetwork::abort(SocketId stream) {
+  Slot* slot = slots_.find(stream);
+  if (slot == nullptr || slot->kind == Kind::closing || slot->kind == Kind::flushing) return;
+  destroy(*slot, ControlRequest::What::abort);
+}
+
+void RioNetwork::flush_out(Slot& slot) {
+  slot.kind = Kind::flushing;
+  slot.close_by = rio_now_ns(session_) + config_.close_ms * uint64_t{1'000'000};
+  end_if_flushed(slot);
+}
+
+void RioNetwork::end_if_flushed(Slot& slot) {
+  if (slot.unposted != 0) return;
+  if (!slot.shut) {
+    slot.shut = true;
+    ask(ControlRequest::What::shutdown, slot);
+  }
+  if (slot.peer_ended && slot.sends == 0) destroy(slot);
 }
 
 // Not within a handler, which may still look at the bytes that a receive would overwrite.
 void RioNetwork::drain(Slot& slot, uint64_t now) {
-  if (now >= slot.close_by) return destroy(slot);
-  if (slot.receives != 0) return;
+  if (now >= slot.close_by) return destroy(slot, ControlRequest::What::abort);
+  if (slot.receives != 0 || slot.peer_ended) return;
   slot.received.consumed(slot.received.unread().size());
   post_receive(slot);
 }
@@ -279,73 +325,70 @@ void RioNetwork::post_datagram_receive(Slot& slot, uint32_t index) {
 
 int RioNetwork::poll() {
   rio_result results[kResultsMax];
-  const int n = rio_dequeue(cq_, results, kResultsMax);
+  int n = rio_dequeue(cq_, results, kResultsMax);
   if (n < 0) return fail(n, "the core");
   for (int i = 0; i < n; ++i) complete(results[i]);
+  ControlAnswer answer;
+  while (control_.requests.room() > 2 * config_.streams_max && control_.answers.pop(answer)) {
+    if (const int s = on_answer(answer); s < 0) return s;
+    ++n;
+  }
   const uint64_t now = rio_now_ns(session_);
   if (now < next_control_) return n;
   next_control_ = now + kControlEvery;
-  const int more = control_turn();
-  return more < 0 ? more : n + more;
+  if (calls_ == ControlCalls::inline_host) control_.turn();
+  for (Slot& slot : slots_)
+    if (slot.used && slot.kind == Kind::flushing) drain(slot, now);
+  return n;
 }
 
-int RioNetwork::control_turn() {
-  int events = 0;
-  for (Slot& slot : slots_) {
-    if (!slot.used) continue;
-    int s = 0;
-    if (slot.kind == Kind::listener) s = accept_all(slot);
-    else if (slot.kind == Kind::connecting) s = finish_connect(slot);
-    else if (slot.kind == Kind::flushing) drain(slot, next_control_);
-    if (s < 0) return s;
-    events += s;
+int RioNetwork::on_answer(const ControlAnswer& answer) {
+  switch (answer.what) {
+    case ControlAnswer::What::network: error_ = answer.why; return answer.status;
+    case ControlAnswer::What::accepted: on_accepted(answer); return 0;
+    case ControlAnswer::What::ready: on_ready(slots_.at(answer.slot), answer); return 0;
+    case ControlAnswer::What::closed:
+      slots_.at(answer.slot).gone = true;
+      release_if_quiet(slots_.at(answer.slot));
+      return 0;
   }
-  return events;
+  return 0;
 }
 
-int RioNetwork::accept_all(Slot& listener) {
-  int accepted = 0;
-  StreamHandler* owner = listener.handler;
-  while (true) {
-    rio_socket_t socket;
-    const int s = rio_accept(listener.socket, &socket);
-    if (s == -EAGAIN) return accepted;
-    if (s != 0) return fail(s, "accept");
-    Slot* slot = slots_.take();
-    if (slot == nullptr) {
-      rio_close_socket(socket);
-      continue;
-    }
-    ++accepted;
-    init(*slot, socket, Kind::stream);
-    if (make_queue(*slot, 1) != 0) {
-      destroy(*slot);
-      continue;
-    }
-    slot->handler = owner->on_accepted(slots_.id(*slot));
-    if (slot->handler == nullptr) destroy(*slot);
-    else if (slot->kind == Kind::stream) post_receive(*slot);
+void RioNetwork::on_accepted(const ControlAnswer& answer) {
+  Slot* slot = slots_.take();
+  if (slot == nullptr) {
+    STACK_CHECK(control_.requests.push({.socket = answer.socket}));
+    return;
   }
+  init(*slot, answer.socket, Kind::accepted);
+  slot->handler = slots_.at(answer.slot).handler;
+  ask(ControlRequest::What::queue, *slot);
 }
 
-// 1: its handler was told how it ended.
-int RioNetwork::finish_connect(Slot& slot) {
-  int s = rio_connect_wait(slot.socket, 0);
-  if (s == -EHOSTDOWN || s == -EBADMSG) return fail(s, "connect");
-  if (s == -ETIMEDOUT) {
-    int64_t state = RIO_STATE_CLOSED;
-    rio_get_option(slot.socket, RIO_SO_STATE, &state);
-    if (state != RIO_STATE_CLOSED) return 0;
-    s = rio_connect_wait(slot.socket, 0);  // it may have been refused in between
-  }
-  if (s != 0) return lost(slot, s), 1;
-  slot.kind = Kind::stream;
-  if (const int made = make_queue(slot, 1); made != 0) return lost(slot, made), 1;
+// A connection has its queue, or could not be made.
+void RioNetwork::on_ready(Slot& slot, const ControlAnswer& answer) {
+  if (slot.kind == Kind::closing) return;  // its handler did not wait for it
   const SocketId id = slots_.id(slot);
-  slot.handler->on_connected(id);
-  if (Slot* still = slots_.find(id); still != nullptr && still->kind == Kind::stream)
-    post_receive(*still);
-  return 1;
+  const bool accepted = slot.kind == Kind::accepted;
+  if (!accepted) slot.socket = answer.socket;
+  if (answer.status != 0) {
+    error_ = answer.why;
+    if (accepted) slot.handler = nullptr;  // nobody has heard of it
+    return lost(slot, answer.status);
+  }
+  slot.kind = Kind::stream;
+  slot.rq = answer.rq;
+  slot.peer = answer.peer, slot.local = answer.local;
+  if (accepted) {
+    StreamHandler* handler = slot.handler->on_accepted(id);
+    if (slots_.find(id) == nullptr || slot.kind != Kind::stream) return;  // it was closed there
+    slot.handler = handler;
+    if (handler == nullptr) return destroy(slot);
+  } else {
+    slot.handler->on_connected(id);
+  }
+  if (slots_.find(id) != nullptr && slot.kind == Kind::stream) post_receive(slot);
 }
 
 void RioNetwork::complete(const rio_result& result) {
@@ -357,16 +400,19 @@ void RioNetwork::complete(const rio_result& result) {
     if (slot->kind == Kind::datagram) return on_datagram(*slot, result);
     if (slot->kind == Kind::stream) return on_receive(*slot, result);
     if (slot->kind == Kind::flushing) {
-      if (result.status != 0 || result.bytes == 0) return destroy(*slot);
-      return post_receive(*slot);  // over the same bytes: nobody reads them
+      if (result.status != 0) return destroy(*slot, ControlRequest::What::abort);
+      if (result.bytes != 0) return post_receive(*slot);  // over the same bytes: nobody reads them
+      slot->peer_ended = true;
+      return end_if_flushed(*slot);
     }
   } else {
     --slot->sends;
     slot->send_used -= static_cast<uint32_t>(result.request_context);
     if (slot->kind == Kind::stream && result.status != 0) return lost(*slot, result.status);
+    if (slot->kind == Kind::flushing && result.status != 0)
+      return destroy(*slot, ControlRequest::What::abort);
     if (slot->kind == Kind::stream || slot->kind == Kind::flushing) post_sends(*slot);
-    if (slot->kind == Kind::flushing && result.status != 0) return destroy(*slot);
-    if (slot->kind == Kind::flushing) shut_if_flushed(*slot);
+    if (slot->kind == Kind::flushing) end_if_flushed(*slot);
   }
   release_if_quiet(*slot);
 }

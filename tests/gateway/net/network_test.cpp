@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "e2e/world.h"
@@ -59,8 +62,76 @@ struct StreamEnd : StreamHandler {
 };
 
 struct DatagramEnd : DatagramHandler {
-  void on_datagram(SocketId, std::string_view bytes, uint64_t) override { got.emplace_back(bytes); }
+  void on_datagram(SocketId, std::string_view bytes, uint64_t time) override {
+    got.emplace_back(bytes);
+    last_time = time;
+  }
   std::vector<std::string> got;
+  uint64_t last_time = 0;
+};
+
+// Ends its stream within one of its handlers, and must hear nothing of it after that.
+enum class Where : uint8_t { accepted, accepted_for_nobody, connected, received, closed };
+struct EndsWithin : StreamHandler {
+  EndsWithin(Network& n, Where w, bool a) : network(n), where(w), aborts(a) {}
+  void end(SocketId id, Where here) {
+    EXPECT_FALSE(ended) << "it heard of a stream that it had ended";
+    if (here != where) return;
+    ended = true;
+    if (aborts) network.abort(id);
+    else network.close(id);
+    if (where != Where::closed) {
+      EXPECT_FALSE(network.send(id, "x"));
+    }
+  }
+  StreamHandler* on_accepted(SocketId id) override {
+    end(id, Where::accepted);
+    if (!ended) end(id, Where::accepted_for_nobody);
+    if (where == Where::received) {
+      EXPECT_TRUE(network.send(id, "hello"));
+    }
+    return where == Where::accepted_for_nobody ? nullptr : this;
+  }
+  void on_connected(SocketId id) override {
+    end(id, Where::connected);
+    if (!ended) {
+      EXPECT_TRUE(network.send(id, "hello"));
+    }
+  }
+  size_t on_received(SocketId id, std::string_view bytes) override {
+    end(id, Where::received);
+    EXPECT_EQ(bytes.substr(0, 1), "h") << "still there after the end of its stream";
+    return bytes.size();
+  }
+  void on_closed(SocketId id, int) override { end(id, Where::closed); }
+
+  Network& network;
+  Where where;
+  bool aborts, ended = false;
+};
+
+struct ClosesWithin : DatagramHandler {
+  explicit ClosesWithin(Network& n) : network(n) {}
+  void on_datagram(SocketId id, std::string_view, uint64_t) override {
+    ++got;
+    network.close(id);
+  }
+  Network& network;
+  int got = 0;
+};
+
+// A listener of the kernel whose connections are never read, with little room.
+struct ListenerThatDoesNotRead {
+  explicit ListenerThatDoesNotRead(uint16_t port) : fd(socket(AF_INET, SOCK_STREAM, 0)) {
+    const int little = 4096, yes = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    const Name name(kKernelIp, port);
+    EXPECT_EQ(bind(fd, name.get(), name.length), 0);
+    EXPECT_EQ(listen(fd, 64), 0);
+  }
+  ~ListenerThatDoesNotRead() { ::close(fd); }
+  int fd;
 };
 
 class NetworkContract : public World {
@@ -68,6 +139,10 @@ class NetworkContract : public World {
   void SetUp() override {
     World::SetUp();
     if (IsSkipped()) return;
+    MakeNetworks();
+  }
+  void TearDown() override { TearDownNetworks(); }
+  void MakeNetworks() {
     ASSERT_EQ(rio_open(socket_path().c_str(), &session_), 0) << rio_last_error();
     auto rio = std::make_unique<gateway::RioNetwork>(config_, session_, 0);
     ASSERT_EQ(rio->open(), 0) << rio->error();
@@ -75,9 +150,11 @@ class NetworkContract : public World {
     kernel_ = std::make_unique<gateway::KernelNetwork>(config_);
     other_ = std::make_unique<gateway::KernelNetwork>(config_);
   }
-  void TearDown() override {
+  void TearDownNetworks() {
     rio_.reset();
-    if (session_ != nullptr) rio_close(session_);
+    kernel_.reset();
+    other_.reset();
+    if (session_ != nullptr) rio_close(std::exchange(session_, nullptr));
   }
 
   // A listens, B connects.
@@ -119,8 +196,11 @@ class NetworkContract : public World {
     }
   }
 
-  gateway::NetworkConfig config_{
-      .streams_max = 8, .receive_bytes = 16 << 10, .send_bytes = 32 << 10, .datagrams_max = 8};
+  gateway::NetworkConfig config_{.streams_max = 8,
+                                 .receive_bytes = 16 << 10,
+                                 .send_bytes = 32 << 10,
+                                 .datagrams_max = 8,
+                                 .close_ms = 300};
   rio_session* session_ = nullptr;
   std::unique_ptr<Network> rio_, kernel_, other_;
   uint16_t next_port_ = kNetworkPort;
@@ -253,6 +333,185 @@ TEST_F(NetworkContract, DatagramsBothWays) {
   }
 }
 
+// The peer hears of it as of a failure, and the slot is free again: many more than there are slots.
+TEST_F(NetworkContract, AbortIsAReset) {
+  for (const Pair& p : pairs()) {
+    StreamEnd a;
+    ASSERT_EQ(p.a->listen({p.ip_of_a, p.port}, a), 0) << p.name;
+    for (int i = 0; i < 20; ++i) {
+      StreamEnd b;
+      a.open = a.closed = false;
+      int status = -ENOBUFS;
+      ASSERT_TRUE(polled(p, [&] {
+        if (status == -ENOBUFS) status = p.b->connect({p.ip_of_a, p.port}, b, b.stream);
+        return status != -ENOBUFS;
+      })) << p.name;
+      ASSERT_TRUE(polled(p, [&] { return a.open && b.open; })) << p.name << i;
+      if (i % 2 != 0) {
+        p.b->abort(b.stream);
+        EXPECT_FALSE(p.b->send(b.stream, "x")) << p.name;
+        ASSERT_TRUE(polled(p, [&] { return a.closed; })) << p.name;
+        EXPECT_EQ(a.status, -ECONNRESET) << p.name;
+      } else {
+        p.a->abort(a.stream);
+        ASSERT_TRUE(polled(p, [&] { return b.closed; })) << p.name;
+        EXPECT_EQ(b.status, -ECONNRESET) << p.name;
+      }
+    }
+  }
+}
+
+// With what was sent to it still waiting, by close() and by abort(). If one of them kept its slot,
+// there would be none for the last ones.
+TEST_F(NetworkContract, APeerThatDoesNotReadKeepsNoSlot) {
+  for (Network* network : {rio_.get(), kernel_.get()}) {
+    const uint16_t port = next_port_++;
+    const ListenerThatDoesNotRead listener(port);
+    const Pair alone{"", network, network, "", "", port};
+    for (uint32_t i = 0; i < 2 * config_.streams_max; ++i) {
+      StreamEnd end;
+      int status = -ENOBUFS;
+      ASSERT_TRUE(polled(alone, [&] {
+        if (status == -ENOBUFS) status = network->connect({kKernelIp, port}, end, end.stream);
+        return status != -ENOBUFS;
+      })) << i;
+      ASSERT_TRUE(polled(alone, [&] { return end.open; }))
+          << (network == rio_.get() ? "Pinion " : "the kernel ") << i << " " << network->error();
+      // More than all the buffers on the way; it stops when they are full.
+      size_t last = SIZE_MAX;
+      EXPECT_TRUE(polled(alone, [&] {
+        const size_t before = std::exchange(last, end.sent);
+        send_some(*network, end, 64 << 20);
+        return network->room(end.stream) < 5000 && before == end.sent;
+      })) << end.sent;
+      ASSERT_FALSE(end.closed);
+      if (i % 4 == 3) network->abort(end.stream);
+      else network->close(end.stream);
+    }
+  }
+}
+
+// The peer has said all, and reads what is sent to it nevertheless.
+TEST_F(NetworkContract, WhatWasSentGoesAfterThePeersEnd) {
+  for (Network* network : {rio_.get(), kernel_.get()}) {
+    const uint16_t port = next_port_++;
+    const ListenerThatDoesNotRead listener(port);
+    const Pair alone{"", network, network, "", "", port};
+    StreamEnd end;
+    ASSERT_EQ(network->connect({kKernelIp, port}, end, end.stream), 0);
+    ASSERT_TRUE(polled(alone, [&] { return end.open; }));
+    const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK);
+    ASSERT_GE(fd, 0);
+    send_some(*network, end, network->room(end.stream));
+    ASSERT_EQ(shutdown(fd, SHUT_WR), 0);
+    size_t got = 0;
+    char piece[3000];
+    EXPECT_TRUE(polled(alone, [&] {
+      const ssize_t n = recv(fd, piece, sizeof piece, 0);
+      if (n > 0) got += static_cast<size_t>(n);
+      return n == 0;
+    })) << got;
+    EXPECT_EQ(got, end.sent);
+    EXPECT_TRUE(end.closed);
+    EXPECT_EQ(end.status, 0);
+    ::close(fd);
+  }
+}
+
+TEST_F(NetworkContract, HandlersMayEndTheirStream) {
+  for (const Where where : {Where::accepted, Where::accepted_for_nobody, Where::connected,
+                            Where::received, Where::closed}) {
+    for (const bool aborts : {false, true}) {
+      const bool a_ends = where == Where::accepted || where == Where::accepted_for_nobody;
+      for (const Pair& p : pairs()) {
+        SCOPED_TRACE(std::string(p.name) + " " + std::to_string(static_cast<int>(where)));
+        EndsWithin ends(a_ends ? *p.a : *p.b, where, aborts);
+        StreamEnd other;
+        other.done = true;
+        StreamHandler& a = a_ends ? static_cast<StreamHandler&>(ends) : other;
+        StreamHandler& b = a_ends ? static_cast<StreamHandler&>(other) : ends;
+        ASSERT_EQ(p.a->listen({p.ip_of_a, p.port}, a), 0);
+        SocketId stream;
+        ASSERT_EQ(p.b->connect({p.ip_of_a, p.port}, b, stream), 0);
+        if (a_ends) other.stream = stream;
+        if (where == Where::received || where == Where::closed) {
+          ASSERT_TRUE(polled(p, [&] { return other.open; }));
+          if (where == Where::received) {
+            EXPECT_TRUE(p.a->send(other.stream, "hello"));
+          } else p.a->close(other.stream);
+        }
+        EXPECT_TRUE(
+            polled(p, [&] { return ends.ended && (where == Where::closed || other.closed); }));
+      }
+    }
+    // Each listener has its slot for ever.
+    TearDownNetworks();
+    MakeNetworks();
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(NetworkContract, HandlersMayCloseTheirDatagramSocket) {
+  for (const Pair& p : pairs()) {
+    ClosesWithin a(*p.a);
+    DatagramEnd b;
+    SocketId at_a, at_b;
+    ASSERT_EQ(p.a->open_datagram({p.ip_of_a, p.port}, a, at_a), 0) << p.a->error();
+    ASSERT_EQ(p.b->open_datagram({p.ip_of_b, 0}, b, at_b), 0) << p.b->error();
+    for (int i = 0; i < 4; ++i)
+      ASSERT_TRUE(polled(p, [&] { return p.b->send_to(at_b, {p.ip_of_a, p.port}, "x"); }));
+    EXPECT_TRUE(polled(p, [&] { return a.got > 0; })) << p.name;
+    // The port is free again: what comes now is the new socket's.
+    DatagramEnd again;
+    ASSERT_TRUE(polled(p,
+                       [&] {
+                         return p.a->open_datagram({p.ip_of_a, p.port}, again, at_a) == 0;
+                       }))
+        << p.name << p.a->error();
+    ASSERT_TRUE(polled(p, [&] { return p.b->send_to(at_b, {p.ip_of_a, p.port}, "y"); }));
+    EXPECT_TRUE(polled(p, [&] { return !again.got.empty() && again.got.back() == "y"; })) << p.name;
+    EXPECT_EQ(a.got, 1) << p.name;
+    p.a->close(at_a);
+    p.b->close(at_b);
+  }
+}
+
+TEST_F(NetworkContract, AddressesOfBothEnds) {
+  for (const Pair& p : pairs()) {
+    StreamEnd a, b;
+    connect(p, a, b);
+    if (HasFatalFailure()) return;
+    EXPECT_EQ(p.a->local_address(a.stream), (Endpoint{p.ip_of_a, p.port})) << p.name;
+    EXPECT_EQ(p.b->peer_address(b.stream), (Endpoint{p.ip_of_a, p.port})) << p.name;
+    EXPECT_EQ(p.b->local_address(b.stream).ip, p.ip_of_b) << p.name;
+    EXPECT_EQ(p.a->peer_address(a.stream), p.b->local_address(b.stream)) << p.name;
+    p.a->close(a.stream);
+    EXPECT_EQ(p.a->peer_address(a.stream), Endpoint{}) << p.name;
+    EXPECT_EQ(p.a->local_address(a.stream), Endpoint{}) << p.name;
+    EXPECT_EQ(p.a->peer_address(SocketId{}), Endpoint{}) << p.name;
+    EXPECT_TRUE(polled(p, [&] { return b.closed; })) << p.name;
+    EXPECT_EQ(p.b->peer_address(b.stream), Endpoint{}) << p.name;
+  }
+}
+
+TEST_F(NetworkContract, DatagramsTellWhenTheyCame) {
+  for (const Pair& p : pairs()) {
+    DatagramEnd a, b;
+    SocketId at_a, at_b;
+    ASSERT_EQ(p.a->open_datagram({p.ip_of_a, 0}, a, at_a), 0) << p.a->error();
+    ASSERT_EQ(p.b->open_datagram({p.ip_of_b, 0}, b, at_b), 0) << p.b->error();
+    const uint64_t before = p.b->now_ns();
+    const Endpoint to = p.b->local_address(at_b);
+    ASSERT_TRUE(polled(p, [&] { return p.a->send_to(at_a, to, "x"); }));
+    ASSERT_TRUE(polled(p, [&] { return !b.got.empty(); })) << p.name;
+    // Pinion's core stamps with the time at which its turn began.
+    EXPECT_GE(b.last_time + 1'000'000, before) << p.name;
+    EXPECT_LE(b.last_time, p.b->now_ns()) << p.name;
+    p.a->close(at_a);
+    p.b->close(at_b);
+  }
+}
+
 // A sends to a group that B has joined from every source, from A and from somebody else; beside it
 // B has joined another group of the same port. A datagram to B itself, sent behind the one to the
 // group, tells that what has not come will not come.
@@ -287,10 +546,12 @@ TEST_F(NetworkContract, GroupsAreJoinedWithAndWithoutASource) {
       const std::string text = "message " + std::to_string(i);
       for (const Endpoint& to : {Endpoint{joined, port}, to_marks})
         ASSERT_TRUE(polled(p, [&] { return p.a->send_to(from, to, text); })) << p.a->error();
-      ASSERT_TRUE(polled(p, [&] {
-        return marks.got.got.size() == i && all.got.got.size() == i && picky.got.got.size() == i;
-      })) << p.name
-          << i;
+      ASSERT_TRUE(polled(p,
+                         [&] {
+                           return marks.got.got.size() == i && all.got.got.size() == i &&
+                                  picky.got.got.size() == i;
+                         }))
+          << p.name << i;
       EXPECT_EQ(all.got.got.back(), text) << p.name;
     }
     // Bound to no address, a socket answers as well: so re-requests are sent.
@@ -301,8 +562,7 @@ TEST_F(NetworkContract, GroupsAreJoinedWithAndWithoutASource) {
     EXPECT_TRUE(neighbour.got.got.empty()) << p.name;
     EXPECT_NE(p.b->join_group(all.socket, {"10.77.0.1", "", "nic", p.ip_of_b}), 0) << p.name;
     EXPECT_NE(p.b->join_group(SocketId{}, {joined, "", "nic", p.ip_of_b}), 0) << p.name;
-    for (const GroupEnd* end : {&all, &picky, &wrong, &neighbour, &marks})
-      p.b->close(end->socket);
+    for (const GroupEnd* end : {&all, &picky, &wrong, &neighbour, &marks}) p.b->close(end->socket);
     p.a->close(from);
     EXPECT_EQ(p.b->local_address(all.socket).port, 0) << p.name;
   }
