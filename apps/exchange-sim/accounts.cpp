@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <numeric>
 
 namespace pinion::exchange {
 
@@ -37,7 +38,7 @@ Accounts::Accounts(Market& market, const std::vector<Credentials>& who,
                    MessageStore::Limits answers)
     : market_(market) {
   accounts_.reserve(who.size());
-  for (const Credentials& credentials : who) accounts_.emplace_back(credentials, answers);
+  for (const Credentials& credentials : who) accounts_.emplace_back(credentials, answers, market.symbols());
 }
 
 int Accounts::find(std::string_view username, std::string_view password) const {
@@ -48,6 +49,11 @@ int Accounts::find(std::string_view username, std::string_view password) const {
     }
   }
   return -1;
+}
+
+int64_t Accounts::position(size_t account) const {
+  const std::vector<int64_t>& all = accounts_[account].positions;
+  return std::accumulate(all.begin(), all.end(), int64_t{0});
 }
 
 template <class Message>
@@ -195,7 +201,8 @@ void Accounts::executed(Account& account, uint32_t user_ref, const Fill& fill, b
   const auto found = account.live.find(user_ref);
   Live& live = found->second;
   live.executed += fill.shares;
-  account.position += live.side == 'B' ? int64_t{fill.shares} : -int64_t{fill.shares};
+  account.positions[fill.maker.symbol] +=
+      live.side == 'B' ? int64_t{fill.shares} : -int64_t{fill.shares};
   ++account.counters.fills;
   account.counters.shares += fill.shares;
   auto m = about<answer::Executed>(user_ref, day_ns);

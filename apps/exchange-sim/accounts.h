@@ -33,7 +33,10 @@ class Accounts {
   int find(std::string_view username, std::string_view password) const;
   const MessageStore& answers(size_t account) const { return accounts_[account].answers; }
   const AccountCounters& counters(size_t account) const { return accounts_[account].counters; }
-  int64_t position(size_t account) const { return accounts_[account].position; }
+  int64_t position(size_t account, uint16_t symbol) const {
+    return accounts_[account].positions[symbol];
+  }
+  int64_t position(size_t account) const;  // in all symbols together
   bool full() const { return full_; }
 
   void system_event(char event, uint64_t day_ns);
@@ -55,14 +58,14 @@ class Accounts {
     uint64_t expires_ns = UINT64_MAX;
   };
   struct Account {
-    Account(const Credentials& who, MessageStore::Limits limits)
-        : credentials(who), answers(limits) {}
+    Account(const Credentials& who, MessageStore::Limits limits, size_t symbols)
+        : credentials(who), answers(limits), positions(symbols) {}
     Credentials credentials;
     MessageStore answers;
     uint32_t last_user_ref = 0;
     std::map<uint32_t, Live> live;
     std::set<std::string> disabled_firms;
-    int64_t position = 0;
+    std::vector<int64_t> positions;  // by symbol
     AccountCounters counters;
   };
   struct Wish {  // an order to be, of an enter or a replace

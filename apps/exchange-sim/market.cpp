@@ -110,6 +110,23 @@ uint32_t Market::best(uint16_t symbol, char side) const {
   return s.asks.empty() ? 0 : s.asks.begin()->first;
 }
 
+std::vector<Level> Market::levels(uint16_t symbol, char side, size_t most) const {
+  std::vector<Level> out;
+  const auto add = [&](const auto& level) {
+    if (out.size() == most) return;
+    Level seen{level.first, 0, 0};
+    for (const uint64_t ref : level.second) {
+      const Order& order = orders_.at(ref);
+      if (!order.hidden) ++seen.orders, seen.shares += order.shares;
+    }
+    if (seen.orders > 0) out.push_back(seen);
+  };
+  const Symbol& s = symbols_[symbol];
+  if (side == 'B') std::for_each(s.bids.rbegin(), s.bids.rend(), add);
+  else std::for_each(s.asks.begin(), s.asks.end(), add);
+  return out;
+}
+
 bool Market::crosses(const Order& order) const {
   const uint32_t other = best(order.symbol, order.side == 'B' ? 'S' : 'B');
   if (other == 0) return false;

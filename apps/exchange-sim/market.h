@@ -33,6 +33,11 @@ struct Fill {
   uint64_t match = 0;
 };
 
+struct Level {  // of what everybody can see
+  uint32_t price = 0, orders = 0;
+  uint64_t shares = 0;
+};
+
 class Market {
  public:
   Market(const std::vector<std::string>& symbols, MessageStore::Limits limits);
@@ -57,6 +62,8 @@ class Market {
   size_t open_orders() const { return orders_.size(); }
   // Best price of a side; 0: empty. Hidden orders count.
   uint32_t best(uint16_t symbol, char side) const;
+  // The best of a side, best first.
+  std::vector<Level> levels(uint16_t symbol, char side, size_t most) const;
   bool crosses(const Order& order) const;
   // Trades the order against the book as far as it goes; its shares become what is left.
   std::vector<Fill> match(Order& taker, uint64_t day_ns);

@@ -316,8 +316,21 @@ std::string Venue::summary() const {
     put("              %llu fills, %llu shares, position %lld, %llu answers\n", ull{c.fills},
         ull{c.shares}, static_cast<long long>(accounts.position(i)),
         ull{accounts.answers(i).next() - 1});
+    for (uint16_t symbol = 0; symbol < day_.market().symbols(); ++symbol) {
+      put("              position %s %lld\n", std::string(day_.market().name(symbol).get()).c_str(),
+          static_cast<long long>(accounts.position(i, symbol)));
+    }
   }
   put("open orders   %zu\n", day_.market().open_orders());
+  constexpr size_t kLevelsShown = 10;
+  for (uint16_t symbol = 0; symbol < day_.market().symbols(); ++symbol) {
+    for (const char side : {'B', 'S'}) {
+      for (const Level& level : day_.market().levels(symbol, side, kLevelsShown)) {
+        put("book %s %s %u %llu %u\n", std::string(day_.market().name(symbol).get()).c_str(),
+            side == 'B' ? "bid" : "ask", level.orders, ull{level.shares}, level.price);
+      }
+    }
+  }
   put("order to wire, by stamped ClOrdIDs    %s\n", order_to_wire_.text().c_str());
   put("last market data to order             %s\n", tick_to_order_.text().c_str());
   put("requests read to answers handed over  %s\n", order_to_answer_.text().c_str());

@@ -31,7 +31,7 @@ struct Options {
   std::string version = "fix42";
   TraderConfig trader{.symbols = {"AAPL", "MSFT", "META"}};
   double rate = 1'000, duration_s = 0, patience_s = 30;
-  uint64_t count = 0;
+  uint64_t count = 0, store_mb = 256;
   bool spin = false;
 };
 
@@ -129,8 +129,8 @@ int run(const Options& o) {
     std::fprintf(stderr, "fix-client: %s\n", market.error().c_str());
     return 2;
   }
-  std::vector<char> memory(1u << 30);
-  fix::Store store(memory, 4'000'000);
+  std::vector<char> memory(o.store_mb << 20);
+  fix::Store store(memory, memory.size() / 256);
   Trader trader(o.trader, market);
   fix::SessionConfig config;
   config.version = o.version == "fix44" ? fix::Version::fix44 : fix::Version::fix42;
@@ -196,6 +196,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--count", o.count, "Actions; 0: until the duration or SIGTERM");
   app.add_option("--duration-s", o.duration_s, "From the logon on");
+  app.add_option("--store-mb", o.store_mb, "Of what can be sent again")
+      ->check(CLI::Range(1, 8192))
+      ->capture_default_str();
   app.add_option("--patience-s", o.patience_s, "For the last answers")->capture_default_str();
   app.add_flag("!--no-bad-orders", o.trader.bad_orders, "Nothing that risk must refuse");
   app.add_flag("--spin", o.spin, "Never sleep");

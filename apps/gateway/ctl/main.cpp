@@ -80,6 +80,7 @@ void add_looks(CLI::App& app, Choice& choice) {
   };
   plain("status", "State, sessions, venue, market data, journal, latencies");
   plain("sessions", "Each client session: state, numbers, what it counted", "no sessions\n");
+  plain("positions", "Shares of each session and symbol, long above 0", "no positions\n");
   plain("reload", "Reads the risk limits again, and applies all of them or none");
   plain("unkill", "Takes the kill switch back: new orders pass again");
 }

@@ -72,6 +72,7 @@ void Engine::command(std::string_view line, control::Answer& out) {
   if (word == "status") return answer_status(out);
   if (word == "sessions") return answer_sessions(out);
   if (word == "orders") return answer_orders(rest, out);
+  if (word == "positions") return answer_positions(out);
   if (word == "book") return answer_book(rest, out);
   if (word == "lines") return answer_lines(out);
   if (word == "reload") return reload(out);
@@ -84,7 +85,7 @@ void Engine::command(std::string_view line, control::Answer& out) {
     look_at_kill();
     return void(out.facts("gateway").text("state", state_text()));
   }
-  out.fail("no command '%.*s': status, sessions, orders, book, lines, kill, unkill, reload",
+  out.fail("no command '%.*s': status, sessions, positions, orders, book, lines, kill, unkill, reload",
            static_cast<int>(std::min<size_t>(word.size(), 40)), word.data());
 }
 
@@ -179,6 +180,22 @@ void Engine::answer_sessions(control::Answer& out) const {
         .decimal("traded_notional", account.traded_notional, kPriceDecimals)
         .number("gaps", session.counters().gaps)
         .number("resends", session.counters().resends);
+  }
+}
+
+// Of each session with risk limits: drop copies have none.
+void Engine::answer_positions(control::Answer& out) const {
+  const uint64_t end = uint64_t{clients_.size()} * symbols_.size();
+  for (uint64_t i = out.cursor(); i < end; ++i) {
+    if (!out.may_go_on()) return out.more(i);
+    const Client& client = *clients_[i / symbols_.size()];
+    if (client.config().drop_copy) continue;
+    const auto symbol = static_cast<uint32_t>(i % symbols_.size());
+    const risk::SymbolState& state = risk_.symbol(client.index(), symbol);
+    out.row("positions")
+        .text("session", client.config().name)
+        .text("symbol", symbols_.name(symbol).get())
+        .number("position", state.position);
   }
 }
 

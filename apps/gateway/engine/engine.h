@@ -107,6 +107,7 @@ class Engine final : ClientSink, VenueSink, Outlet {
 
   void answer_status(control::Answer& out) const;
   void answer_sessions(control::Answer& out) const;
+  void answer_positions(control::Answer& out) const;
   void answer_orders(std::string_view arguments, control::Answer& out) const;
   void answer_book(std::string_view symbol, control::Answer& out) const;
   void answer_lines(control::Answer& out) const;
