@@ -1,0 +1,328 @@
+// Kill switch, cancel on disconnect, stale books, reload, the graceful stop, and what an enemy could
+// do: a second session of one identity, a venue that talks nonsense, full stores and journals.
+#include "bed.h"
+#include "gateway/journal/reader.h"
+
+namespace pinion::gateway::test {
+namespace {
+
+void opens(Bed& bed, const std::string& id, size_t client = 0) {
+  bed.client(client).order(id);
+  bed.turn();
+  ASSERT_EQ(bed.client(client).told({11, 150}), id + "|0");
+}
+
+size_t open_orders(const Bed& bed) {
+  size_t open = 0;
+  for (const auto& c : bed.engine->clients()) open += bed.engine->orders().open_orders(c->index());
+  return open;
+}
+
+// Every event in the journal that begins with this.
+size_t events(const Bed& bed, std::string_view text) {
+  size_t n = 0;
+  (void)journal::read_journal(bed.config.journal.directory,
+                              [&](const journal::RecordHeader& h, Bytes payload) {
+                                n += h.kind == journal::Kind::event &&
+                                     chars_of(payload).starts_with(text);
+                              });
+  return n;
+}
+
+TEST(EngineSafety, CancelOnDisconnectAfterItsGrace) {
+  Bed bed([](Config& c) {
+    c.clients[0].cancel_on_disconnect = true;
+    c.clients[0].cancel_grace = 2 * kSecond;
+  });
+  bed.trades();
+  opens(bed, "A1");
+  bed.client().disconnect(bed.now);
+  bed.passes(kSecond);
+  EXPECT_EQ(bed.venue.requests('X'), 0u);
+  bed.trades();  // it is back in time
+  bed.passes(3 * kSecond);
+  EXPECT_EQ(bed.venue.requests('X'), 0u);
+  bed.client().disconnect(bed.now);
+  bed.passes(3 * kSecond);
+  EXPECT_EQ(open_orders(bed), 0u);
+  bed.trades();
+  EXPECT_EQ(bed.client().told({43, 11, 150}), "Y|A1|4");
+}
+
+TEST(EngineSafety, OrdersStayWhereItIsNotConfigured) {
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  bed.client().disconnect(bed.now);
+  bed.passes(5 * kSecond);
+  EXPECT_EQ(open_orders(bed), 1u);
+  EXPECT_EQ(bed.venue.requests('X'), 0u);
+}
+
+TEST(EngineSafety, KillAndUnkill) {
+  Bed bed([](Config& c) { c.clients.push_back(another(c, "two", "TWO")); });
+  bed.trades();
+  opens(bed, "A1");
+  opens(bed, "B1", 1);
+  EXPECT_NE(bed.command("kill somebody said so").find("killed"), std::string::npos);
+  bed.turn();
+  EXPECT_EQ(bed.client(0).told({11, 150}), "A1|4");
+  EXPECT_EQ(bed.client(1).told({11, 150}), "B1|4");
+  bed.client().order("A2");
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 150, 103, 58}), "A2|8|0|killed");
+  bed.restart();  // it outlives a restart
+  bed.trades();
+  bed.client().order("A3");
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 150, 58}), "A3|8|killed");
+  ASSERT_EQ(bed.kill_switch->unkill(), 0);
+  EXPECT_NE(bed.command("unkill").find("trading"), std::string::npos);
+  opens(bed, "A4");
+}
+
+TEST(EngineSafety, CancelsPassWhileKilled) {
+  Bed bed([](Config& c) { c.risk.kill_cancels_open_orders = false; });
+  bed.trades();
+  opens(bed, "A1");
+  (void)bed.command("kill");
+  bed.turn();
+  EXPECT_EQ(open_orders(bed), 1u);
+  bed.client().cancel("A2", "A1");
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 41, 150}), "A2|A1|4");
+}
+
+TEST(EngineSafety, ManyRejectsThrowTheSwitch) {
+  Bed bed([](Config& c) {
+    risk::Limits& l = c.risk.profiles[0].limits;
+    l.max_order_shares = 100, l.reject_burst = 3, l.reject_burst_window_ms = 1'000;
+  });
+  bed.trades();
+  opens(bed, "A1");
+  for (int i = 0; i < 3; ++i) bed.client().order("B" + std::to_string(i), {.shares = 101});
+  bed.turn();
+  EXPECT_FALSE(bed.kill_switch->thrown());
+  bed.client().order("B3", {.shares = 101});
+  bed.turn();
+  EXPECT_TRUE(bed.kill_switch->thrown());
+  EXPECT_EQ(bed.client().told({11, 150}), "A1|4");
+  EXPECT_EQ(open_orders(bed), 0u);
+}
+
+TEST(EngineSafety, AStaleBookCancelsAll) {
+  Bed bed([](Config& c) {
+    c.venue.market_data.on_stale_book = OnStaleBook::cancel_all;
+    c.venue.market_data.line_silence = 3 * kSecond;
+  });
+  bed.trades();
+  opens(bed, "A1");
+  bed.passes(5 * kSecond);
+  EXPECT_EQ(open_orders(bed), 1u);
+  bed.venue.silent_lines = true;
+  bed.passes(4 * kSecond);
+  EXPECT_EQ(bed.client().told({11, 150}), "A1|4");
+}
+
+// The same when nothing at all comes any more, so that no event wakes the loop.
+TEST(EngineSafety, AStaleBookCancelsAllInSilence) {
+  Bed bed([](Config& c) {
+    c.venue.market_data.on_stale_book = OnStaleBook::cancel_all;
+    c.venue.market_data.line_silence = 500 * kMilli;
+  });
+  bed.trades();
+  opens(bed, "A1");
+  const uint64_t sends = bed.network.sends;
+  bed.now.monotonic_ns += 600 * kMilli;
+  ASSERT_GE(bed.engine->turn(bed.now), 0);
+  EXPECT_GT(bed.network.sends, sends) << "the cancel";
+}
+
+TEST(EngineSafety, ReloadChangesLimitsBetweenTwoOrders) {
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  EXPECT_EQ(bed.command("reload"), "");  // nothing was offered
+  auto risk = std::make_unique<RiskFileConfig>(bed.config.risk);
+  risk->revision = 2;
+  risk->profiles[0].limits.max_order_shares = 99;
+  risk->profiles[0].restricted_symbols = {"MSFT"};
+  bed.engine->offer_risk(std::move(risk));
+  opens(bed, "A2");  // what is only offered does not count
+  EXPECT_NE(bed.command("reload").find("\"revision\":2"), std::string::npos);
+  bed.client().order("A3");
+  bed.client().order("A4", {.shares = 99, .symbol = "MSFT"});
+  bed.client().order("A5", {.shares = 99});
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 150, 58}, 2), "A3|8|order shares");
+  EXPECT_EQ(bed.client().told({11, 150, 58}, 1), "A4|8|restricted");
+  EXPECT_EQ(bed.client().told({11, 150}), "A5|0");
+  bed.restart();  // what the ring held is in the files then
+  EXPECT_EQ(events(bed, "risk revision 2"), 1u);
+}
+
+TEST(EngineSafety, AStopCancelsAtOnceWhatDisconnectsWouldAfterAGrace) {
+  Bed bed([](Config& c) {
+    c.clients[0].cancel_on_disconnect = true;
+    c.clients[0].cancel_grace = 60 * kSecond;
+    c.clients.push_back(another(c, "two", "TWO"));
+    c.clients[1].cancel_on_disconnect = false;
+  });
+  bed.trades();
+  opens(bed, "A1");
+  opens(bed, "B1", 1);
+  bed.engine->begin_stop(bed.now);
+  EXPECT_FALSE(bed.engine->stopped(bed.now));
+  bed.turn();
+  EXPECT_FALSE(bed.client(0).logged_on());
+  EXPECT_EQ(bed.venue.requests('X'), 1u);
+  EXPECT_EQ(open_orders(bed), 1u);
+  EXPECT_TRUE(bed.engine->stopped(bed.now));
+  bed.engine->end();
+  bed.venue.turn(bed.now.monotonic_ns);
+  EXPECT_EQ(bed.network.connection_to(kVenue), nullptr) << "logged out";
+}
+
+TEST(EngineSafety, AStopTakesNoOrders) {
+  Bed bed;
+  bed.trades();
+  bed.engine->begin_stop(bed.now);
+  bed.client().order("A1");
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 150, 58}), "A1|8|the gateway stops");
+  EXPECT_EQ(bed.venue.requests('O'), 0u);
+}
+
+// Whoever is logged on stays; the other one is dropped without a word.
+TEST(EngineSafety, ASecondSessionOfTheSameIdentity) {
+  Bed bed;
+  bed.trades();
+  TestClient twin(bed.network, "ONE");
+  twin.connect(bed.now);
+  bed.turn();
+  twin.turn(bed.now);
+  EXPECT_FALSE(twin.session().connected());
+  EXPECT_EQ(twin.count(), 0u);
+  EXPECT_TRUE(bed.client().logged_on());
+  opens(bed, "A1");
+}
+
+// A venue that speaks of what is not so: no new orders until a person looked, what is open goes.
+TEST(EngineSafety, AVenueThatTalksNonsense) {
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  auto m = ouch::make<ouch::answer::Executed>();
+  m.user_ref = be32::of(77), m.quantity = be32::of(100), m.price = be64::of(1'000'000);
+  bed.venue.says(m);
+  bed.turn();
+  EXPECT_TRUE(bed.kill_switch->thrown());
+  EXPECT_EQ(bed.engine->desk().counters().answers_unknown, 1u);
+  EXPECT_EQ(open_orders(bed), 0u);
+}
+
+// The store of a client is full: its session ends, and nothing is thought to be told that was not.
+// With a larger store it is told after the next start.
+TEST(EngineSafety, AFullStoreKeepsNothingBackForEver) {
+  Bed bed([](Config& c) {
+    c.clients.push_back(drop_copy(c));
+    c.clients[1].store_bytes = 16u << 10;
+  });
+  bed.trades();
+  size_t orders = 0;
+  for (; orders < 200; ++orders) {
+    bed.client(0).order("A" + std::to_string(orders));
+    bed.turn(4);
+  }
+  bed.turn();
+  EXPECT_EQ(bed.client(0).count(150, "0"), orders);
+  EXPECT_LT(bed.client(1).count(), orders);
+  bed.kill();
+  bed.config.clients[1].store_bytes = 4u << 20;
+  bed.start();
+  bed.trades();
+  EXPECT_EQ(bed.client(1).count(150, "0"), orders) << "each once";
+}
+
+// The journal takes nothing new: no order passes, cancels and fills go on, and an ExecID that the
+// journal does not know is not given out again by the next process.
+TEST(EngineSafety, AFullJournalStopsOrdersAndNothingElse) {
+  Bed bed([](Config& c) { c.journal.ring_bytes = 1u << 18; });
+  bed.trades();
+  opens(bed, "A1");
+  opens(bed, "A2");
+  for (int i = 0; i < 500 && !bed.journal->stopped(); ++i) {
+    bed.client().status("A1");
+    bed.turn(4);
+  }
+  ASSERT_TRUE(bed.journal->stopped());
+  bed.client().order("A3");
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 150, 58}), "A3|8|journal stopped");
+  bed.client().cancel("A4", "A1");
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 41, 150}), "A4|A1|4");
+  bed.venue.quote(0, 'S', 1'000'000, 40);
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 150, 32}), "A2|1|40");
+  EXPECT_EQ(bed.venue.requests('O'), 2u);
+}
+
+// A journal that was moved away begins with 1 again, a client's store does not: reports go on.
+TEST(EngineSafety, AJournalThatWasMovedAway) {
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  bed.client().cancel("A2", "A1");
+  bed.turn();
+  bed.kill();
+  std::filesystem::remove_all(bed.config.journal.directory);
+  std::filesystem::create_directory(bed.config.journal.directory);
+  bed.start();
+  bed.trades();
+  ASSERT_EQ(bed.kill_switch->unkill(), 0);  // the venue told of orders that nobody knows here
+  (void)bed.command("unkill");
+  opens(bed, "A3");
+}
+
+// A symbol, or a client, that the day's orders need must not go from the configuration before the
+// day ends: what the journal says would be of other orders.
+TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  bed.kill();
+  bed.config.venue.market_data.symbols = {"MSFT", "QUIET"};
+  EXPECT_FALSE(bed.try_start());
+  EXPECT_NE(bed.why.find("a symbol that is not configured"), std::string::npos) << bed.why;
+  bed.kill();
+  bed.config.venue.market_data.symbols = {"MSFT", "AAPL"};
+  bed.config.orders_per_day_max = 1;
+  EXPECT_FALSE(bed.try_start());
+  EXPECT_NE(bed.why.find("orders_per_day_max"), std::string::npos) << bed.why;
+  bed.kill();
+  bed.config.orders_per_day_max = 2'048;
+  bed.start();
+  bed.trades();
+  bed.client().cancel("A2", "A1");
+  bed.turn();
+  EXPECT_EQ(bed.client().told({11, 41, 55, 150}), "A2|A1|AAPL|4");
+}
+
+// A client that does not read is disconnected; it asks for what it missed when it is back.
+TEST(EngineSafety, AClientThatDoesNotRead) {
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  bed.network.takes_all = false;
+  bed.venue.quote(0, 'S', 1'000'000, 40);
+  bed.turn(4);
+  bed.network.takes_all = true;
+  bed.turn();
+  EXPECT_FALSE(bed.client().logged_on());
+  bed.trades();
+  EXPECT_EQ(bed.client().told({43, 11, 150, 32}), "Y|A1|1|40");
+}
+
+}  // namespace
+}  // namespace pinion::gateway::test
