@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
+
+#include "pmd-glue/nic_sysfs.h"
 
 namespace pinion::daemon {
 
@@ -199,6 +202,43 @@ AttachServerConfig attach_config(const config::Config& config, AddressArena* are
   a.sessions.region.lock = config.host.lock_memory;
   a.sessions.region.arena = arena;
   return a;
+}
+
+Clock clock_of(TscClock& tsc) {
+  Clock c;
+  c.self = &tsc;
+  c.now = [](void* self) { return static_cast<TscClock*>(self)->now(); };
+  c.words = [](void* self, rio_abi_clock* out) { static_cast<TscClock*>(self)->fill(*out); };
+  return c;
+}
+
+bool open_ports(const config::Config& config, std::vector<std::unique_ptr<EthdevPort>>& ports,
+                std::string& why) {
+  for (const config::Nic& nic : config.nics) {
+    if (!nic.device.pci.empty()) {
+      why = check_binding(nic.device.pci, nic.device.binding == config::Binding::vfio_pci);
+      if (!why.empty()) {
+        why.insert(0, "nic " + nic.name + ": ");
+        return false;
+      }
+    }
+    ports.push_back(EthdevPort::open(port_config(config, nic), why));
+    if (ports.back() == nullptr) {
+      why.insert(0, "nic " + nic.name + ": ");
+      return false;
+    }
+    ports.back()->refresh_link();
+  }
+  return true;
+}
+
+void look_after_ports(std::vector<std::unique_ptr<EthdevPort>>& ports, TscClock& clock) {
+  for (auto& port : ports) {
+    port->refresh_link();
+    if (port->needs_dma_map() && port->watch(clock.now()))
+      std::fprintf(stderr, "pinion: restarted a NIC that sent nothing any more: %s\n",
+                   port->describe().c_str());
+  }
 }
 
 }  // namespace pinion::daemon

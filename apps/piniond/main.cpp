@@ -15,7 +15,6 @@
 #include "piniond/dma_regions.h"
 #include "piniond/privileges.h"
 #include "piniond/status_page.h"
-#include "pmd-glue/nic_sysfs.h"
 #include "pmd-glue/tsc_clock.h"
 
 namespace pinion::daemon {
@@ -47,43 +46,9 @@ void housekeeping(const sigset_t& signals, std::vector<std::unique_ptr<EthdevPor
   for (uint32_t n = 0;; ++n) {
     update();
     if (sigtimedwait(&signals, nullptr, &turn) > 0) return;
-    for (auto& port : ports) {
-      port->refresh_link();
-      if (port->needs_dma_map() && port->watch(clock.now()))
-        std::fprintf(stderr, "piniond: restarted a NIC that sent nothing any more: %s\n",
-                     port->describe().c_str());
-    }
+    look_after_ports(ports, clock);
     if (n % 5 == 0) clock.recalibrate();
   }
-}
-
-Clock clock_of(TscClock& tsc) {
-  Clock c;
-  c.self = &tsc;
-  c.now = [](void* self) { return static_cast<TscClock*>(self)->now(); };
-  c.words = [](void* self, rio_abi_clock* out) { static_cast<TscClock*>(self)->fill(*out); };
-  return c;
-}
-
-bool open_ports(const config::Config& config, std::vector<std::unique_ptr<EthdevPort>>& ports,
-                std::string& why) {
-  for (const config::Nic& nic : config.nics) {
-    if (!nic.device.pci.empty()) {
-      why = check_binding(nic.device.pci, nic.device.binding == config::Binding::vfio_pci);
-      if (!why.empty()) {
-        why.insert(0, "nic " + nic.name + ": ");
-        return false;
-      }
-    }
-    ports.push_back(EthdevPort::open(port_config(config, nic), why));
-    if (ports.back() == nullptr) {
-      why.insert(0, "nic " + nic.name + ": ");
-      return false;
-    }
-    ports.back()->refresh_link();
-    std::printf("piniond: nic %s: %s\n", nic.name.c_str(), ports.back()->describe().c_str());
-  }
-  return true;
 }
 
 // Everything is open, and no application has come in yet. What a physical NIC shall reach is locked
@@ -132,6 +97,9 @@ int run(const config::Config& config, const Lenience& lenience) {
   if (eal == nullptr) return fail(why);
   std::vector<std::unique_ptr<EthdevPort>> ports;
   if (!open_ports(config, ports, why)) return fail(why);
+  for (size_t i = 0; i < ports.size(); ++i)
+    std::printf("piniond: nic %s: %s\n", config.nics[i].name.c_str(),
+                ports[i]->describe().c_str());
   if (!regions.serve(ports, why)) return fail(why);
   std::vector<Port*> raw;
   raw.reserve(ports.size());

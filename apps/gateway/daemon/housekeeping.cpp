@@ -12,6 +12,7 @@ namespace pinion::gateway {
 namespace {
 
 constexpr int kTurnMs = 50;
+constexpr Nanos kLookAfterEvery = 200 * kMilli;
 
 Nanos monotonic_now() {
   timespec t{};
@@ -23,12 +24,13 @@ Nanos monotonic_now() {
 
 Housekeeping::Housekeeping(const Config& config, const std::string& config_file, Engine& engine,
                            risk::KillSwitch& kill, control::Mailbox& mailbox,
-                           control::Metrics& metrics)
+                           control::Metrics& metrics, OpenNetwork& network)
     : config_(config),
       config_file_(config_file),
       engine_(engine),
       kill_(kill),
       metrics_(metrics),
+      network_(network),
       control_(mailbox),
       metrics_server_(metrics) {
   control_.on("unkill", [this](std::string_view, control::Answer& out) { return unkill(out); });
@@ -63,6 +65,10 @@ void Housekeeping::run() {
     const Nanos now = monotonic_now();
     control_.turn(now);
     metrics_server_.turn(now);
+    if (now - looked_after_ >= kLookAfterEvery) {
+      looked_after_ = now;
+      network_.look_after();
+    }
     if (kill_.persist() != 0) std::fprintf(stderr, "pinion-gateway: %s\n", kill_.error());
     log();
   }

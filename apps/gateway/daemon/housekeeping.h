@@ -6,6 +6,7 @@
 
 #include "gateway/control/control_server.h"
 #include "gateway/control/metrics_server.h"
+#include "gateway/daemon/transport.h"
 #include "gateway/engine/engine.h"
 
 namespace pinion::gateway {
@@ -13,7 +14,8 @@ namespace pinion::gateway {
 class Housekeeping {
  public:
   Housekeeping(const Config& config, const std::string& config_file, Engine& engine,
-               risk::KillSwitch& kill, control::Mailbox& mailbox, control::Metrics& metrics);
+               risk::KillSwitch& kill, control::Mailbox& mailbox, control::Metrics& metrics,
+               OpenNetwork& network);
   ~Housekeeping() { stop(); }
   Housekeeping(const Housekeeping&) = delete;
   Housekeeping& operator=(const Housekeeping&) = delete;
@@ -36,6 +38,8 @@ class Housekeeping {
   Engine& engine_;
   risk::KillSwitch& kill_;
   control::Metrics& metrics_;
+  OpenNetwork& network_;
+  Nanos looked_after_ = 0;  // the network
   control::ControlServer control_;
   control::MetricsServer metrics_server_;
   std::thread thread_;

@@ -77,12 +77,13 @@ bool pin(int cpu, std::string& why) {
 
 // The polling thread, until a signal or the end of the network.
 int trade(const Config& config, Engine& engine, Numbers& numbers, control::Mailbox& mailbox,
-          Network& network) {
+          OpenNetwork& network) {
   const timespec nap{0, 50'000};
   for (;;) {
     const fix::Now now = moment();
     const int events = engine.turn(now);
-    if (events < 0) return fail(network.error());
+    network.poll_stack();
+    if (events < 0) return fail(network.get().error());
     mailbox.serve([&](std::string_view line, control::Answer& out) { engine.command(line, out); });
     numbers.copy(now.monotonic_ns);
     if (stop != 0) engine.begin_stop(now);
@@ -90,6 +91,7 @@ int trade(const Config& config, Engine& engine, Numbers& numbers, control::Mailb
     if (events == 0 && !config.spin) nanosleep(&nap, nullptr);
   }
   engine.end();
+  network.poll_stack();
   return 0;
 }
 
@@ -111,7 +113,7 @@ int run(const Config& config, const std::string& file) {
   control::Mailbox mailbox;
   control::Metrics metrics;
   Numbers numbers(engine, metrics);
-  Housekeeping housekeeping(config, file, engine, kill, mailbox, metrics);
+  Housekeeping housekeeping(config, file, engine, kill, mailbox, metrics, network);
   if (!engine.start(moment(), why) || !housekeeping.open(why)) return fail(why);
   journal.start();
   housekeeping.start();
@@ -120,7 +122,7 @@ int run(const Config& config, const std::string& file) {
               config.instance.c_str(), config.state_dir.c_str(),
               kill.thrown() ? ", KILL SWITCH THROWN" : "");
   std::fflush(stdout);
-  const int status = trade(config, engine, numbers, mailbox, network.get());
+  const int status = trade(config, engine, numbers, mailbox, network);
   housekeeping.stop();
   if (!journal.stop()) return fail("not everything of the journal is on disk");
   return status;

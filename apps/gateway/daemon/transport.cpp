@@ -1,7 +1,16 @@
 #include "gateway/daemon/transport.h"
 
+#include <cstdio>
+
 #include "gateway/net/kernel_network.h"
 #include "gateway/net/rio_network.h"
+#ifdef PINION_EMBED
+#include "piniond/embedded_stack.h"
+#else
+namespace pinion::daemon {
+class EmbeddedStack {};  // without DPDK there is none
+}  // namespace pinion::daemon
+#endif
 
 namespace pinion::gateway {
 
@@ -12,7 +21,17 @@ uint32_t streams_of(const Config& config) {
   return static_cast<uint32_t>(config.clients.size()) * 3 + 16;
 }
 
+std::unique_ptr<Network> open_rio(const NetworkConfig& sizes, rio_session* session,
+                                  std::string& why) {
+  auto network = std::make_unique<RioNetwork>(sizes, session, 0);
+  if (network->open() == 0) return network;
+  why = network->error();
+  return nullptr;
+}
+
 }  // namespace
+
+OpenNetwork::OpenNetwork() = default;
 
 OpenNetwork::~OpenNetwork() {
   network_.reset();
@@ -25,22 +44,46 @@ bool OpenNetwork::open(const Config& config, std::string& why) {
     network_ = std::make_unique<KernelNetwork>(sizes);
     return true;
   }
-  if (config.stack.transport == Transport::embed) {
-    why = "stack: embed is not built into this program: expected {attach: SOCKET}, beside a "
-          "running piniond";
-    return false;
-  }
+  if (config.stack.transport == Transport::embed) return open_embedded(config, sizes, why);
   if (rio_open(config.stack.path.c_str(), &session_) != 0) {
     why = rio_last_error();
     return false;
   }
-  auto network = std::make_unique<RioNetwork>(sizes, session_, 0);
-  if (network->open() != 0) {
-    why = network->error();
-    return false;
-  }
-  network_ = std::move(network);
-  return true;
+  network_ = open_rio(sizes, session_, why);
+  return network_ != nullptr;
 }
+
+#ifdef PINION_EMBED
+
+bool OpenNetwork::open_embedded(const Config& config, const NetworkConfig& sizes,
+                                std::string& why) {
+  stack_ = daemon::EmbeddedStack::open(config.stack.path, why);
+  if (stack_ == nullptr) return false;
+  for (const std::string& nic : stack_->nics())
+    std::printf("pinion-gateway: nic %s\n", nic.c_str());
+  network_ = open_rio(sizes, stack_->session(), why);
+  return network_ != nullptr;
+}
+
+void OpenNetwork::poll_stack() {
+  if (stack_ != nullptr) stack_->poll();
+}
+
+void OpenNetwork::look_after() {
+  if (stack_ != nullptr) stack_->look_after();
+}
+
+#else
+
+bool OpenNetwork::open_embedded(const Config&, const NetworkConfig&, std::string& why) {
+  why = "stack: embed: this program was built without DPDK: expected {attach: SOCKET}, beside a "
+        "running piniond";
+  return false;
+}
+
+void OpenNetwork::poll_stack() {}
+void OpenNetwork::look_after() {}
+
+#endif
 
 }  // namespace pinion::gateway

@@ -1,4 +1,9 @@
-// The network that the configuration names: Pinion's, of a running daemon, or the kernel's sockets.
+// The network that the configuration names: Pinion's, attached to a daemon or with the stack in
+// this process, or the kernel's sockets.
+//
+// The stack inside is part of this one program, not of a second one: a deployment changes by a line
+// of its configuration, and a gateway without it pays for DPDK's libraries with a few milliseconds
+// of its start, since DPDK itself starts, and takes memory, only for `embed`.
 #pragma once
 #include <rio/rio.h>
 
@@ -8,11 +13,15 @@
 #include "gateway/config/config.h"
 #include "gateway/net/network.h"
 
+namespace pinion::daemon {
+class EmbeddedStack;
+}
+
 namespace pinion::gateway {
 
 class OpenNetwork {
  public:
-  OpenNetwork() = default;
+  OpenNetwork();
   ~OpenNetwork();
   OpenNetwork(const OpenNetwork&) = delete;
   OpenNetwork& operator=(const OpenNetwork&) = delete;
@@ -21,8 +30,17 @@ class OpenNetwork {
   bool open(const Config& config, std::string& why);
   Network& get() { return *network_; }
 
+  // The trading thread, behind each turn of the engine: what that has asked for leaves at once, and
+  // what has come meanwhile is there for the next one. Nothing to do but for a stack inside.
+  void poll_stack();
+  // The housekeeping thread, some times a second.
+  void look_after();
+
  private:
-  rio_session* session_ = nullptr;
+  bool open_embedded(const Config& config, const NetworkConfig& sizes, std::string& why);
+
+  std::unique_ptr<daemon::EmbeddedStack> stack_;
+  rio_session* session_ = nullptr;  // attached
   std::unique_ptr<Network> network_;
 };
 
