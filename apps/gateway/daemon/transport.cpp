@@ -22,8 +22,8 @@ uint32_t streams_of(const Config& config) {
 }
 
 std::unique_ptr<Network> open_rio(const NetworkConfig& sizes, rio_session* session,
-                                  std::string& why) {
-  auto network = std::make_unique<RioNetwork>(sizes, session, 0);
+                                  ControlCalls calls, std::string& why) {
+  auto network = std::make_unique<RioNetwork>(sizes, session, 0, calls);
   if (network->open() == 0) return network;
   why = network->error();
   return nullptr;
@@ -49,7 +49,7 @@ bool OpenNetwork::open(const Config& config, std::string& why) {
     why = rio_last_error();
     return false;
   }
-  network_ = open_rio(sizes, session_, why);
+  network_ = open_rio(sizes, session_, ControlCalls::own_thread, why);
   return network_ != nullptr;
 }
 
@@ -61,7 +61,8 @@ bool OpenNetwork::open_embedded(const Config& config, const NetworkConfig& sizes
   if (stack_ == nullptr) return false;
   for (const std::string& nic : stack_->nics())
     std::printf("pinion-gateway: nic %s\n", nic.c_str());
-  network_ = open_rio(sizes, stack_->session(), why);
+  // The trading thread runs the stack: no other one may ask it anything.
+  network_ = open_rio(sizes, stack_->session(), ControlCalls::inline_host, why);
   return network_ != nullptr;
 }
 
@@ -76,8 +77,9 @@ void OpenNetwork::look_after() {
 #else
 
 bool OpenNetwork::open_embedded(const Config&, const NetworkConfig&, std::string& why) {
-  why = "stack: embed: this program was built without DPDK: expected {attach: SOCKET}, beside a "
-        "running piniond";
+  why =
+      "stack: embed: this program was built without DPDK: expected {attach: SOCKET}, beside a "
+      "running piniond";
   return false;
 }
 
