@@ -107,6 +107,12 @@ int run(const Config& config, const std::string& file) {
   if (kill.open(config.risk.kill_file) != 0) return fail(kill.error());
   journal::Journal journal(config.journal);
   if (!journal.open(why)) return fail(why);
+  if (journal.recovered().bytes_before_reboot != 0) {
+    std::fprintf(stderr,
+                 "pinion-gateway: the machine went down with %llu bytes of the journal's ring that "
+                 "were not on disk: they are not used\n",
+                 static_cast<unsigned long long>(journal.recovered().bytes_before_reboot));
+  }
   OpenNetwork network;
   if (!network.open(config, why)) return fail(why);
   Engine engine(config, secrets, {network.get(), journal, kill, &monotonic, key});

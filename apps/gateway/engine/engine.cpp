@@ -243,9 +243,16 @@ fix::Answer Engine::on_client_message(Client& client, const fix::Message& messag
   return fix::Answer::done;
 }
 
+// Everything is recorded while there is room; but what clients send at will must not take the last
+// quarter from what follows from orders that live.
 void Engine::on_client_frame(const Client& client, journal::Kind direction, std::string_view frame,
                              const fix::Now& now) {
-  (void)journal_.append(direction, client.index(), bytes_of_text(frame), now.utc_ns);
+  const Bytes bytes = bytes_of_text(frame);
+  if (takes_venue_messages()) {
+    (void)journal_.append_living(direction, client.index(), bytes, now.utc_ns);
+  } else {
+    (void)journal_.append(direction, client.index(), bytes, now.utc_ns);
+  }
 }
 
 void Engine::on_client_logon(Client& client) {
