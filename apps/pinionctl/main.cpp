@@ -135,6 +135,7 @@ int main(int argc, char** argv) {
       "Looks at a running Pinion daemon, which does not notice; and prepares the machine for one.\n"
       "Exit status: 0; 1: there is nothing to look at, or it failed; 2: the daemon is gone or "
       "silent."};
+  app.fallthrough();  // before the subcommands, which take it over: `status --all`
   Choice choice;
   app.add_option("--socket", choice.socket,
                  "The daemon's control socket; its status page lies beside it")
@@ -157,7 +158,6 @@ int main(int argc, char** argv) {
   auto* unbind = nic->add_subcommand("unbind", "Gives it back to its Linux driver");
   unbind->add_option("pci", pci, "Its address")->required();
   app.require_subcommand(1);
-  app.fallthrough();
   CLI11_PARSE(app, argc, argv);
   if (doctor->parsed()) return ctl::doctor(file);
   if (list->parsed()) return ctl::nic_list();

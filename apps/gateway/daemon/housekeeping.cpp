@@ -95,8 +95,12 @@ Housekeeping::Then Housekeeping::reload(control::Answer& out) {
   auto risk = std::make_unique<RiskFileConfig>();
   ConfigErrors errors;
   if (load_risk(config_file_, config_, *risk, errors) != 0) {
-    const std::string text = config::format_errors(errors);
-    out.fail("nothing has changed: %s", text.c_str());
+    for (const config::ConfigError& error : errors) {
+      if (!out.may_go_on()) break;
+      out.row("errors").text("file", error.file).number("line", error.line).text("message",
+                                                                                 error.message);
+    }
+    out.fail("%s: %zu errors, and nothing has changed", config_file_.c_str(), errors.size());
     return Then::done;
   }
   config_.risk = *risk;
