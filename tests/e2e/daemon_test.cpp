@@ -147,6 +147,7 @@ TEST_F(Daemon, CtlShowsWhatIsGoingOn) {
   EXPECT_EQ(status.status, 0);
   for (const char* part : {"running", "core0 on CPU", "net_null0", "nothing.link"})
     EXPECT_NE(status.output.find(part), std::string::npos) << part << "\n" << status.output;
+  EXPECT_EQ(run({PINION_CTL, "--socket", socket_path(), "status", "--all"}).status, 0);
   const Outcome counters = ctl("counters"), drops = ctl("drops");
   EXPECT_NE(counters.output.find("nothing.rx_frames"), std::string::npos) << counters.output;
   EXPECT_EQ(counters.status, 0);
