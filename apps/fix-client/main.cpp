@@ -141,7 +141,6 @@ int run(const Options& o) {
   Nanos next = 0, ends = kNever, gives_up = kNever;
   const Nanos interval = static_cast<Nanos>(1e9 / o.rate);
   const timespec nap{0, 20'000};
-  uint64_t acts = 0;
   for (;;) {
     const fix::Now now{clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_REALTIME)};
     line.poll(now);
@@ -153,10 +152,10 @@ int run(const Options& o) {
       std::printf("fix-client: logged on\n");
       std::fflush(stdout);
     }
-    const bool over = stop != 0 || now.monotonic_ns >= ends || (o.count != 0 && acts >= o.count);
+    const bool over = stop != 0 || now.monotonic_ns >= ends || (o.count != 0 && trader.totals().orders >= o.count);
     if (!over) {
       for (int i = 0; i < 8 && next != 0 && next <= now.monotonic_ns; ++i, next += interval)
-        acts += trader.act(session, now);
+        (void)trader.act(session, now);
       if (next != 0 && next < now.monotonic_ns - 50 * kMilli) next = now.monotonic_ns;
     } else {
       if (gives_up == kNever)
@@ -194,7 +193,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", o.trader.seed, "")->capture_default_str();
   app.add_option("--rate", o.rate, "Actions a second")->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
-  app.add_option("--count", o.count, "Actions; 0: until the duration or SIGTERM");
+  app.add_option("--count", o.count, "New orders; 0: until the duration or SIGTERM");
   app.add_option("--duration-s", o.duration_s, "From the logon on");
   app.add_option("--store-mb", o.store_mb, "Of what can be sent again")
       ->check(CLI::Range(1, 8192))

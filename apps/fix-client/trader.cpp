@@ -1,6 +1,7 @@
 #include "fix-client/trader.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "exchange-sim/latency.h"
 #include "gateway/fix/value.h"
@@ -63,7 +64,8 @@ bool Trader::act(Session& session, const Now& now) {
 bool Trader::send_new(Session& session, const Now& now) {
   const size_t symbol = rng_.below(static_cast<uint32_t>(config_.symbols.size()));
   const risk::Market m = market_.market(symbol);
-  const bool buy = rng_.below(2) != 0;
+  // Mostly one way for a while, or it would meet its own orders all the time.
+  const bool buy = ((totals_.orders / 256 + symbol) % 2 == 0) != (rng_.below(10) == 0);
   int64_t price = buy ? m.bid : m.ask;
   if (!m.live || price == 0) return false;
   price += (static_cast<int64_t>(rng_.below(8)) - (buy ? 4 : 3)) * kCent;
@@ -128,7 +130,18 @@ Answer Trader::on_message(Session&, const Message& m, const Now&) {
   return Answer::unsupported;
 }
 
+void Trader::strange(const Message& m) {
+  constexpr uint64_t kShown = 10;
+  if (++totals_.strange > kShown) return;
+  std::fprintf(stderr, "fix-client: strange:");
+  for (const Field& f : m.fields())
+    std::fprintf(stderr, " %d=%.*s", f.tag, static_cast<int>(f.value.size()), f.value.data());
+  std::fprintf(stderr, "\n");
+}
+
 void Trader::on_report(const Message& m) {
+  // How things stand, because a request came again. What has happened is told by other reports.
+  if (m.value(kExecTransType) == "3" || m.value(kExecType) == "I") return;
   if (!exec_ids_.emplace(m.value(kExecID)).second) ++totals_.twice;
   const std::string id(m.value(kClOrdID)), orig(m.value(kOrigClOrdID));
   answered(id);
@@ -142,7 +155,7 @@ void Trader::on_report(const Message& m) {
   if (type == "5") {
     ++totals_.replaced;
     const auto old = open_.find(orig);
-    if (old == open_.end()) return void(++totals_.strange);
+    if (old == open_.end()) return strange(m);
     Order order = old->second;
     open_.erase(old);
     order.busy = false;
@@ -153,7 +166,7 @@ void Trader::on_report(const Message& m) {
   }
   if (type == "4" || type == "C") return on_end(m);
   const auto order = open_.find(id);
-  if (order == open_.end()) return void(++totals_.strange);
+  if (order == open_.end()) return strange(m);
   if (type == "0") ++totals_.accepted;
   if (type == "1" || type == "2" || type == "F") on_fill(m, order->second);
   if (number_of(m, kLeavesQty) == 0) open_.erase(order);
@@ -166,13 +179,13 @@ void Trader::on_fill(const Message& m, Order& order) {
   order.executed += shares;
   const auto signed_shares = static_cast<int64_t>(shares);
   positions_[order.symbol] += order.buy ? signed_shares : -signed_shares;
-  if (order.executed != number_of(m, kCumQty)) ++totals_.strange;
+  if (order.executed != number_of(m, kCumQty)) strange(m);
 }
 
 void Trader::on_end(const Message& m) {
   ++totals_.cancelled;
   const std::string orig(m.value(kOrigClOrdID));
-  if (open_.erase(orig.empty() ? std::string(m.value(kClOrdID)) : orig) == 0) ++totals_.strange;
+  if (open_.erase(orig.empty() ? std::string(m.value(kClOrdID)) : orig) == 0) strange(m);
 }
 
 void Trader::on_cancel_reject(const Message& m) {

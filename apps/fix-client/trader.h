@@ -60,6 +60,7 @@ class Trader : public fix::Application {
   std::string next_id(const fix::Now& now);
   bool send_new(fix::Session& session, const fix::Now& now);
   void send_change(fix::Session& session, char type, const std::string& orig, const fix::Now& now);
+  void strange(const fix::Message& m);
   void on_report(const fix::Message& m);
   void on_end(const fix::Message& m);
   void on_fill(const fix::Message& m, Order& order);

@@ -31,7 +31,7 @@ std::atomic<uint32_t> refused_system_calls{0};
 namespace {
 
 constexpr int kDropSignal = SIGUSR2;
-constexpr int kTriesMax = 200;
+constexpr int kTriesMax = 2000;  // a thread may wait for a slow disk meanwhile
 constexpr useconds_t kTryUs = 5000;
 constexpr uint32_t kNamedMax = 16;
 constexpr scmp_datum_t kVfioType = ';';  // linux/vfio.h
@@ -238,11 +238,10 @@ int add_partly(scmp_filter_ctx f, bool memif) {
 
 bool drop_capabilities(bool locks_memory, std::string& why) {
   if (locks_memory && !raise_lock_limit()) kept_capabilities = 1u << CAP_IPC_LOCK;
-  struct sigaction action {
-  }, before{};
+  struct sigaction action {};
   action.sa_handler = drop_own_capabilities;
   action.sa_flags = SA_RESTART;
-  if (sigaction(kDropSignal, &action, &before) != 0) {
+  if (sigaction(kDropSignal, &action, nullptr) != 0) {
     why = std::string("giving up capabilities: sigaction: ") + std::strerror(errno);
     return false;
   }
@@ -259,7 +258,10 @@ bool drop_capabilities(bool locks_memory, std::string& why) {
     if (left == 0) break;
     usleep(kTryUs);
   }
-  sigaction(kDropSignal, &before, nullptr);
+  // Not what it was, which would end us: a thread that has given up may have been sent another one
+  // while it did.
+  action.sa_handler = SIG_IGN;
+  sigaction(kDropSignal, &action, nullptr);
   if (left != 0) why = "thread " + std::to_string(left) + " does not give up its capabilities";
   return left == 0;
 }

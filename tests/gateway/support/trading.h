@@ -27,8 +27,9 @@ struct TradingConfig {
   std::string directory;       // of this test, empty
   Strings sim = {}, client = {};  // options
   bool snapshot = true;
+  std::string self_trade = "reject_new";
   uint32_t orders_per_s = 5'000, store_mb = 32, orders_per_day_max = 200'000;
-  uint32_t journal_mb = 16;  // of a segment
+  uint32_t segment_mb = 16, ring_mb = 8;
 };
 
 using Positions = std::map<std::string, int64_t>;
@@ -147,6 +148,8 @@ class Trading {
   std::string own_ip() const { return config_.pinion ? e2e::kPinionIp : "127.0.0.1"; }
   std::string other_ip() const { return config_.pinion ? e2e::kKernelIp : "127.0.0.1"; }
 
+  // The journal is not synced: a process dies here, not the machine, and another one's writing may
+  // hold up the disk for longer than any ring.
   std::string configuration() const {
     const std::string stack =
         config_.pinion ? "{attach: " + config_.pinion_socket + "}" : "{kernel: sockets}";
@@ -178,10 +181,11 @@ class Trading {
         << "      max_daily_traded_notional_usd: 1000000000000\n"
         << "      max_position_shares_per_symbol: 100000000\n"
         << "      rate: {orders_per_s: 100000, burst_orders: 1000}\n"
+        << "      self_trade: " << config_.self_trade << "\n"
         << "      short_sale: {allowed: true, require_locate: true}\n"
         << "  kill_switch: {file: " << path("kill") << ", cancel_open_orders: true}\n"
-        << "journal: {dir: " << path("journal") << ", segment_mb: " << config_.journal_mb
-        << ", ring_mb: 4}\n";
+        << "journal: {dir: " << path("journal") << ", segment_mb: " << config_.segment_mb
+        << ", ring_mb: " << config_.ring_mb << ", sync: never}\n";
     return out.str();
   }
 
