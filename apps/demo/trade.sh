@@ -2,7 +2,8 @@
 # Pinion's main job: ./run [--keep] [--seconds N] [--no-build]. A venue and a client on the kernel's
 # sockets, on one side of a veth pair; on the other the trading gateway, as an unprivileged user,
 # over piniond. FIX orders go in, OUCH orders come out at the venue, whose market data loses packets
-# on purpose. Then the same gateway over the kernel's sockets, and a table of both.
+# on purpose. Then the same gateway with the stack in its own thread, then over the kernel's sockets,
+# and a table of all three.
 #
 # --keep: the first one stays up, with the client trading, until Enter.
 set -euo pipefail
@@ -22,11 +23,11 @@ while [ $# -gt 0 ]; do
 done
 export OUCH_USER=USER01 OUCH_PASSWORD=PASSWORD  # exchange-sim's own, no secret
 
-# With four CPUs each of daemon, gateway, venue and client polls on its own; with fewer, all sleep
-# when they have nothing to do.
+# With four CPUs each of daemon, gateway, venue and client polls on its own. With fewer, a gateway
+# polls that needs no daemon beside it, on a CPU of its own, and everything else sleeps when idle.
 choose_manners() {
-  spin=false idle='{sleep_after_us: 20, nap_us: 20}' spins=()
-  [ "$cpu_count" -lt 4 ] || { spin=true idle=busy spins=(--spin); }
+  daemon_idle='{sleep_after_us: 20, nap_us: 20}' attached_spins=false spins=() around=$client_cpus
+  [ "$cpu_count" -lt 4 ] || { daemon_idle=busy attached_spins=true spins=(--spin); }
 }
 
 write_daemon_config() {
@@ -37,7 +38,7 @@ host:
   hugepages_mb: $hugepages_mb
   control_socket: {path: $scratch/control.sock, mode: "0666"}
 cores:
-  - {name: core0, cpu: $core_cpu, idle: $idle}
+  - {name: core0, cpu: $core_cpu, idle: $daemon_idle}
 nics:
   - name: nic0
     device: {vdev: "net_af_packet0,iface=$pinion_dev"}
@@ -50,13 +51,13 @@ sessions:
 END
 }
 
-write_gateway_config() {  # write_gateway_config <stack>
+write_gateway_config() {  # write_gateway_config <stack> <spin>
   cat >"$scratch/gateway.yaml" <<END
 version: 1
 instance: run
 stack: {$1}
 nics: {nic0: $pinion_ip}
-spin: $spin
+spin: $2
 state_dir: $scratch/state
 venues:
   - name: exchange-sim
@@ -100,21 +101,21 @@ END
 }
 
 # Everything of a round begins anew, the gateway's state as well.
-start_gateway() {  # start_gateway <name> <stack>
-  write_gateway_config "$2"
+start_gateway() {  # start_gateway <name> <stack> <spin> <cpus> <user>
+  write_gateway_config "$2" "$3"
   rm -rf "$scratch/state"
-  install -d -o "$app_user" -m 0755 "$scratch/state"
-  start "$1.venue" ready "${in_kernel[@]}" $build/exchange-sim/exchange-sim --bind "$kernel_ip" \
-    --symbols $symbols --loss-a $loss --loss-b $loss --seed 7 "${spins[@]}"
+  install -d -o "$5" -m 0755 "$scratch/state"
+  start "$1.venue" ready "${in_kernel[@]}" taskset -c "$around" $build/exchange-sim/exchange-sim \
+    --bind "$kernel_ip" --symbols $symbols --loss-a $loss --loss-b $loss --seed 7 "${spins[@]}"
   venue=$pid
-  start "$1.gateway" " ready" "${in_pinion[@]}" setpriv --reuid "$app_user" \
-    --regid "$(id -g "$app_user")" --clear-groups --no-new-privs \
+  start "$1.gateway" " ready" "${in_pinion[@]}" taskset -c "$4" setpriv --reuid "$5" \
+    --regid "$(id -g "$5")" --clear-groups --no-new-privs \
     "$PWD/$build/gateway/daemon/pinion-gateway" --config "$scratch/gateway.yaml"
   gateway=$pid
 }
 
 trade() {  # trade <name> <seconds>
-  step "${in_kernel[@]}" "$PWD/$build/fix-client/fix-client" --connect "$pinion_ip:9878" \
+  step "${in_kernel[@]}" taskset -c "$around" "$PWD/$build/fix-client/fix-client" --connect "$pinion_ip:9878" \
     --bind "$kernel_ip" --symbols $symbols --snapshot "$kernel_ip:19300" \
     --retransmit "$kernel_ip:18300" --rate $rate --duration-s "$2" "${spins[@]}" \
     >"$scratch/$1.client" || fail "the client misses answers" "$scratch/$1.client"
@@ -128,8 +129,8 @@ end_gateway() {  # end_gateway <name>
   end "$venue" || fail "the venue failed" "$scratch/$1.venue"
 }
 
-measure() {  # measure <name> <stack>
-  start_gateway "$1" "$2"
+measure() {  # as start_gateway
+  start_gateway "$@"
   trade "$1" "$seconds"
   end_gateway "$1"
 }
@@ -154,35 +155,45 @@ fact() {  # fact <name> <file>: of a line of gatewayctl's
 wire() {  # wire <p50|p99|p99.9> <file>: as the venue measured
   sed -n "s/^order to wire.* $1 \([0-9.]*\) us.*/\1/p" "$scratch/$2"
 }
-row() { printf '%-40s %14s %16s\n' "$@"; }
-both() {  # both <title> <how> <of> <which file>
-  row "$1" "$("$2" "$3" "pinion.$4")" "$("$2" "$3" "kernel.$4")"
+row() { printf '%-38s %12s %14s %15s\n' "$@"; }
+all() {  # all <title> <how> <of> <which file>
+  row "$1" "$("$2" "$3" "attached.$4")" "$("$2" "$3" "inline.$4")" "$("$2" "$3" "kernel.$4")"
+}
+latency() {  # latency <which>: that of the attached one, if everybody has a CPU
+  local attached=-
+  [ "$cpu_count" -lt 4 ] || attached=$(wire "$1" attached.venue)
+  row "order to wire, $1 us" "$attached" "$(wire "$1" inline.venue)" "$(wire "$1" kernel.venue)"
 }
 
 print_table() {
   echo
-  row "FIX orders in, OUCH orders out, $seconds s" "over Pinion" "kernel sockets"
-  both "orders" number orders client
-  both "cancels" number cancels client
-  both "replacements" number replaces client
-  both "accepted by the venue" number accepted client
-  both "fills" number fills client
-  both "refused" number refused client
-  both "answers missing, or twice" number unanswered client
-  both "market data: holes found" fact holes status
-  both "market data: healed by re-request" fact healed status
-  both "order to wire, p50 us" wire p50 venue
-  both "order to wire, p99 us" wire p99 venue
-  both "order to wire, p99.9 us" wire p99.9 venue
+  row "FIX orders in, OUCH orders out, $seconds s" piniond "Pinion inline" "kernel sockets"
+  all "orders" number orders client
+  all "cancels" number cancels client
+  all "replacements" number replaces client
+  all "accepted by the venue" number accepted client
+  all "fills" number fills client
+  all "refused" number refused client
+  all "answers missing" number unanswered client
+  all "answers twice" number twice client
+  all "market data: holes" fact holes status
+  all "market data: healed by re-request" fact healed status
+  latency p50
+  latency p99
+  latency p99.9
   echo
-  echo "Refusals over Pinion, by reason:"
-  sed -n 's/^reason \([0-9]*\) \(.*\)/  \1 \2/p' "$scratch/pinion.client"
-  echo "Order to wire: from the client's sending to the venue's reading, with both veth ends, the"
-  echo "gateway's checks and its journal; both on kernel sockets themselves. Lines A and B lose $loss of"
-  echo "their packets on purpose; a hole is what neither brought."
+  echo "Refusals through piniond, by reason:"
+  sed -n 's/^reason \([0-9]*\) \(.*\)/  \1 \2/p' "$scratch/attached.client"
+  echo "- piniond: the gateway is user $app_user's and shares memory with the daemon, which owns the NIC;"
+  echo "- Pinion inline: the stack in the gateway's own thread;"
+  echo "- kernel sockets: the same gateway, the same veth."
+  echo "Order to wire: from the client's sending to the venue's reading, with the gateway's checks and"
+  echo "its journal; client and venue are on kernel sockets. Lines A and B lose 2 % of their packets on"
+  echo "purpose; a hole is what neither brought."
   if [ "$cpu_count" -lt 4 ]; then
-    echo "$cpu_count CPUs here for the client, the gateway, the venue, and piniond: all of them sleep when idle,"
-    echo "and over Pinion one more process takes turns. The latencies are the scheduler's."
+    echo "$cpu_count CPUs here: client, venue, gateway and daemon cannot each poll on one of their own. So"
+    echo "piniond's column shows function and loss; in the others the gateway polls on its own CPU, and"
+    echo "client and venue share the rest."
   fi
 }
 
@@ -207,13 +218,14 @@ start piniond " ready, " "${in_pinion[@]}" $build/piniond/piniond "${options[@]}
   "$scratch/piniond.yaml"
 daemon=$pid
 if [ -n "$keep" ]; then
-  start_gateway pinion "attach: $scratch/control.sock"
+  start_gateway attached "attach: $scratch/control.sock" "$attached_spins" "$app_cpus" "$app_user"
   stand
   exit 0
 fi
-echo "run: trading, twice $seconds s"
-measure pinion "attach: $scratch/control.sock"
+echo "run: trading, three times $seconds s"
+measure attached "attach: $scratch/control.sock" "$attached_spins" "$app_cpus" "$app_user"
 end "$daemon" || fail "piniond failed" "$scratch/piniond"
+measure inline "embed: $scratch/piniond.yaml" true "$core_cpu" root
 ip -n "$pinion_ns" addr add "$pinion_ip/24" dev "$pinion_dev"
-measure kernel "kernel: sockets"
+measure kernel "kernel: sockets" true "$core_cpu" "$app_user"
 print_table

@@ -65,7 +65,7 @@ bool Trader::send_new(Session& session, const Now& now) {
   const size_t symbol = rng_.below(static_cast<uint32_t>(config_.symbols.size()));
   const risk::Market m = market_.market(symbol);
   // Mostly one way for a while, or it would meet its own orders all the time.
-  const bool buy = ((totals_.orders / 256 + symbol) % 2 == 0) != (rng_.below(10) == 0);
+  const bool buy = ((totals_.orders / 4096 + symbol) % 2 == 0) != (rng_.below(50) == 0);
   int64_t price = buy ? m.bid : m.ask;
   if (!m.live || price == 0) return false;
   price += (static_cast<int64_t>(rng_.below(8)) - (buy ? 4 : 3)) * kCent;
