@@ -5,6 +5,8 @@
 // PINION_KILL_ROUNDS and PINION_KILL_SEED make it longer and other.
 #include "gateway/support/trading.h"
 
+#include <ctime>
+
 #include "base/rng.h"
 
 namespace pinion::gateway_test {
@@ -15,16 +17,28 @@ uint64_t number_of(const char* name, uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+// A schedule of whole days, none of which ends soon.
+std::string day_from_noon_to_noon() {
+  const std::string hour = std::to_string((std::time(nullptr) / 3600 + 12) % 24);
+  const std::string at = '"' + std::string(2 - hour.size(), '0') + hour + ":00:00\"";
+  return "{zone: UTC, start: " + at + ", end: " + at + "}";
+}
+
 class Kill : public e2e::World {
  protected:
   void kill_them(bool pinion) {
     const e2e::Scratch scratch;
     const uint64_t seed = number_of("PINION_KILL_SEED", 1);
     SCOPED_TRACE("PINION_KILL_SEED=" + std::to_string(seed) + " in " + scratch.path(""));
-    Trading t({.pinion = pinion,
-               .pinion_socket = socket_path(),
-               .directory = scratch.path("."),
-               .client = {"--seed", std::to_string(seed), "--rate", "1000"}});
+    TradingConfig config;
+    config.pinion = pinion, config.pinion_socket = socket_path();
+    config.directory = scratch.path(".");
+    config.sim = {"--seed", std::to_string(seed), "--loss-a", "0.05", "--loss-b", "0.05"};
+    config.client = {"--seed", std::to_string(seed), "--rate", "1000"};
+    if (seed % 2 == 0) config.fix = "fix44";
+    if (seed / 2 % 2 == 0) config.cancel_on_disconnect = "{enabled: true, grace_ms: 50}";
+    if (seed % 3 == 1) config.schedule = day_from_noon_to_noon();
+    Trading t(config);
     t.start_sim();
     t.start_gateway();
     t.start_client();
@@ -76,7 +90,8 @@ class Kill : public e2e::World {
     EXPECT_EQ(client, Trading::positions_said(t.sim->output())) << t.sim->output();
     for (const char* none : {" 0 repeats,", " 0 malformed"})
       EXPECT_NE(t.sim->output().find(none), std::string::npos) << t.sim->output();
-    const e2e::Outcome journal = e2e::run({PINION_GATEWAYCTL, "journal", "verify", t.path("journal")});
+    const e2e::Outcome journal =
+        e2e::run({PINION_GATEWAYCTL, "journal", "verify", t.path("journal")});
     EXPECT_EQ(journal.status, 0) << journal.output;
     std::printf("%s%s", t.client->output().c_str(), journal.output.c_str());
   }

@@ -27,7 +27,8 @@ struct TradingConfig {
   std::string directory;       // of this test, empty
   Strings sim = {}, client = {};  // options
   bool snapshot = true;
-  std::string self_trade = "reject_new";
+  std::string self_trade = "reject_new", fix = "fix42";
+  std::string cancel_on_disconnect = "{enabled: false}", schedule = {};
   uint32_t orders_per_s = 5'000, store_mb = 32, orders_per_day_max = 200'000;
   uint32_t segment_mb = 16, ring_mb = 8;
 };
@@ -57,7 +58,8 @@ class Trading {
   }
   void start_client() {
     Strings arguments = {PINION_FIX_CLIENT, "--connect", own_ip() + ":9878", "--bind", other_ip(),
-                         "--retransmit", other_ip() + ":18300", "--store-mb",
+                         "--retransmit", other_ip() + ":18300", "--version", config_.fix,
+                         "--store-mb",
                          std::to_string(config_.store_mb)};
     if (config_.snapshot) arguments.insert(arguments.end(), {"--snapshot", other_ip() + ":19300"});
     arguments.insert(arguments.end(), config_.client.begin(), config_.client.end());
@@ -171,9 +173,12 @@ class Trading {
         << "      password_env: PINION_TEST_PASSWORD\n      firm: SIM1\n"
         << "      reconnect: {first_ms: 20, max_ms: 200}\n"
         << "      throttle: {orders_per_s: " << config_.orders_per_s << ", burst_orders: 1000}\n"
-        << "sessions:\n  - {name: client1, protocol: fix42, listen: {nic: nic, port: 9878},\n"
-        << "     sender_comp_id: GATEWAY, target_comp_id: CLIENT1, store_mb: " << config_.store_mb << ", risk: default,\n"
-        << "     cancel_on_disconnect: {enabled: false}}\n"
+        << "sessions:\n  - {name: client1, protocol: " << config_.fix << ",\n"
+        << "     listen: {nic: nic, port: 9878},\n"
+        << "     sender_comp_id: GATEWAY, target_comp_id: CLIENT1, risk: default,\n"
+        << "     store_mb: " << config_.store_mb << ",\n"
+        << "     cancel_on_disconnect: " << config_.cancel_on_disconnect
+        << (config_.schedule.empty() ? "" : ", schedule: ") << config_.schedule << "}\n"
         << "risk:\n  file_revision: 1\n  profiles:\n    default:\n"
         << "      max_order_shares: 10000\n      max_order_notional_usd: 500000\n"
         << "      price_collar_bps: 500\n      max_open_orders: 2000\n"
