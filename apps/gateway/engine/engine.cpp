@@ -159,10 +159,14 @@ int64_t Engine::venue_date(int64_t utc_ns) const {
 void Engine::resume_reports(const RecoveredDay& day) {
   for (const auto& client : clients_) {
     const auto known = day.last_report.find(client->config().name);
-    if (known != day.last_report.end()) client->last_report = known->second;
+    const LastReport last = known == day.last_report.end() ? LastReport{} : known->second;
+    client->last_report = last.id;
     const fix::Store& store = client->session().store();
+    const fix::Store::Sent stored = store.last_sent_before(store.next_out());
     SentReport sent;
-    if (!read_sent_report(store.last_sent_before(store.next_out()).message, sent)) continue;
+    // The journal knows it. A cancel reject would be taken for a later one with its ClOrdID.
+    if (last.number != 0 && last.number == static_cast<uint32_t>(stored.number)) continue;
+    if (!read_sent_report(stored.message, sent)) continue;
     if (sent.id.cause < kUnrecorded) client->last_report = std::max(client->last_report, sent.id);
     client->last_cancel_reject = sent.cl_ord_id;
   }
@@ -349,7 +353,8 @@ void Engine::report_to(Client& client, const Report& r) {
   }
   if (!counts || r.id.cause >= kUnrecorded) return;
   client.last_report = r.id;
-  const ReportRecord sent{r.id.cause, r.id.part, 0};
+  const auto number = static_cast<uint32_t>(client.session().store().next_out() - 1);
+  const ReportRecord sent{r.id.cause, r.id.part, number};
   (void)journal_.append_living(journal::Kind::report, client.index(),
                                std::as_bytes(std::span{&sent, 1}), now_.utc_ns);
 }

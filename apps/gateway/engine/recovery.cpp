@@ -62,8 +62,9 @@ bool read_day(const std::string& directory, RecoveredDay& out, std::string& why)
     const auto report = load<ReportRecord>(payload.data());
     const std::string* name = sources.name(h.source);
     if (name == nullptr) return;
-    ReportId& last = out.last_report[*name];
-    last = std::max(last, ReportId{report.cause, report.part});
+    LastReport& last = out.last_report[*name];
+    const ReportId id{report.cause, report.part};
+    if (last.id < id) last = {id, report.number};
   };
   const journal::ReadResult result = journal::read_journal(directory, on_record);
   if (!result.good()) why = damage_of(directory, result);

@@ -24,7 +24,11 @@ inline constexpr std::string_view kClientEvent = "client ";  // <number> <name>:
 struct ReportRecord {  // payload of Kind::report: that was sent to the record's source
   uint64_t cause;
   uint32_t part;
-  uint32_t reserved;
+  uint32_t number;  // its MsgSeqNum
+};
+struct LastReport {
+  ReportId id;
+  uint32_t number = 0;
 };
 
 struct RecoveredDay {
@@ -33,7 +37,7 @@ struct RecoveredDay {
   uint64_t first_record = 0;   // its "venue" record
   int64_t last_utc_ns = 0;     // of the last record
   uint64_t answers = 0;        // that the venue has given: the next one is one above
-  std::map<std::string, ReportId> last_report;  // by the client's name
+  std::map<std::string, LastReport> last_report;  // by the client's name
 };
 
 // False: it is damaged, and why; a person must look first.
