@@ -43,7 +43,7 @@ class Soak : public e2e::World {
     config_.client = {"--count", std::to_string(n), "--rate", "12000", "--patience-s", "60"};
     config_.sim = {"--loss-a", "0.05", "--loss-b", "0.05", "--duplicate-a", "0.02",
                    "--duplicate-b", "0.02", "--reorder-a", "0.02", "--reorder-b", "0.02",
-                   "--linger-s", "2", "--messages-max", std::to_string(8 * n + 1'000'000)};
+                   "--linger-s", "2", "--messages-max", std::to_string(16 * n + 1'000'000)};
   }
 
   void soak() {
