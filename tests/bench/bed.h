@@ -50,6 +50,7 @@ class Bed {
   };
   Memory create_memory(size_t bytes);
 
+  rio_session* session() const { return session_; }
   const Kernel& kernel() const { return kernel_; }
   // What about this bed should stand beside its figures; "" for nothing.
   const std::string& note() const { return note_; }

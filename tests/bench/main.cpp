@@ -28,6 +28,7 @@ Registry all_rows() {
   add_veth_rows(rows);
   add_tcp_rows(rows);
   add_tcp_kernel_rows(rows);
+  add_gateway_rows(rows);
   return rows;
 }
 

@@ -37,5 +37,6 @@ void add_udp_rows(Registry& rows);
 void add_veth_rows(Registry& rows);
 void add_tcp_rows(Registry& rows);
 void add_tcp_kernel_rows(Registry& rows);
+void add_gateway_rows(Registry& rows);
 
 }  // namespace pinion::bench

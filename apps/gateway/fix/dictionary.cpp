@@ -38,10 +38,16 @@ bool is_of_type(Type type, std::string_view value) {
   return false;
 }
 
-// Volume 2: header, body, trailer. The first field that comes too late tells.
-Refusal check_sections(const Message& message) {
+void add_tag(TagSet& set, int32_t tag) {
+  set[static_cast<size_t>(tag) / 64] |= uint64_t{1} << (tag % 64);
+}
+
+// Volume 2: header, body, trailer. The first field that comes too late tells. Tells also which
+// fields are there.
+Refusal check_sections(const Message& message, TagSet& present) {
   bool body = false, trailer = false;
   for (const Field& field : message.fields()) {
+    if (field.tag >= 0 && field.tag < static_cast<int32_t>(kTagsMax)) add_tag(present, field.tag);
     if (is_trailer_tag(field.tag)) {
       trailer = true;
     } else if (trailer || (body && is_header_tag(field.tag))) {
@@ -53,14 +59,15 @@ Refusal check_sections(const Message& message) {
   return {};
 }
 
-Refusal check_required(const MessageRule& rule, const Message& message) {
+Refusal check_required(const MessageRule& rule, const TagSet& present) {
   for (const int32_t tag : {kSenderCompID, kTargetCompID, kMsgSeqNum, kSendingTime})
-    if (message.find(tag) == nullptr) return refuse(RejectReason::required_tag_missing, tag);
-  for (size_t word = 0; word < rule.required.size(); ++word)
-    for (uint64_t left = rule.required[word]; left != 0; left &= left - 1) {
-      const auto tag = static_cast<int32_t>(word * 64) + __builtin_ctzll(left);
-      if (message.find(tag) == nullptr) return refuse(RejectReason::required_tag_missing, tag);
-    }
+    if (!has_tag(present, tag)) return refuse(RejectReason::required_tag_missing, tag);
+  for (size_t word = 0; word < rule.required.size(); ++word) {
+    const uint64_t missing = rule.required[word] & ~present[word];
+    if (missing == 0) continue;
+    const auto tag = static_cast<int32_t>(word * 64) + __builtin_ctzll(missing);
+    return refuse(RejectReason::required_tag_missing, tag);
+  }
   return {};
 }
 
@@ -103,7 +110,7 @@ Refusal check_group(const Dictionary& d, const GroupRule& rule, Fields fields, s
     } else if (has_tag(seen, field.tag)) {
       return refuse(RejectReason::tag_repeated, field.tag);
     }
-    seen[static_cast<size_t>(field.tag) / 64] |= uint64_t{1} << (field.tag % 64);
+    add_tag(seen, field.tag);
     const GroupRule* inner = depth == 0 ? d.group(field.tag) : nullptr;
     const Refusal r =
         inner != nullptr ? check_group(d, *inner, fields, at, depth + 1) : check_value(d, field);
@@ -120,10 +127,10 @@ Refusal check_fields(const Dictionary& d, const MessageRule& rule, Fields fields
     const Field& field = fields[at];
     if (const Refusal r = check_value(d, field); r.refused) return r;
     const bool outside = is_header_tag(field.tag) || is_trailer_tag(field.tag);
-    if (!outside && !has_tag(rule.allowed, field.tag))
+    if (!has_tag(rule.allowed, field.tag) && !outside)
       return refuse(RejectReason::tag_not_defined, field.tag);
     if (has_tag(seen, field.tag)) return refuse(RejectReason::tag_repeated, field.tag);
-    seen[static_cast<size_t>(field.tag) / 64] |= uint64_t{1} << (field.tag % 64);
+    add_tag(seen, field.tag);
     const GroupRule* group = outside ? nullptr : d.group(field.tag);
     if (group == nullptr) {
       ++at;
@@ -174,16 +181,17 @@ const GroupRule* Dictionary::group(int32_t count_tag) const {
 
 Refusal validate(const Dictionary& d, const Message& message) {
   if (message.overflow()) return {.refused = true, .reason = RejectReason::other};
-  if (const Refusal r = check_sections(message); r.refused) return r;
+  TagSet present{};
+  if (const Refusal r = check_sections(message, present); r.refused) return r;
   const MessageRule* rule = d.message(message.type());
   if (rule == nullptr) {
     if (!d.knows_type(message.type()))
       return {.refused = true, .reason = RejectReason::invalid_msg_type};
     // Its body is not looked at, since it will be refused as not supported.
     static constexpr MessageRule kHeaderAlone{};
-    return check_required(kHeaderAlone, message);
+    return check_required(kHeaderAlone, present);
   }
-  if (const Refusal r = check_required(*rule, message); r.refused) return r;
+  if (const Refusal r = check_required(*rule, present); r.refused) return r;
   return check_fields(d, *rule, message.fields());
 }
 

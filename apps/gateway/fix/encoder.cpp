@@ -79,9 +79,7 @@ std::string_view Encoder::finish() {
   memory_[--front] = kSoh;
   std::memcpy(&memory_[front -= begin_string_.size()], begin_string_.data(), begin_string_.size());
   std::memcpy(&memory_[front -= 2], "8=", 2);
-  unsigned sum = 0;
-  for (size_t i = front; i < at_; ++i) sum += static_cast<unsigned char>(memory_[i]);
-  sum %= 256;
+  const unsigned sum = byte_sum({memory_.data() + front, at_ - front});
   const char trailer[kTrailerBytes] = {'1',
                                        '0',
                                        '=',

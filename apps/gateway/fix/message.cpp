@@ -20,7 +20,22 @@ constexpr Counted kCounted[] = {
     {90, 91},   {93, 89},   {95, 96},   {212, 213}, {348, 349}, {350, 351}, {352, 353}, {354, 355},
     {356, 357}, {358, 359}, {360, 361}, {362, 363}, {364, 365}, {445, 446}, {618, 619}, {621, 622}};
 
+constexpr int32_t kSetEnd = 1024;
+using Set = std::array<uint64_t, kSetEnd / 64>;  // of tags
+constexpr void add(Set& set, int32_t tag) {
+  set[static_cast<size_t>(tag) / 64] |= uint64_t{1} << (tag % 64);
+}
+constexpr bool has(const Set& set, int32_t tag) {
+  return tag >= 0 && tag < kSetEnd && (set[static_cast<size_t>(tag) / 64] >> (tag % 64) & 1) != 0;
+}
+constexpr Set kLengthTags = [] {
+  Set set{};
+  for (const Counted& c : kCounted) add(set, c.length);
+  return set;
+}();
+
 int32_t data_tag_of(int32_t length_tag) {
+  if (!has(kLengthTags, length_tag)) return 0;
   for (const Counted& c : kCounted)
     if (c.length == length_tag) return c.data;
   return 0;
@@ -55,11 +70,9 @@ Extent extent_of(std::string_view buffer) {
 }
 
 bool checksum_ok(std::string_view frame) {
-  unsigned sum = 0;
-  for (const char c : frame.substr(0, frame.size() - kTrailerBytes))
-    sum += static_cast<unsigned char>(c);
+  const uint8_t sum = byte_sum(frame.substr(0, frame.size() - kTrailerBytes));
   uint64_t told = 0;
-  return parse_uint(frame.substr(frame.size() - 4, 3), told) && told == sum % 256;
+  return parse_uint(frame.substr(frame.size() - 4, 3), told) && told == sum;
 }
 
 bool is_sound(std::string_view buffer, const Extent& e) {
@@ -98,44 +111,33 @@ Frame next_frame(std::string_view buffer) {
 }
 
 // Volume 2, "Standard message header" and "trailer".
-bool is_header_tag(int32_t tag) {
-  switch (tag) {
-    case 8:
-    case 9:
-    case 34:
-    case 35:
-    case 43:
-    case 49:
-    case 50:
-    case 52:
-    case 56:
-    case 57:
-    case 90:
-    case 91:
-    case 97:
-    case 115:
-    case 116:
-    case 122:
-    case 128:
-    case 129:
-    case 142:
-    case 143:
-    case 144:
-    case 145:
-    case 212:
-    case 213:
-    case 347:
-    case 369:
-    case 370:
-    case 627:
-    case 628:
-    case 629:
-    case 630: return true;
-    default: return false;
-  }
-}
+static constexpr Set kHeaderTags = [] {
+  Set set{};
+  for (const int32_t tag :
+       {8,   9,   34,  35,  43,  49,  50,  52,  56,  57,  90,  91,  97,  115, 116, 122,
+        128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 370, 627, 628, 629, 630})
+    add(set, tag);
+  return set;
+}();
+
+bool is_header_tag(int32_t tag) { return has(kHeaderTags, tag); }
 
 bool is_trailer_tag(int32_t tag) { return tag == 10 || tag == 89 || tag == 93; }
+
+// A number and its '='. How many bytes; 0: there is none.
+static size_t read_tag(std::string_view text, int32_t& out) {
+  const bool negative = text[0] == '-';
+  int64_t tag = 0;
+  size_t at = negative ? 1 : 0;
+  const size_t first = at;
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
+    tag = tag * 10 + (text[at] - '0');
+    if (tag > INT32_MAX) return 0;
+  }
+  if (at == first || at == text.size() || text[at] != '=') return 0;
+  out = static_cast<int32_t>(negative ? -tag : tag);
+  return at + 1;
+}
 
 bool Message::parse(std::string_view frame) {
   count_ = 0;
@@ -143,12 +145,10 @@ bool Message::parse(std::string_view frame) {
   int32_t data_tag = 0;  // of the field that must come next, if the last one was its length
   size_t data_bytes = 0;
   while (!frame.empty()) {
-    const size_t equals = frame.find('=');
-    if (equals == kNone || equals == 0) return false;
-    int64_t tag = 0;
-    if (!parse_int(frame.substr(0, equals), tag) || tag > INT32_MAX || tag < INT32_MIN)
-      return false;
-    frame.remove_prefix(equals + 1);
+    int32_t tag = 0;
+    const size_t tag_bytes = read_tag(frame, tag);
+    if (tag_bytes == 0) return false;
+    frame.remove_prefix(tag_bytes);
     size_t end;
     if (data_tag != 0 && tag == data_tag) {
       if (data_bytes >= frame.size() || frame[data_bytes] != kSoh) return false;
@@ -160,7 +160,7 @@ bool Message::parse(std::string_view frame) {
       overflow_ = true;
       return false;
     }
-    const Field field{static_cast<int32_t>(tag), frame.substr(0, end)};
+    const Field field{tag, frame.substr(0, end)};
     fields_[count_++] = field;
     data_tag = data_tag_of(field.tag);
     uint64_t length = 0;

@@ -2,6 +2,7 @@
 #include "gateway/fix/value.h"
 
 #include <cstddef>
+#include <cstring>
 #include <limits>
 
 namespace pinion::fix {
@@ -41,6 +42,43 @@ unsigned days_in(int64_t year, unsigned month) {
   constexpr unsigned kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
   return month == 2 && leap ? 29 : kDays[month - 1];
+}
+
+// Two digits; anything else is not below 100.
+unsigned two(const char* at) {
+  const auto tens = static_cast<unsigned>(at[0] - '0'), ones = static_cast<unsigned>(at[1] - '0');
+  return tens > 9 || ones > 9 ? 100 : tens * 10 + ones;
+}
+
+struct Date {
+  unsigned year = 0, month = 0, day = 0;
+};
+
+bool read_date(std::string_view text, Date& out) {
+  if (text.size() != 8) return false;
+  const unsigned century = two(text.data()), year = two(text.data() + 2);
+  out.month = two(text.data() + 4), out.day = two(text.data() + 6);
+  if (century > 99 || year > 99 || out.month < 1 || out.month > 12) return false;
+  out.year = century * 100 + year;
+  return out.day >= 1 && out.day <= days_in(out.year, out.month);
+}
+
+// With a fraction of any length or without: nanoseconds of the day.
+bool read_time(std::string_view text, int64_t& out) {
+  if (text.size() < 8 || text[2] != ':' || text[5] != ':') return false;
+  const unsigned hour = two(text.data()), minute = two(text.data() + 3);
+  const unsigned second = two(text.data() + 6);
+  if (hour > 23 || minute > 59 || second > 60) return false;
+  out = int64_t{hour * 3600 + minute * 60 + second} * kSecond;
+  if (text.size() == 8) return true;
+  if (text[8] != '.' || text.size() == 9) return false;
+  int64_t unit = kSecond / 10;
+  for (const char c : text.substr(9)) {
+    if (!is_digit(c)) return false;
+    out += (c - '0') * unit;
+    unit /= 10;  // 0 behind the ninth
+  }
+  return true;
 }
 
 struct Parts {
@@ -99,18 +137,13 @@ bool is_decimal(std::string_view text) {
 }
 
 bool is_date(std::string_view text) {
-  if (text.size() != 8 || !all_digits(text)) return false;
-  const unsigned month = number(text.substr(4, 2)), day = number(text.substr(6, 2));
-  return month >= 1 && month <= 12 && day >= 1 && day <= days_in(number(text.substr(0, 4)), month);
+  Date date;
+  return read_date(text, date);
 }
 
 bool is_time(std::string_view text) {
-  if (text.size() < 8 || text[2] != ':' || text[5] != ':') return false;
-  for (const size_t at : {0u, 3u, 6u})
-    if (!all_digits(text.substr(at, 2))) return false;
-  if (text.size() > 8 && (text[8] != '.' || !all_digits(text.substr(9)))) return false;
-  return number(text.substr(0, 2)) < 24 && number(text.substr(3, 2)) < 60 &&
-         number(text.substr(6, 2)) <= 60;
+  int64_t of_day = 0;
+  return read_time(text, of_day);
 }
 
 bool is_month_year(std::string_view text) {
@@ -123,17 +156,14 @@ bool is_month_year(std::string_view text) {
 }
 
 bool parse_timestamp(std::string_view text, int64_t& utc_ns) {
-  if (text.size() < 17 || text[8] != '-') return false;
-  if (!is_date(text.substr(0, 8)) || !is_time(text.substr(9))) return false;
-  const int64_t days = days_from_civil(number(text.substr(0, 4)), number(text.substr(4, 2)),
-                                       number(text.substr(6, 2)));
+  Date date;
+  int64_t of_day = 0;
+  if (text.size() < 17 || text[8] != '-' || !read_date(text.substr(0, 8), date) ||
+      !read_time(text.substr(9), of_day))
+    return false;
+  const int64_t days = days_from_civil(date.year, date.month, date.day);
   if (days < 0 || days > 100'000) return false;  // what nanoseconds can count
-  const unsigned of_day = number(text.substr(9, 2)) * 3600 + number(text.substr(12, 2)) * 60 +
-                          number(text.substr(15, 2));
-  int64_t fraction = 0, unit = kSecond / 10;
-  for (size_t i = 18; i < text.size() && unit > 0; ++i, unit /= 10)
-    fraction += (text[i] - '0') * unit;
-  utc_ns = (days * kDaySeconds + of_day) * kSecond + fraction;
+  utc_ns = days * kDaySeconds * kSecond + of_day;
   return true;
 }
 
@@ -177,6 +207,22 @@ size_t write_timestamp(int64_t utc_ns, std::span<char> out) {
   put_digits(at + 15, of_day % 60, 2);
   put_digits(at + 18, static_cast<unsigned>(utc_ns % kSecond / 1'000'000), 3);
   return kTimestampBytes;
+}
+
+// Eight bytes at a time, each in a lane of its own that loses its carry: the low seven bits are
+// added, and the highest one by hand.
+uint8_t byte_sum(std::string_view text) {
+  constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
+  uint64_t lanes = 0;
+  size_t at = 0;
+  for (uint64_t word; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    lanes = ((lanes & kLow) + (word & kLow)) ^ ((lanes ^ word) & ~kLow);
+  }
+  unsigned sum = 0;
+  for (; lanes != 0; lanes >>= 8) sum += static_cast<unsigned>(lanes & 0xff);
+  for (; at < text.size(); ++at) sum += static_cast<unsigned char>(text[at]);
+  return static_cast<uint8_t>(sum);
 }
 
 // Years begin in March here, so that the day that a leap year adds is its last.

@@ -34,6 +34,9 @@ size_t write_uint(uint64_t value, std::span<char> out);
 size_t write_decimal(int64_t value, int decimals, std::span<char> out);  // at most 22 bytes
 size_t write_timestamp(int64_t utc_ns, std::span<char> out);             // milliseconds
 
+// CheckSum (10): the sum of all bytes, modulo 256.
+uint8_t byte_sum(std::string_view text);
+
 // The day of the proleptic Gregorian calendar, counted from 1970-01-01, and back.
 int64_t days_from_civil(int64_t year, unsigned month, unsigned day);
 struct Civil {

@@ -2,6 +2,7 @@
 #include "gateway/risk/risk.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 namespace pinion::risk {
@@ -9,6 +10,7 @@ namespace pinion::risk {
 namespace {
 
 constexpr int64_t kMillisecond = 1'000'000;
+constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // what scatters the terms of orders
 
 bool known_side_crosses(bool buy, Price price, Price own_opposite) {
   if (own_opposite == 0) return false;
@@ -84,8 +86,7 @@ void Risk::set_limits(uint32_t account, const Limits& limits) {
   a.rate.set(limits.orders_per_s, limits.burst_orders);
   a.rejects.set(limits.reject_burst, limits.reject_burst_window_ms * kMillisecond);
   const int64_t within = std::clamp<int64_t>(recent_orders(limits), 1, kRecentOrdersMax);
-  a.recent.assign(static_cast<size_t>(within), Recent{});
-  a.recent_next = 0;
+  a.recent.set(static_cast<size_t>(within));
 }
 
 Refusal Risk::check_new(const OrderRequest& o, const Market& market, int64_t now_ns) {
@@ -196,14 +197,42 @@ Refusal Risk::check_totals(const Account& a, const OrderRequest& o, const Added&
 Refusal Risk::check_repetition(const Account& a, const OrderRequest& o, int64_t now_ns) const {
   if (!a.rate.would_pass(now_ns)) return Refusal::rate;
   const int64_t since = now_ns - a.limits.duplicate_window_ms * kMillisecond;
+  const uint32_t same = a.recent.count_same(o, since, a.limits.max_identical_orders);
+  return same >= a.limits.max_identical_orders ? Refusal::duplicate : Refusal::none;
+}
+
+void Risk::RecentOrders::set(size_t orders) {
+  const size_t size = std::bit_ceil(orders);
+  ring.assign(size, Recent{});
+  last.assign(size, 0);
+  next = 1;
+}
+
+size_t Risk::RecentOrders::slot_of(const OrderRequest& o) const {
+  uint64_t hash = static_cast<uint64_t>(o.price) * kOdd + static_cast<uint64_t>(o.shares);
+  hash = (hash ^ hash >> 32) * kOdd + (uint64_t{o.symbol} << 2 | static_cast<uint64_t>(o.side));
+  return (hash ^ hash >> 32) & (last.size() - 1);
+}
+
+// From the newest. Not further than the answer needs.
+uint32_t Risk::RecentOrders::count_same(const OrderRequest& o, int64_t since,
+                                        uint32_t most) const {
   uint32_t same = 0;
-  for (size_t i = 1; i <= a.recent.size(); ++i) {  // from the newest
-    const Recent& r = a.recent[(a.recent_next + a.recent.size() - i) % a.recent.size()];
+  uint64_t number = last[slot_of(o)];
+  while (has(number) && same < most) {
+    const Recent& r = at(number);
     if (r.at <= since) break;
     if (r.symbol == o.symbol && r.side == o.side && r.shares == o.shares && r.price == o.price)
       ++same;
+    number = r.before;
   }
-  return same >= a.limits.max_identical_orders ? Refusal::duplicate : Refusal::none;
+  return same;
+}
+
+void Risk::RecentOrders::add(const OrderRequest& o, int64_t now_ns) {
+  uint64_t& like = last[slot_of(o)];
+  ring[next & (ring.size() - 1)] = {now_ns, o.symbol, o.side, o.shares, o.price, like};
+  like = next++;
 }
 
 bool Risk::would_self_trade(const OrderRequest& o) const {
@@ -224,8 +253,7 @@ void Risk::count_reject(uint32_t account, int64_t now_ns) {
 
 void Risk::pass(Account& a, const OrderRequest& o, int64_t now_ns) {
   a.rate.pass(now_ns);
-  a.recent[a.recent_next] = {now_ns, o.symbol, o.side, o.shares, o.price};
-  a.recent_next = (a.recent_next + 1) % a.recent.size();
+  a.recent.add(o, now_ns);
   ++a.state.passed;
 }
 

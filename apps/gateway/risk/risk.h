@@ -144,14 +144,29 @@ class Risk {
     Side side = Side::buy;
     int64_t shares = 0;
     Price price = 0;
+    uint64_t before = 0;  // the last one in front of it whose terms have the same hash; 0: none
+  };
+  // A ring of all orders that the rate lets pass within the window for duplicates, numbered from 1,
+  // and by the hash of its terms the last one: an order is compared with those that are like it,
+  // however many there are.
+  struct RecentOrders {
+    std::vector<Recent> ring;
+    std::vector<uint64_t> last;  // as many as a power of two
+    uint64_t next = 1;
+    void set(size_t orders);
+    size_t slot_of(const OrderRequest& o) const;
+    const Recent& at(uint64_t number) const { return ring[number & (ring.size() - 1)]; }
+    // Still in the ring.
+    bool has(uint64_t number) const { return number != 0 && number + ring.size() >= next; }
+    uint32_t count_same(const OrderRequest& o, int64_t since, uint32_t most) const;
+    void add(const OrderRequest& o, int64_t now_ns);
   };
   struct Account {
     Limits limits;
     AccountState state;
     RateLimit rate;
     EventWindow rejects;
-    std::vector<Recent> recent;  // a ring, of all that the rate lets pass within the window
-    size_t recent_next = 0;
+    RecentOrders recent;
   };
   // What an order would add to what counts already.
   struct Added {

@@ -125,6 +125,8 @@ TEST(FixMessage, BrokenTagsAreGarbled) {
   EXPECT_FALSE(m.parse(fix_message("35=0|=TW|")));
   EXPECT_FALSE(m.parse(fix_message("35=0|49|")));
   EXPECT_FALSE(m.parse(fix_message("35=0|99999999999=1|")));
+  EXPECT_FALSE(m.parse(fix_message("35=0|-=1|")));
+  EXPECT_FALSE(m.parse(fix_message("35=0|4-9=1|")));
   EXPECT_TRUE(m.parse(fix_message("35=0|-1=HI|0=HI|")));  // numbers, if not of any field
 }
 
@@ -214,6 +216,18 @@ TEST(FixValue, NumbersThereAndBack) {
   EXPECT_FALSE(parse_uint("-1", v));
 }
 
+TEST(FixValue, ByteSumOfAnyLength) {
+  std::string text;
+  unsigned sum = 0;
+  for (unsigned i = 0; i < 3'000; ++i) {
+    ASSERT_EQ(byte_sum(text), sum % 256) << i << " bytes";
+    const unsigned byte = (i * 2'654'435'761u) >> 24;
+    text.push_back(static_cast<char>(byte));
+    sum += byte;
+  }
+  EXPECT_EQ(byte_sum(std::string(4'096, '\xff')), (4'096u * 0xff) % 256);
+}
+
 TEST(FixValue, TimesThereAndBack) {
   int64_t t = 0;
   ASSERT_TRUE(parse_timestamp("19700101-00:00:00", t));
@@ -224,7 +238,8 @@ TEST(FixValue, TimesThereAndBack) {
   EXPECT_EQ(std::string(out.data(), write_timestamp(t, out)), "20000229-23:59:59.999");
   for (const char* bad : {"20000229", "20010229-00:00:00", "20001301-00:00:00", "20000101 00:00:00",
                           "20000101-24:00:00", "20000101-00:60:00", "20000101-00:00:00.",
-                          "20000101-00:00:0x", "2000-101-00:00:00", "00000000-00:00:00"})
+                          "20000101-00:00:0x", "2000-101-00:00:00", "00000000-00:00:00",
+                          "20000101-00:00:00,5", "200/0101-00:00:00", "20000101-0:000:00"})
     EXPECT_FALSE(parse_timestamp(bad, t)) << bad;
   for (int64_t day = 0; day < 80'000; ++day) {
     const Civil c = civil_from_days(day);

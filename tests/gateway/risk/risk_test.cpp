@@ -257,6 +257,40 @@ TEST_F(RiskTest, DuplicatesWithinTheWindow) {
   EXPECT_EQ(buys(7), Refusal::duplicate);
 }
 
+// Against the obvious way: all that passed within the window, counted. Far more orders than the
+// account's ring remembers, few enough different ones.
+TEST_F(RiskTest, DuplicatesAreThoseOfTheObviousWay) {
+  Limits l = wide();
+  l.orders_per_s = 2000, l.burst_orders = 100;
+  l.duplicate_window_ms = 100;
+  l.max_identical_orders = 2;
+  limit(l);
+  struct Passed {
+    int64_t at, shares;
+    Price price;
+  };
+  std::vector<Passed> passed;
+  std::mt19937 random(11);
+  int duplicates = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    now_ += static_cast<int64_t>(random() % (2 * kRiskMs));
+    const auto shares = 1 + static_cast<int64_t>(random() % 5);
+    const Price price = kTen - static_cast<Price>(random() % 8);
+    const auto same = std::ranges::count_if(passed, [&](const Passed& p) {
+      return p.at > now_ - 100 * kRiskMs && p.shares == shares && p.price == price;
+    });
+    const Refusal r = buys(shares, price);
+    if (r == Refusal::rate) continue;
+    ASSERT_EQ(r, same >= 2 ? Refusal::duplicate : Refusal::none) << "order " << i;
+    duplicates += r == Refusal::duplicate;
+    if (r != Refusal::none) continue;
+    ASSERT_TRUE(risk_.withdrawn(last_));
+    passed.push_back({now_, shares, price});
+    if (passed.size() > 400) passed.erase(passed.begin(), passed.begin() + 100);
+  }
+  EXPECT_GT(duplicates, 1000);
+}
+
 TEST_F(RiskTest, SelfTradeOfAnyAccount) {
   ASSERT_EQ(
       risk_.check_new({.id = 50, .account = 1, .side = Side::sell, .shares = 1, .price = kTen},
