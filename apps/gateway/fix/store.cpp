@@ -34,7 +34,8 @@ uint64_t mix(uint64_t hash, uint64_t word) {
 
 Store::Store(std::span<char> memory, size_t messages_max)
     : memory_(memory), messages_max_(messages_max) {
-  entries_.reserve(messages_max);
+  entries_.resize(messages_max);  // now, and not at the first message on each, its pages come
+  entries_.clear();
   if (memory_.size() < kHeaderBytes + sizeof(Record)) {
     memory_ = {};  // of no use: every call is refused
     return;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,18 @@ constexpr size_t kStoreTestBytes = 4096;
 
 std::string text_of_number(uint64_t number) {
   return "message " + std::to_string(number) + std::string(number % 13, 'x');
+}
+
+// A page that is touched for the first time costs microseconds, and the process grows all day.
+TEST(FixStore, TakesNoNewPagesAfterItsStart) {
+  constexpr uint64_t kMessages = 100'000;
+  std::vector<char> memory(kMessages * 64);
+  Store store(memory, kMessages);
+  rusage before{}, after{};
+  getrusage(RUSAGE_SELF, &before);
+  for (uint64_t i = 0; i < kMessages; ++i) ASSERT_TRUE(store.add_sent("message"));
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_minflt - before.ru_minflt, 50);
 }
 
 TEST(FixStore, HoldsNumbersAndMessages) {
