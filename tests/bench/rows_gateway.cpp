@@ -1,7 +1,7 @@
 // The trading gateway: an order from its FIX bytes to its OUCH bytes, over frames and against the
 // kernel's sockets, and market data into books.
+#include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
 #include "bench/bare_network.h"
@@ -60,7 +60,7 @@ struct InlineGateway {
   std::unique_ptr<GatewayBed> gateway;
 
   InlineGateway(const BedOptions& options, const GatewayPlaces& places)
-      : bed(options), network(kSizes, bed.session(), 0) {
+      : bed(options), network(kSizes, bed.session(), 0, gateway::ControlCalls::inline_host) {
     must(network.open(), "gateway's network");
     gateway = std::make_unique<GatewayBed>(network, places);
   }
@@ -107,9 +107,6 @@ struct InMemory {
     peers.connect();
     open_for_trading(*gateway, peers, [this] { gateway->turn(); });
   }
-  ~InMemory() { gateway.reset(); }
-  InMemory(const InMemory&) = delete;
-  InMemory& operator=(const InMemory&) = delete;
 
   // As long as an order's.
   static testing::Packet frame(const PortPair& ports) {
