@@ -41,7 +41,7 @@ void check_packets(const Packets& packets) {
 void check_sessions(Bytes stream) {
   std::vector<std::byte> room(500);
   Client client({});
-  client.on_connecting();
+  client.on_connecting(0);
   client.on_connected(0);
   (void)client.output(room, 0);
   uint64_t last = 0;

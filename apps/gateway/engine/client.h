@@ -38,9 +38,14 @@ class Client final : public fix::Application {
 
   // The last report that this client was sent, connected or not.
   ReportId last_report = {};
-  // The ClOrdID of the cancel reject that was its last message before this start, if it was one:
-  // such a message does not say which record caused it.
+  // The ClOrdID of the cancel reject that was its last message before this start, if it was one and
+  // the journal does not know of it: such a message does not say which record caused it.
   std::string last_cancel_reject = {};
+  // Its store had no room for a report. Then it gets none of the later ones either, so that the
+  // reports after last_report are those that it is told after a start with a larger store. A store
+  // that was emptied, by a new day or the client, ends that.
+  bool store_is_full() const { return session_->store().next_out() >= full_at_; }
+  void note_full_store() { full_at_ = session_->store().next_out(); }
   // Since when it is away with orders that shall go then; kNever: it is not, or they are gone.
   Nanos away_since = kNever;
 
@@ -59,6 +64,7 @@ class Client final : public fix::Application {
   }
 
  private:
+  uint64_t full_at_ = UINT64_MAX;  // the number that a report would have had
   ClientConfig config_;
   uint16_t index_;
   ClientSink& sink_;

@@ -59,6 +59,8 @@ Engine::Engine(const Config& config, const Secrets& secrets, const EngineParts& 
 
 bool Engine::start(const fix::Now& now, std::string& why) {
   now_ = now;
+  // Above those of an earlier process: an ExecID is not given out twice.
+  unrecorded_ = static_cast<uint64_t>(now.utc_ns / kMicro);
   if (venue_zone_.load(kVenueZone) != 0) {
     why = std::string("time zone ") + kVenueZone + ": not found (package tzdata)";
     return false;
@@ -134,8 +136,10 @@ bool Engine::recover(std::string& why) {
   desk_.begin_recovery();
   const bool good = replay_day(
       config_.journal.directory, day, names,
-      {.decision = [&](uint64_t number,
-                       const OrderRecord& r) { desk_.recover(number, r, now_.monotonic_ns); },
+      {.decision =
+           [&](uint64_t number, const OrderRecord& r) {
+             return desk_.recover(number, r, now_.monotonic_ns);
+           },
        .answer = [&](uint64_t number,
                      Bytes answer) { desk_.on_answer(number, answer, now_.monotonic_ns); }},
       why);
@@ -155,20 +159,25 @@ int64_t Engine::venue_date(int64_t utc_ns) const {
 }
 
 // What each client has got: by the journal, and the one report that may be in the client's store
-// and not in the journal yet.
+// and not in the journal yet. A number that the journal has not reached is of another journal,
+// which was moved away: it says nothing of what is reported from now on.
 void Engine::resume_reports(const RecoveredDay& day) {
   for (const auto& client : clients_) {
     const auto known = day.last_report.find(client->config().name);
-    const LastReport last = known == day.last_report.end() ? LastReport{} : known->second;
-    client->last_report = last.id;
+    const LastReport by_journal =
+        known == day.last_report.end() ? LastReport{} : known->second;
+    client->last_report = by_journal.id;
     const fix::Store& store = client->session().store();
-    const fix::Store::Sent stored = store.last_sent_before(store.next_out());
+    const fix::Store::Sent last = store.last_sent_before(store.next_out());
     SentReport sent;
-    // The journal knows it. A cancel reject would be taken for a later one with its ClOrdID.
-    if (last.number != 0 && last.number == static_cast<uint32_t>(stored.number)) continue;
-    if (!read_sent_report(stored.message, sent)) continue;
-    if (sent.id.cause < kUnrecorded) client->last_report = std::max(client->last_report, sent.id);
-    client->last_cancel_reject = sent.cl_ord_id;
+    if (!read_sent_report(last.message, sent)) continue;
+    if (sent.id > by_journal.id && sent.id.cause < journal_.next_number()) {
+      client->last_report = sent.id;
+      record_report(*client, last.number);
+    }
+    // A cancel reject does not say which report it is: by its number it is the journal's last one.
+    if (static_cast<uint32_t>(last.number) != by_journal.number)
+      client->last_cancel_reject = sent.cl_ord_id;
   }
 }
 
@@ -179,7 +188,7 @@ int Engine::turn(const fix::Now& now) {
   for (const auto& acceptor : acceptors_) acceptor->poll(now);
   const int events = network_.poll();
   if (events < 0) return events;
-  if (events > 0) look_at_books();
+  look_at_books();
   if (kill_.thrown() != killed_) look_at_kill();
   cancel_for_those_away();
   desk_.poll(now.monotonic_ns);
@@ -190,6 +199,7 @@ void Engine::look_at_books() {
   const uint64_t messages = market_.books().counters().messages;
   if (messages != ticks_) ticks_ = messages, last_tick_ = now_.monotonic_ns;
   if (config_.venue.market_data.on_stale_book != OnStaleBook::cancel_all) return;
+  // In each turn: silence is no event.
   bool stale = false;
   market_.take_stale([&](size_t) { stale = true; });
   if (stale) cancel_everything("a book is stale");
@@ -207,10 +217,12 @@ void Engine::cancel_everything(const char* why) {
   for (const auto& client : clients_) desk_.cancel_all(client->index(), now_.monotonic_ns);
 }
 
+// A grace is time to come back; once the gateway stops nobody can.
 void Engine::cancel_for_those_away() {
   for (const auto& client : clients_) {
     if (client->away_since == kNever) continue;
-    if (now_.monotonic_ns - client->away_since < client->config().cancel_grace) continue;
+    const Nanos grace = stopping_since_ == kNever ? client->config().cancel_grace : 0;
+    if (now_.monotonic_ns - client->away_since < grace) continue;
     client->away_since = kNever;
     desk_.cancel_all(client->index(), now_.monotonic_ns);
   }
@@ -247,12 +259,12 @@ fix::Answer Engine::on_client_message(Client& client, const fix::Message& messag
   return fix::Answer::done;
 }
 
-// Everything is recorded while there is room; but what clients send at will must not take the last
-// quarter from what follows from orders that live.
+// Everything is recorded while there is room; but what clients send at will must leave some to the
+// venue's answers (takes_venue_messages), as these do to what follows from orders that live.
 void Engine::on_client_frame(const Client& client, journal::Kind direction, std::string_view frame,
                              const fix::Now& now) {
   const Bytes bytes = bytes_of_text(frame);
-  if (takes_venue_messages()) {
+  if (journal_.depth() < config_.journal.ring_bytes / 8 * 5) {
     (void)journal_.append_living(direction, client.index(), bytes, now.utc_ns);
   } else {
     (void)journal_.append(direction, client.index(), bytes, now.utc_ns);
@@ -292,9 +304,18 @@ void Engine::on_venue_message(uint64_t, Bytes message) {
 
 void Engine::on_venue_lost() {
   desk_.on_venue_lost();
-  const auto& client = venue_.client();
-  notices_.say("venue: connection lost (%s)%s", soupbintcp::text_of(client.fault()),
-               client.state() == soupbintcp::ClientState::down ? ", connecting again" : "");
+  const soupbintcp::Client& client = venue_.client();
+  const char* fault = soupbintcp::text_of(client.fault());
+  switch (client.state()) {
+    case soupbintcp::ClientState::ended:
+      return notices_.say("venue: its session has ended; start again for the next one");
+    case soupbintcp::ClientState::rejected:
+      return notices_.say("venue: the login is rejected (%c): user, password or session",
+                          client.reject_reason());
+    case soupbintcp::ClientState::failed:
+      return notices_.say("venue: not connected any more, a person must look: %s", fault);
+    default: notices_.say("venue: connection lost (%s), connecting again", fault);
+  }
 }
 
 // The ring must hold what follows from an answer as well: the venue waits until there is room.
@@ -339,22 +360,30 @@ void Engine::report(const Report& report) {
 
 void Engine::report_to(Client& client, const Report& r) {
   const bool counts = r.kind != ReportKind::status;
-  if (counts && r.id <= client.last_report) return;
+  if (client.store_is_full() || (counts && r.id <= client.last_report)) return;
   if (replaying_ && r.is_cancel_reject() && r.cl_ord_id == client.last_cancel_reject) {
     client.last_report = r.id;
-    return;
+    client.last_cancel_reject.clear();
+    return record_report(client, client.session().store().next_out() - 1);
   }
   fix::Routing routing;
   if (client.config().drop_copy)
     routing.on_behalf_of = clients_[r.session]->config().target_comp_id;
   if (!send_report(client.session(), r, now_, routing)) {
-    notices_.say("session %s: its store is full, a report is lost: store_mb",
-                 client.config().name.c_str());
+    client.note_full_store();
+    return notices_.say("session %s: its store is full, no more reports: start with more store_mb",
+                        client.config().name.c_str());
   }
   if (!counts || r.id.cause >= kUnrecorded) return;
   client.last_report = r.id;
-  const auto number = static_cast<uint32_t>(client.session().store().next_out() - 1);
-  const ReportRecord sent{r.id.cause, r.id.part, number};
+  record_report(client, client.session().store().next_out() - 1);
+}
+
+// That the client was sent its last report, in the message of this number. Also of one that an
+// earlier process has sent and not recorded: the next message would hide it from the next start.
+void Engine::record_report(const Client& client, uint64_t number) {
+  const ReportRecord sent{client.last_report.cause, client.last_report.part,
+                          static_cast<uint32_t>(number)};
   (void)journal_.append_living(journal::Kind::report, client.index(),
                                std::as_bytes(std::span{&sent, 1}), now_.utc_ns);
 }

@@ -102,6 +102,7 @@ class Engine final : ClientSink, VenueSink, Outlet {
   uint64_t record(const OrderRecord& record, bool must) override;
   void report(const Report& report) override;
   void report_to(Client& client, const Report& report);
+  void record_report(const Client& client, uint64_t number);
   risk::Market market(uint32_t symbol) const override;
   void alarm(const char* what) override;
 

@@ -64,7 +64,7 @@ bool read_day(const std::string& directory, RecoveredDay& out, std::string& why)
     if (name == nullptr) return;
     LastReport& last = out.last_report[*name];
     const ReportId id{report.cause, report.part};
-    if (last.id < id) last = {id, report.number};
+    if (id > last.id) last = {id, report.number};
   };
   const journal::ReadResult result = journal::read_journal(directory, on_record);
   if (!result.good()) why = damage_of(directory, result);
@@ -88,7 +88,10 @@ bool replay_day(const std::string& directory, const RecoveredDay& day,
       return;
     }
     record.session = static_cast<uint16_t>(client - clients.begin());
-    to.decision(h.number, record);
+    if (const char* fault = to.decision(h.number, record); fault != nullptr) {
+      why = "record " + std::to_string(h.number) + " of the journal: " + fault +
+            ": configure it as it was until tomorrow";
+    }
   };
   const auto on_record = [&](const RecordHeader& h, Bytes payload) {
     if (!why.empty()) return;

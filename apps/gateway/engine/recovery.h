@@ -24,11 +24,11 @@ inline constexpr std::string_view kClientEvent = "client ";  // <number> <name>:
 struct ReportRecord {  // payload of Kind::report: that was sent to the record's source
   uint64_t cause;
   uint32_t part;
-  uint32_t number;  // its MsgSeqNum
+  uint32_t number;  // MsgSeqNum, as far as it goes
 };
 struct LastReport {
-  ReportId id;
-  uint32_t number = 0;
+  ReportId id = {};
+  uint32_t number = 0;  // of its message
 };
 
 struct RecoveredDay {
@@ -44,9 +44,11 @@ struct RecoveredDay {
 bool read_day(const std::string& directory, RecoveredDay& out, std::string& why);
 
 // The day's decisions and answers. `clients`: names in the order of their numbers now. False: it
-// speaks of a client that is not configured any more, and why.
+// speaks of something that is not configured any more, and why. What follows would then be of other
+// orders than it says.
 struct ReplayTo {
-  std::function<void(uint64_t number, const OrderRecord& record)> decision;
+  // Null, or what is wrong with it.
+  std::function<const char*(uint64_t number, const OrderRecord& record)> decision;
   std::function<void(uint64_t number, Bytes answer)> answer;
 };
 bool replay_day(const std::string& directory, const RecoveredDay& day,

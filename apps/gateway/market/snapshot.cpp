@@ -17,7 +17,7 @@ void SnapshotSession::on_connecting(Nanos now) {
   busy_ = true;
   over_ = begun_ = false;
   client_ = soupbintcp::Client(client_config_);
-  client_.on_connecting();
+  client_.on_connecting(now);
 }
 
 void SnapshotSession::on_connected(Nanos now) {

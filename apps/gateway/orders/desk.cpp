@@ -27,6 +27,9 @@ int reason_of(risk::Refusal why) {
 
 char ouch_side(risk::Side side) { return "BSTE"[static_cast<size_t>(side)]; }
 
+// What a client said, as far as an answer repeats it: no answer is too long to be sent.
+std::string_view echo_of(std::string_view text) { return text.substr(0, kRecordTextMax); }
+
 // The client's own ClOrdID where it fits; else a short one, which the journal brings together with
 // it by the UserRefNum.
 Alpha<14> ouch_id(const Request& request) {
@@ -217,7 +220,8 @@ void Desk::refuse(Decision what, uint16_t session, const ClientRequest& r, int r
   record.reason = static_cast<int16_t>(reason);
   record.quantity = r.quantity, record.price = r.price;
   record.symbol = Alpha<8>::of(r.symbol_text);
-  record.cl_ord_id = r.cl_ord_id, record.orig_cl_ord_id = r.orig_cl_ord_id, record.text = text;
+  record.cl_ord_id = echo_of(r.cl_ord_id), record.orig_cl_ord_id = echo_of(r.orig_cl_ord_id);
+  record.text = text;
   begin(outlet_.record(record, true));
   apply_refusal(record);
 }
@@ -260,18 +264,20 @@ void Desk::apply_cancel(const OrderRecord& r, Nanos now) {
   ++counters_.cancels;
 }
 
-// An order's ClOrdID is taken from now on; that of a cancel that came to nothing is not, so that
-// refused ones cannot use up the day.
+// An order's ClOrdID is taken from now on, as long as refused ones have not used up their part of
+// the day; that of a cancel that came to nothing is not. Of these the last one is known: it is the
+// one that may come again if we die before its number is counted.
 void Desk::apply_refusal(const OrderRecord& r) {
   const uint32_t known =
       r.cl_ord_id.size() > kClOrdIdMax ? kNone : orders_.find(r.session, r.cl_ord_id);
   const bool order = r.decision == Decision::refuse;
-  if (order && known == kNone && r.cl_ord_id.size() <= kClOrdIdMax && !orders_.full()) {
+  if (order && known == kNone && r.cl_ord_id.size() <= kClOrdIdMax &&
+      !orders_.full_for_refused()) {
     Request& q =
         orders_.request(orders_.add_request(RequestKind::enter, r.session, r.cl_ord_id));
     q.state = RequestState::refused, q.quantity = r.quantity, q.price = r.price;
   }
-  if (!order && r.cl_ord_id.size() <= kClOrdIdMax) {
+  if (r.cl_ord_id.size() <= kClOrdIdMax) {
     Request& last = last_refused_[r.session];
     last.id_bytes = static_cast<uint8_t>(r.cl_ord_id.size());
     std::memcpy(last.id, r.cl_ord_id.data(), r.cl_ord_id.size());
@@ -373,7 +379,8 @@ void Desk::status(uint16_t session, const ClientRequest& r) {
       r.cl_ord_id.size() > kClOrdIdMax ? kNone : orders_.find(session, r.cl_ord_id);
   Report report;
   report.session = session;
-  report.cl_ord_id = r.cl_ord_id, report.symbol = r.symbol_text, report.side = r.side;
+  report.cl_ord_id = echo_of(r.cl_ord_id), report.symbol = echo_of(r.symbol_text);
+  report.side = r.side;
   if (i != kNone && orders_.request(i).order != kNone) {
     const Order& order = orders_.order(orders_.request(i).order);
     return tell(ReportKind::status, order, named(order), {});
@@ -386,28 +393,37 @@ void Desk::status(uint16_t session, const ClientRequest& r) {
 
 // What an earlier process decided. An order that risk has no room for, since it has fewer than it
 // had, still lives: it is counted as far as there is room.
-void Desk::recover(uint64_t cause, const OrderRecord& r, Nanos now) {
+const char* Desk::recover(uint64_t cause, const OrderRecord& r, Nanos now) {
   begin(cause);
-  const bool about = r.decision == Decision::replace || r.decision == Decision::cancel ||
-                     r.decision == Decision::give_up_cancel;
-  const bool fits = r.cl_ord_id.size() <= kClOrdIdMax && r.session < orders_.sessions() &&
-                    !orders_.full() && (!about || r.about < orders_.order_count());
-  if (!fits) return outlet_.alarm("a record of the journal does not fit this configuration");
+  if (const char* fault = misfit(r); fault != nullptr) return fault;
   switch (r.decision) {
-    case Decision::enter:
-      if (symbols_.find(r.symbol.get()) == kNone) {
-        return outlet_.alarm("the journal has an order of a symbol that is not configured");
-      }
-      (void)apply_enter(r);
-      return adopt(r);
-    case Decision::replace:
-      apply_replace(r);
-      return adopt(r);
-    case Decision::cancel: return apply_cancel(r, now);
-    case Decision::give_up_cancel: return apply_give_up(r);
-    case Decision::query: return apply_query(r.about != 0);
-    default: return apply_refusal(r);
+    case Decision::enter: (void)apply_enter(r), adopt(r); break;
+    case Decision::replace: apply_replace(r), adopt(r); break;
+    case Decision::cancel: apply_cancel(r, now); break;
+    case Decision::give_up_cancel: apply_give_up(r); break;
+    case Decision::query: apply_query(r.about != 0); break;
+    case Decision::refuse:
+    case Decision::refuse_cancel:
+    case Decision::refuse_replace: apply_refusal(r); break;
   }
+  return nullptr;
+}
+
+// What the configuration has to be for this record, and what the records before it must have made.
+const char* Desk::misfit(const OrderRecord& r) const {
+  const bool enters = r.decision == Decision::enter, replaces = r.decision == Decision::replace;
+  const bool about =
+      replaces || r.decision == Decision::cancel || r.decision == Decision::give_up_cancel;
+  if (r.session >= orders_.sessions()) return "it is of a session that is not configured";
+  if (enters && symbols_.find(r.symbol.get()) == kNone)
+    return "it is an order of a symbol that is not configured";
+  if ((enters || replaces) && (orders_.full() || !orders_.has_room_for_ref(r.user_ref)))
+    return "it is one order more than orders_per_day_max";
+  if (about && (r.about >= orders_.order_count() || !orders_.order(r.about).open()))
+    return "it is about an order that is not open";
+  const bool named = (enters || replaces) && (r.cl_ord_id.size() > kClOrdIdMax ||
+                                              orders_.find(r.session, r.cl_ord_id) != kNone);
+  return named ? "its ClOrdID cannot be" : nullptr;
 }
 
 void Desk::adopt(const OrderRecord& r) {

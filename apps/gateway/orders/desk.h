@@ -67,7 +67,8 @@ class Desk {
     recovering_ = false;
     on_venue_lost();
   }
-  void recover(uint64_t cause, const OrderRecord& record, Nanos now);
+  // Null; or why it cannot be made again, and then nothing that follows can.
+  const char* recover(uint64_t cause, const OrderRecord& record, Nanos now);
   // All open orders of a session shall go: it has disconnected, or the kill switch is thrown.
   void cancel_all(uint16_t session, Nanos now);
   // No new orders from now on, and why. Cancels go on.
@@ -98,6 +99,7 @@ class Desk {
   void apply_give_up(const OrderRecord& r);
   void apply_query(bool login);
   void query(bool login);
+  const char* misfit(const OrderRecord& r) const;
   void adopt(const OrderRecord& r);
   void send_enter(const Order& order, const Request& request);
   void send_replace(const Order& order, const Request& request);
@@ -147,8 +149,8 @@ class Desk {
   // surely of a query of this login.
   uint32_t queries_unanswered_ = 0, responses_wanted_ = 0;
   bool caught_up_ = false, recovering_ = false;
-  // Of each session: the ClOrdID of the last cancel or replacement that was refused. Such a message
-  // leaves no request behind, and yet it may come again if we die before its number is counted.
+  // Of each session: the ClOrdID of the last request that was refused. It may leave nothing else
+  // behind, and yet come again if we die before its number is counted.
   std::vector<Request> last_refused_;
   uint64_t cause_ = 0;  // of the reports that follow
   uint32_t part_ = 0;

@@ -8,6 +8,8 @@ namespace pinion::gateway {
 
 using namespace ouch;
 
+constexpr uint32_t kRefMax = UINT32_MAX / 2;  // of a day: far above, and far from its end
+
 const char* text_of_reject(uint16_t reason) {
   switch (static_cast<Reject>(reason)) {
     case Reject::quote_unavailable: return "venue: quote unavailable";
@@ -78,8 +80,9 @@ void Desk::on(const answer::Replaced& m, Nanos) {
   Order* order = index == kNone ? nullptr : &orders_.order(orders_.request(index).order);
   if (order == nullptr || order->replace != index || order->ref != m.original_user_ref.get())
     return unknown("the venue replaces an order by one that was not asked for");
-  const uint32_t leaves = m.quantity.get();
-  if (leaves > kQuantityMax) return unknown("the venue replaces by too many shares");
+  const uint32_t leaves = m.quantity.get(), asked = orders_.request(index).quantity;
+  if (leaves > asked - std::min(asked, order->executed))
+    return unknown("the venue replaces by more shares than were asked for");
   const std::string_view before = named(*order);
   order->price = static_cast<risk::Price>(std::min<uint64_t>(m.price.get(), risk::kPriceMax));
   (void)risk_.replaced(order->ref, m.user_ref.get(), leaves, order->price);
@@ -222,7 +225,10 @@ void Desk::apply_query(bool login) {
 }
 
 void Desk::on(const answer::AccountResponse& m, Nanos now) {
+  if (m.next_user_ref.get() > kRefMax)
+    return unknown("the venue counts our orders up to where no more can follow");
   if (queries_unanswered_ > 0) --queries_unanswered_;
+  orders_.skip_refs(m.next_user_ref.get());  // of whichever query: these are used, by whomever
   if (responses_wanted_ == 0) return;
   if (--responses_wanted_ > 0) {
     if (!recovering_) query(false);

@@ -79,6 +79,8 @@ class Orders {
     return requests_.size() + open_all_ + 1 >= requests_max_ ||
            next_ref_ - first_ref_ >= by_ref_.size();
   }
+  // Refused orders may take half of the day: whoever sends nonsense leaves the rest to the others.
+  bool full_for_refused() const { return requests_.size() >= requests_max_ / 2; }
   uint32_t request_count() const { return static_cast<uint32_t>(requests_.size()); }
   uint32_t order_count() const { return static_cast<uint32_t>(orders_.size()); }
   Request& request(uint32_t i) { return requests_[i]; }
@@ -99,6 +101,9 @@ class Orders {
 
   // Numbers for the venue, one above the other for the day.
   uint32_t next_ref() const { return next_ref_; }
+  bool has_room_for_ref(uint32_t ref) const {
+    return ref >= next_ref_ && (next_ref_ == first_ref_ || ref - first_ref_ < by_ref_.size());
+  }
   void take_ref(uint32_t ref, uint32_t request);
   // The venue has seen numbers up to this one, whoever sent them.
   void skip_refs(uint32_t next);

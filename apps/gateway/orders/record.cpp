@@ -21,13 +21,12 @@ struct Fixed {
   Alpha<8> symbol;
 };
 static_assert(sizeof(Fixed) == 40);
-constexpr size_t kTextMax = 120;
-static_assert(sizeof(Fixed) + 3 * kTextMax <= kOrderRecordMax);
+static_assert(sizeof(Fixed) + 3 * kRecordTextMax <= kOrderRecordMax);
 
 constexpr std::string_view kDecisions = "OUXRCGTQ";
 
 uint8_t put(std::string_view text, MutableBytes out, size_t& at) {
-  const size_t bytes = std::min(text.size(), kTextMax);
+  const size_t bytes = std::min(text.size(), kRecordTextMax);
   if (bytes != 0) std::memcpy(out.data() + at, text.data(), bytes);
   at += bytes;
   return static_cast<uint8_t>(bytes);

@@ -38,6 +38,7 @@ struct OrderRecord {
 };
 
 inline constexpr size_t kOrderRecordMax = 512;
+inline constexpr size_t kRecordTextMax = 120;
 
 // How many bytes; texts that are too long for the record are cut.
 size_t write_record(const OrderRecord& record, MutableBytes out);

@@ -87,12 +87,12 @@ void Client::on_accepted(const LoginAccepted& accepted) {
 }
 
 void Client::poll(Nanos now) {
-  if (takes_input() && now - last_heard_ >= config_.peer_timeout) give_up(ClientFault::silence);
+  if (awaits_peer() && now - last_heard_ >= config_.peer_timeout) give_up(ClientFault::silence);
 }
 
 Nanos Client::next_deadline() const {
   if (state_ == ClientState::down) return retry_at_;
-  if (!takes_input()) return kNever;
+  if (!awaits_peer()) return kNever;
   const Nanos silence = last_heard_ + config_.peer_timeout;
   if (login_due_ || logout_) return last_sent_;
   if (state_ != ClientState::active) return silence;

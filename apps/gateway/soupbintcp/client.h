@@ -15,7 +15,7 @@ struct ClientConfig {
   Alpha<6> username = Alpha<6>::of("");
   Alpha<10> password = Alpha<10>::of("");
   Nanos heartbeat = kSecond;
-  Nanos peer_timeout = 15 * kSecond;  // of silence, also for the answer to the login
+  Nanos peer_timeout = 15 * kSecond;  // of silence, also for the connection and the login's answer
   Nanos reconnect_first = 100 * kMilli;
   Nanos reconnect_max = 5 * kSecond;
 };
@@ -61,7 +61,10 @@ class Client {
   // The transport.
   bool wants_connection(Nanos now) const { return state_ == ClientState::down && now >= retry_at_; }
   bool wants_close() const { return wants_close_; }
-  void on_connecting() { state_ = ClientState::connecting; }
+  void on_connecting(Nanos now) {
+    state_ = ClientState::connecting;
+    last_heard_ = now;
+  }
   void on_connected(Nanos now);
   void on_closed(Nanos now);
 
@@ -85,6 +88,8 @@ class Client {
     return total;
   }
 
+  // Something has come that cannot be read yet: that is no silence.
+  void on_heard(Nanos now) { last_heard_ = now; }
   // Time passes: notices silence.
   void poll(Nanos now);
   // When poll, output or wants_connection will have something to say at the latest.
@@ -98,6 +103,9 @@ class Client {
   void logout() { logout_ = state_ == ClientState::active; }
 
  private:
+  bool awaits_peer() const {
+    return takes_input() || (!wants_close_ && state_ == ClientState::connecting);
+  }
   bool takes_input() const {
     return !wants_close_ && (state_ == ClientState::login_sent || state_ == ClientState::active);
   }

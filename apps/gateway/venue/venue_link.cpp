@@ -19,7 +19,7 @@ VenueLink::VenueLink(const VenueLinkConfig& config, Network& network, VenueSink&
     : config_(config), network_(network), sink_(sink), client_(config.client) {}
 
 void VenueLink::connect() {
-  client_.on_connecting();
+  client_.on_connecting(now_);
   if (network_.connect(config_.server, *this, stream_) != 0) return client_.on_closed(now_);
   open_ = true;
   ++connections_;
@@ -31,6 +31,7 @@ void VenueLink::on_connected(SocketId) {
 }
 
 size_t VenueLink::on_received(SocketId, std::string_view bytes) {
+  client_.on_heard(now_);
   if (!sink_.takes_venue_messages()) return 0;
   // One packet after the other: what it says may be more than the journal takes at a time.
   size_t total = 0;
@@ -64,10 +65,15 @@ void VenueLink::drop() {
   on_closed(stream_, 0);
 }
 
-// The owner hears of each login, and of its end.
+// The owner hears of each login, of its end, and of what ends the hope of another one.
 void VenueLink::note_state() {
-  if (active() == told_) return;
+  using soupbintcp::ClientState;
+  const ClientState state = client_.state();
+  const bool over = state == ClientState::ended || state == ClientState::rejected ||
+                    state == ClientState::failed;
+  if (active() == told_ && over == told_over_) return;
   told_ = active();
+  told_over_ = over;
   if (told_) sink_.on_venue_login();
   else sink_.on_venue_lost();
 }

@@ -14,7 +14,7 @@ class VenueSink {
   virtual void on_venue_login() = 0;
   // Message `number` of the venue's stream for this account.
   virtual void on_venue_message(uint64_t number, Bytes message) = 0;
-  // Logged in no more.
+  // Logged in no more; or never, and it will not be tried again (client().state()).
   virtual void on_venue_lost() = 0;
   // False: nothing is read for now. The venue keeps it.
   virtual bool takes_venue_messages() const = 0;
@@ -59,7 +59,7 @@ class VenueLink : public StreamHandler {
   VenueSink& sink_;
   soupbintcp::Client client_;
   SocketId stream_;
-  bool open_ = false, told_ = false;
+  bool open_ = false, told_ = false, told_over_ = false;
   uint64_t connections_ = 0;
   Nanos now_ = 0;
 };

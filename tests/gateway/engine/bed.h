@@ -1,5 +1,5 @@
-// An engine with everything that surrounds it, in one thread and on a clock of the test's: a network
-// in memory (memory_network.h), a venue of the simulator's accounts and books behind a real
+// An engine with everything that surrounds it, in one thread and on a clock of the test's: a
+// network in memory (memory_network.h), a venue of the simulator's accounts and books behind a real
 // SoupBinTCP server, clients that are our own FIX sessions, journal and stores in a directory.
 //
 // The books of AAPL and MSFT are 99 for 10,000 and 101 for 10,000 shares, that of QUIET is empty.
@@ -155,7 +155,10 @@ class TestClient final : public fix::Application, public fix::Wire {
     told_.push_back(bytes);
     return fix::Answer::done;
   }
-  void on_reject(fix::Session&, const fix::Message&, const fix::Now&) override { ++rejects; }
+  void on_reject(fix::Session& session, const fix::Message& m, const fix::Now& now) override {
+    rejects += m.is_type('3');
+    (void)on_message(session, m, now);
+  }
 
  private:
   void about(fix::Encoder& e, const std::string& id, const Terms& t) {
@@ -217,10 +220,17 @@ class TestVenue {
   void turn(Nanos now) {
     turn_orders(now);
     std::byte room[1'400];
+    for (const MemoryNetwork::Sent& request : network_.take_sent_datagrams()) {
+      const size_t bytes = sender_.answer(bytes_of_text(request.bytes), room);
+      if (bytes != 0) network_.answer(request, chars_of({room, bytes}));
+      datagrams.push_back(request.bytes);
+    }
     while (!silent_lines) {
       const size_t bytes = sender_.next_packet(room, now);
       if (bytes == 0) return;
-      for (const Endpoint& line : {kLineA, kLineB}) network_.send_datagram(line, chars_of({room, bytes}));
+      datagrams.emplace_back(chars_of({room, bytes}));
+      for (const Endpoint& line : {kLineA, kLineB})
+        network_.send_datagram(line, chars_of({room, bytes}));
     }
   }
   size_t bytes_received() const { return bytes_received_; }
@@ -232,6 +242,8 @@ class TestVenue {
   exchange::Market market{{"AAPL", "MSFT", "QUIET"}, {200'000, 16u << 20}};
   exchange::Accounts accounts{market, {{"USER", "PASSWORD"}}, {200'000, 16u << 20}};
   uint64_t day_ns = 1;
+  std::vector<std::string> datagrams;  // of the lines, and the gateway's re-requests
+  char refusal = soupbintcp::kAuthorised;  // of logins
   char deaf_to = 0;           // requests of this type are not heard
   bool reads = true;          // nothing at all is read
   bool silent_lines = false;  // of market data
@@ -250,7 +262,7 @@ class TestVenue {
         bytes_of_text(in), now,
         [&](const auto&) {
           server_->serve(accounts.answers(0));
-          return soupbintcp::kAuthorised;
+          return refusal;
         },
         [&](Bytes m) { request(m); });
     stream_->take(used);
@@ -305,6 +317,7 @@ class Bed {
   // ---- the engine's lives: only journal, stores and the kill switch's file outlive it
   void start() { ASSERT_TRUE(try_start()) << why; }
   bool try_start() {
+    why.clear();
     kill_switch = std::make_unique<risk::KillSwitch>();
     EXPECT_EQ(kill_switch->open(config.risk.kill_file), 0);
     journal = std::make_unique<journal::Journal>(config.journal);
@@ -319,6 +332,7 @@ class Bed {
     engine.reset();
     journal.reset();
     (void)kill_switch->persist();
+    for (const auto& c : clients) c->turn(now);  // they see it
   }
   void restart() {
     kill();
@@ -346,7 +360,7 @@ class Bed {
   void trades() {
     for (const auto& c : clients)
       if (!c->session().connected()) c->connect(now);
-    passes(kSecond);
+    passes(2 * kSecond);  // a heartbeat of the venue's data tells what is missing
     ASSERT_TRUE(engine->desk().caught_up());
     for (const auto& c : clients) ASSERT_TRUE(c->logged_on());
   }
@@ -400,6 +414,7 @@ class Bed {
     c.venue.market_data.symbols = {"AAPL", "MSFT", "QUIET"};
     for (const Endpoint& line : {kLineA, kLineB})
       c.venue.market_data.lines.push_back({"md", "10.0.0.1", line.ip, "", line.port});
+    c.venue.market_data.retransmit_servers = {kVenue};
     c.venue.order_entry.server = kVenue;
     ClientConfig client;
     client.name = "one", client.address = kClients.ip, client.port = kClients.port;

@@ -12,13 +12,13 @@ TEST(EngineOrders, AnOrderAndItsReplacementsAndItsFills) {
   c.order("A1");
   bed.turn();
   EXPECT_EQ(c.told({35, 11, 37, 20, 150, 39, 38, 44, 151, 14}),
-            "8|A1|1|0|0|0|100|100.0000|100|0");
+            "8|A1|1|0|0|0|100|100|100|0");
   c.replace("A2", "A1", {.shares = 200, .price = 1'000'100});
   bed.turn();
-  EXPECT_EQ(c.told({11, 41, 37, 150, 39, 38, 44, 151}), "A2|A1|1|5|5|200|100.0100|200");
+  EXPECT_EQ(c.told({11, 41, 37, 150, 39, 38, 44, 151}), "A2|A1|1|5|5|200|100.01|200");
   bed.venue.quote(0, 'S', 1'000'000, 50);
   bed.turn();
-  EXPECT_EQ(c.told({11, 150, 39, 32, 31, 14, 151, 6}), "A2|1|1|50|100.0100|50|150|100.010000");
+  EXPECT_EQ(c.told({11, 150, 39, 32, 31, 14, 151, 6}), "A2|1|1|50|100.01|50|150|100.01");
   c.replace("A3", "A2", {.shares = 120, .price = 1'000'200});
   bed.turn();
   EXPECT_EQ(c.told({11, 41, 150, 38, 14, 151}), "A3|A2|5|120|50|70");
@@ -160,7 +160,7 @@ TEST(EngineOrders, Fix44) {
   EXPECT_EQ(c.told({11, 41, 150, 39}), "A2|A1|5|0");  // 4.4 has no status "replaced"
   bed.venue.quote(0, 'S', 1'000'000, 20);
   bed.turn();
-  EXPECT_EQ(c.told({11, 150, 39, 32, 31}), "A2|F|1|20|100.0000");
+  EXPECT_EQ(c.told({11, 150, 39, 32, 31}), "A2|F|1|20|100");
   c.status("A2");
   bed.turn();
   EXPECT_EQ(c.told({11, 150, 39}), "A2|I|1");

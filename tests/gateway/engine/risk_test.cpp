@@ -181,7 +181,7 @@ TEST(EngineRisk, TheDayIsFull) {
   bed.trades();
   for (int i = 1; i <= 4; ++i) expect_passes(bed, "A" + std::to_string(i), {});
   expect_refused(bed, {}, "0|no more orders today: orders_per_day_max");
-  for (int i = 1; i <= 4; ++i) bed.client().cancel("X" + std::to_string(i), "A" + std::to_string(i));
+  for (const std::string n : {"1", "2", "3", "4"}) bed.client().cancel("X" + n, "A" + n);
   bed.turn();
   EXPECT_EQ(bed.client().count(150, "4"), 4u);
 }

@@ -1,5 +1,5 @@
-// Kill switch, cancel on disconnect, stale books, reload, the graceful stop, and what an enemy could
-// do: a second session of one identity, a venue that talks nonsense, full stores and journals.
+// Kill switch, cancel on disconnect, stale books, reload, the graceful stop, and what an enemy
+// could do: a second session of one identity, a venue that talks nonsense, full stores and journals.
 #include "bed.h"
 #include "gateway/journal/reader.h"
 
@@ -9,7 +9,7 @@ namespace {
 void opens(Bed& bed, const std::string& id, size_t client = 0) {
   bed.client(client).order(id);
   bed.turn();
-  ASSERT_EQ(bed.client(client).told({11, 150}), id + "|0");
+  ASSERT_EQ(bed.client(client).told({11, 150, 58}), id + "|0|");
 }
 
 size_t open_orders(const Bed& bed) {
@@ -128,12 +128,12 @@ TEST(EngineSafety, AStaleBookCancelsAll) {
 TEST(EngineSafety, AStaleBookCancelsAllInSilence) {
   Bed bed([](Config& c) {
     c.venue.market_data.on_stale_book = OnStaleBook::cancel_all;
-    c.venue.market_data.line_silence = 500 * kMilli;
+    c.venue.market_data.line_silence = 2 * kSecond;
   });
   bed.trades();
   opens(bed, "A1");
   const uint64_t sends = bed.network.sends;
-  bed.now.monotonic_ns += 600 * kMilli;
+  bed.now.monotonic_ns += 3 * kSecond;
   ASSERT_GE(bed.engine->turn(bed.now), 0);
   EXPECT_GT(bed.network.sends, sends) << "the cancel";
 }
@@ -189,8 +189,10 @@ TEST(EngineSafety, AStopTakesNoOrders) {
   bed.engine->begin_stop(bed.now);
   bed.client().order("A1");
   bed.turn();
-  EXPECT_EQ(bed.client().told({11, 150, 58}), "A1|8|the gateway stops");
   EXPECT_EQ(bed.venue.requests('O'), 0u);
+  bed.restart();
+  bed.trades();  // the answer came behind the Logout
+  EXPECT_EQ(bed.client().told({43, 11, 150, 58}), "Y|A1|8|the gateway stops");
 }
 
 // Whoever is logged on stays; the other one is dropped without a word.
@@ -290,6 +292,7 @@ TEST(EngineSafety, AJournalThatWasMovedAway) {
 TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
   Bed bed;
   bed.trades();
+  opens(bed, "A0");
   opens(bed, "A1");
   bed.kill();
   bed.config.venue.market_data.symbols = {"MSFT", "QUIET"};
@@ -307,6 +310,39 @@ TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
   bed.client().cancel("A2", "A1");
   bed.turn();
   EXPECT_EQ(bed.client().told({11, 41, 55, 150}), "A2|A1|AAPL|4");
+}
+
+// Neither a connection that never comes about nor a login that is refused goes unsaid.
+TEST(EngineSafety, AVenueThatIsNotThere) {
+  Bed bed;
+  bed.network.never_connects = true;
+  bed.passes(30 * kSecond);
+  EXPECT_GE(bed.engine->venue().connections(), 2u) << "given up, and tried again";
+  bed.network.never_connects = false;
+  bed.passes(30 * kSecond);
+  EXPECT_TRUE(bed.engine->desk().caught_up());
+  bed.kill();
+  bed.venue.refusal = 'A';
+  bed.start();
+  bed.passes(kSecond);
+  std::string said;
+  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
+  EXPECT_NE(said.find("the login is rejected (A)"), std::string::npos) << said;
+}
+
+// What a client says is repeated in answers, but not at any length: they must be sent.
+TEST(EngineSafety, AnAbsurdClOrdID) {
+  Bed bed([](Config& c) { c.clients.push_back(drop_copy(c)); });
+  bed.trades();
+  bed.client().order(std::string(7'900, 'x'));
+  bed.turn();
+  EXPECT_EQ(bed.client().told({150, 58}), "8|ClOrdID is longer than 40");
+  bed.client().cancel(std::string(3'900, 'x'), std::string(3'900, 'y'));
+  bed.client().status(std::string(7'900, 'x'));
+  bed.turn();
+  EXPECT_EQ(bed.client().count(), 3u);
+  EXPECT_EQ(bed.client(1).count(), 2u);
+  opens(bed, "A1");
 }
 
 // A client that does not read is disconnected; it asks for what it missed when it is back.

@@ -56,7 +56,7 @@ struct SoupOnSocket {
 
  private:
   void connect_now(Nanos now) {
-    client.on_connecting();
+    client.on_connecting(now);
     fd = Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&to_), sizeof to_) != 0) {
       return disconnected(now);

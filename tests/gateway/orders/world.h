@@ -235,7 +235,7 @@ struct World final : Outlet {
       }
       OrderRecord r;
       ASSERT_TRUE(read_record(journal[i].bytes, r));
-      desk->recover(i + 1, r, now);
+      ASSERT_STREQ(desk->recover(i + 1, r, now), nullptr);
     }
     desk->end_recovery();
     replaying = false;

@@ -26,7 +26,7 @@ struct SoupPair {
 
   void connect() {
     ASSERT_TRUE(client.wants_connection(now));
-    client.on_connecting();
+    client.on_connecting(now);
     client.on_connected(now);
     server = std::make_unique<ServerConnection>(server_config, store, now);
     to_server.clear(), to_client.clear();
@@ -223,7 +223,7 @@ TEST(SoupSession, EndOfSessionAfterTheLastMessage) {
 Client client_that_hears(const std::vector<std::byte>& answer) {
   Client client(kClient);
   client.resume(Alpha<10>::of("S1"), 5);
-  client.on_connecting();
+  client.on_connecting(0);
   client.on_connected(0);
   std::byte room[100];
   EXPECT_GT(client.output(room, 0), 0u);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/net/network.h"
@@ -46,10 +47,21 @@ class MemoryNetwork final : public Network {
       if (s->by_gateway && s->told && s->open() && s->to == at) return &*s;
     return nullptr;
   }
+  const std::deque<Stream>& streams() const { return streams_; }
   Stream& connect_to_gateway(const Endpoint& at) { return add(at, false, nullptr); }
   // To every socket of the gateway that is bound to this group.
   void send_datagram(const Endpoint& group, std::string_view bytes) {
-    datagrams_.push_back({group, std::string(bytes)});
+    datagrams_.push_back({group, {}, std::string(bytes)});
+  }
+  // A datagram that the gateway has sent, and the answer to it.
+  struct Sent {
+    SocketId from;
+    Endpoint to;
+    std::string bytes;
+  };
+  std::vector<Sent> take_sent_datagrams() { return std::exchange(sent_datagrams_, {}); }
+  void answer(const Sent& sent, std::string_view bytes) {
+    datagrams_.push_back({{}, sent.from, std::string(bytes)});
   }
   // Everything of the gateway is gone: its process has ended.
   void gateway_dies() {
@@ -57,12 +69,14 @@ class MemoryNetwork final : public Network {
     listeners_.clear();
     sockets_.clear();
     datagrams_.clear();
+    sent_datagrams_.clear();
     crash_in = 0;
   }
   void may_crash() {
     if (crash_in != 0 && --crash_in == 0) throw Crash{};
   }
   int crash_in = 0;        // calls; 0: never
+  bool never_connects = false;
   bool takes_all = true;   // false: there is no room to send
   uint64_t sends = 0;      // of streams
 
@@ -98,7 +112,10 @@ class MemoryNetwork final : public Network {
     out = {kDatagrams + static_cast<uint32_t>(sockets_.size()), 1};
     return 0;
   }
-  bool send_to(SocketId, const Endpoint&, std::string_view) override { return true; }
+  bool send_to(SocketId from, const Endpoint& to, std::string_view bytes) override {
+    sent_datagrams_.push_back({from, to, std::string(bytes)});
+    return true;
+  }
   int join_group(SocketId, const Group&) override { return 0; }
   Endpoint local_address(SocketId) const override { return {}; }
   int poll() override {
@@ -120,6 +137,7 @@ class MemoryNetwork final : public Network {
   };
   struct Datagram {
     Endpoint group;
+    SocketId to;  // where it is an answer
     std::string bytes;
   };
 
@@ -137,14 +155,14 @@ class MemoryNetwork final : public Network {
   }
   int deliver_datagrams() {
     int events = 0;
-    for (const Datagram& d : datagrams_) {
+    for (const Datagram& d : std::exchange(datagrams_, {})) {
       for (size_t i = 0; i < sockets_.size(); ++i) {
-        if (sockets_[i].at != d.group) continue;
-        sockets_[i].handler->on_datagram({kDatagrams + static_cast<uint32_t>(i) + 1, 1}, d.bytes, 0);
+        const SocketId id{kDatagrams + static_cast<uint32_t>(i) + 1, 1};
+        if (d.to == SocketId{} ? sockets_[i].at != d.group : d.to != id) continue;
+        sockets_[i].handler->on_datagram(id, d.bytes, 0);
         ++events;
       }
     }
-    datagrams_.clear();
     return events;
   }
   int turn(uint32_t i) {
@@ -164,6 +182,7 @@ class MemoryNetwork final : public Network {
   }
   // False: it came to nothing.
   bool begin(Stream& s, SocketId id) {
+    if (s.by_gateway && never_connects) return false;
     s.told = true;
     if (s.by_gateway) {
       if (std::ranges::find(peers_, s.to) != peers_.end()) return s.handler->on_connected(id), true;
@@ -182,6 +201,7 @@ class MemoryNetwork final : public Network {
   std::vector<Listener> listeners_;
   std::vector<Socket> sockets_;
   std::vector<Datagram> datagrams_;
+  std::vector<Sent> sent_datagrams_;
 };
 
 }  // namespace pinion::gateway::test
