@@ -38,7 +38,8 @@ Accounts::Accounts(Market& market, const std::vector<Credentials>& who,
                    MessageStore::Limits answers)
     : market_(market) {
   accounts_.reserve(who.size());
-  for (const Credentials& credentials : who) accounts_.emplace_back(credentials, answers, market.symbols());
+  for (const Credentials& credentials : who)
+    accounts_.emplace_back(credentials, answers, market.symbols());
 }
 
 int Accounts::find(std::string_view username, std::string_view password) const {

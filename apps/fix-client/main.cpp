@@ -152,7 +152,8 @@ int run(const Options& o) {
       std::printf("fix-client: logged on\n");
       std::fflush(stdout);
     }
-    const bool over = stop != 0 || now.monotonic_ns >= ends || (o.count != 0 && trader.totals().orders >= o.count);
+    const bool over = stop != 0 || now.monotonic_ns >= ends ||
+                      (o.count != 0 && trader.totals().orders >= o.count);
     if (!over) {
       for (int i = 0; i < 8 && next != 0 && next <= now.monotonic_ns; ++i, next += interval)
         (void)trader.act(session, now);
