@@ -1,5 +1,5 @@
 // Kill switch, cancel on disconnect, stale books, reload, the graceful stop, and what an enemy
-// could do: a second session of one identity, a venue that talks nonsense, full stores and journals.
+// could do: a second session of one identity, a venue that talks nonsense, full stores, journals.
 #include "bed.h"
 #include "gateway/journal/reader.h"
 

@@ -107,6 +107,8 @@ class MemoryNetwork final : public Network {
   void close(SocketId id) override {
     if (find(id) != nullptr) streams_[id.index].gateway_open = false;
   }
+  void abort(SocketId id) override { close(id); }
+  Endpoint peer_address(SocketId) const override { return {}; }
   int open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) override {
     sockets_.push_back({at, &handler});
     out = {kDatagrams + static_cast<uint32_t>(sockets_.size()), 1};
@@ -123,6 +125,7 @@ class MemoryNetwork final : public Network {
     for (size_t i = 0; i < streams_.size(); ++i) events += turn(static_cast<uint32_t>(i));
     return events;
   }
+  uint64_t now_ns() const override { return 0; }
   std::string error() const override { return "a network in memory"; }
 
  private:
