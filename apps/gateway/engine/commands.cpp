@@ -85,13 +85,8 @@ void Engine::command(std::string_view line, control::Answer& out) {
     look_at_kill();
     return void(out.facts("gateway").text("state", state_text()));
   }
-<<<<<<< HEAD
   out.fail("no command '%.*s': status, sessions, positions, orders, book, lines, kill, unkill, "
            "reload",
-=======
-  out.fail("no command '%.*s': "
-           "status, sessions, positions, orders, book, lines, kill, unkill, reload",
->>>>>>> gengine
            static_cast<int>(std::min<size_t>(word.size(), 40)), word.data());
 }
 
