@@ -151,9 +151,9 @@ TEST_F(EmbeddedGateway, TradesOverAVeth) {
   EXPECT_EQ(client.output().find("accepted=0 "), std::string::npos) << client.output();
   EXPECT_EQ(gateway.end(SIGTERM), 0) << gateway.output();
   EXPECT_EQ(venue.end(SIGTERM), 0) << venue.output();
-  EXPECT_NE(venue.output().find(" 0 rejected, 0 repeats, 0 ignored, 0 malformed"),
-            std::string::npos)
-      << venue.output();
+  // Ignored may be a cancel that crossed a fill.
+  EXPECT_NE(venue.output().find(" 0 rejected, 0 repeats, "), std::string::npos) << venue.output();
+  EXPECT_NE(venue.output().find(" 0 malformed"), std::string::npos) << venue.output();
 }
 
 // What is wrong is said with the file's name.

@@ -174,6 +174,8 @@ TEST_F(StoreFileTest, IsLockedAndKeepsItsSize) {
 // A process that writes as fast as it can is killed, twenty times. The numbers that it told before
 // are there afterwards.
 TEST_F(StoreFileTest, SurvivesKill) {
+  // Room for all that the child can do before it is killed: it waits when its pipe is full.
+  constexpr size_t kBytes = 64 << 20, kMessages = 500'000;
   uint64_t known = 0;
   for (int round = 0; round < 20; ++round) {
     int fds[2];
@@ -181,8 +183,8 @@ TEST_F(StoreFileTest, SurvivesKill) {
     const pid_t child = fork();
     if (child == 0) {
       StoreFile file;
-      if (file.open(path_, 4 << 20) != 0) _exit(1);
-      Store store(file.memory(), 50'000);
+      if (file.open(path_, kBytes) != 0) _exit(1);
+      Store store(file.memory(), kMessages);
       while (true) {
         if (!store.add_sent(text_of_number(store.next_out()))) _exit(2);
         const uint64_t told = store.next_out() - 1;
@@ -200,8 +202,8 @@ TEST_F(StoreFileTest, SurvivesKill) {
     close(fds[0]);
     ASSERT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
     StoreFile file;
-    ASSERT_EQ(file.open(path_, 4 << 20), 0);
-    const Store store(file.memory(), 50'000);
+    ASSERT_EQ(file.open(path_, kBytes), 0);
+    const Store store(file.memory(), kMessages);
     ASSERT_GE(store.next_out(), known + 1);
     for (uint64_t n = 1; n < store.next_out(); ++n)
       ASSERT_EQ(store.first_sent_from(n).message, text_of_number(n));
