@@ -126,7 +126,7 @@ class Run {
   // Frames of which something was made, but for ARP replies: nothing counts those.
   uint64_t taken() const {
     const Counters& c = counters();
-    return c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received +
+    return c.ipv4_fragments_received + c.udp_received + c.tcp_received + c.icmp_echo_replies + c.icmp_errors_received +
            c.igmp_received + c.arp_replies_sent + c.nd_received + c.mld_queries_received;
   }
 
@@ -305,8 +305,10 @@ void Run::judge_sent(const Packet& frame) {
   const auto seconds = static_cast<uint64_t>(now_ / kSecond);
   STACK_CHECK(counters().tcp_resets_sent <= kResetsPerSecond * (1 + seconds));
   if (!d.icmp) return;
-  if (d.icmp->type == 0) STACK_CHECK(answers(d, frame.size(), kTagBytes));
-  else STACK_CHECK(d.icmp->type == 3 && answers(d, frame.size(), kErrorHeaders + kTagBytes));
+  STACK_CHECK(d.icmp->type == 0 || d.icmp->type == 3 || d.icmp->type == 11);
+  // What was put together came in no frame as it is quoted or echoed.
+  if (counters().ipv4_reassembled == 0)
+    STACK_CHECK(answers(d, frame.size(), kTagBytes + (d.icmp->type == 0 ? 0 : kErrorHeaders)));
   STACK_CHECK(counters().icmp_errors_sent <= kErrorsPerSecond * (1 + seconds));
 }
 
