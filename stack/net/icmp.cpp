@@ -83,7 +83,7 @@ Drop Net::icmp_echo_fragmented(const IpInput& in, const IcmpMessage& message, co
   std::byte head[sizeof(IcmpHdr)];
   icmp_emit_summed({kIcmpEchoReply, 0, message.rest, {}}, head, checksum_add(0, message.body));
   const int status = ipv4_output_fragments(path, {head, message.body},
-                                           own_header(path, in.source, length), now);
+                                           own_header(path, in.source, length), 0, now);
   if (status == -EMSGSIZE) return Drop::icmp_too_long;
   if (status != 0) return drop_of(status);
   ++counters_.icmp_echo_replies;

@@ -136,7 +136,7 @@ int Net::ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, N
 // many of them would be needed; -ENOBUFS: the neighbour is not known yet. So much does not wait for
 // it: it is asked, and what is sent later finds it.
 int Net::ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Header header,
-                               Nanos now) {
+                               uint64_t token, Nanos now) {
   const size_t mtu = path.interface->mtu_bytes, size = packet.size();
   const size_t most = mtu < sizeof(Ipv4Hdr) + 8 ? 8 : (mtu - sizeof(Ipv4Hdr)) / 8 * 8;
   const size_t count = (size + most - 1) / most;
@@ -153,6 +153,8 @@ int Net::ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Heade
     for (size_t i = 0; i < got; ++i) frame_free(*path.interface, frames[i]);
     return -EAGAIN;
   }
+  frames[count - 1]->token = token;  // a port takes them in order: when it has this one, it has all
+  more_work_ += static_cast<uint32_t>(count - 1);
   header.id = fragment_id(header.source, header.destination);
   header.dont_fragment = false;
   for (size_t i = 0, at = 0; i < count; ++i, at += most) {

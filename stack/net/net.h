@@ -34,6 +34,7 @@ struct UdpSend {
   uint8_t ttl = 64;
   uint8_t tos = 0;
   bool broadcast_ok = false;
+  bool fragment = false;  // IPv4: what is over the MTU leaves in fragments
   bool loop = false;  // to a group: members on this core get it as well
   Bytes payload{};
   uint64_t token = 0;       // 0: no socket_sent
@@ -108,8 +109,9 @@ class Net {
   // 0: accepted, socket_sent(token) comes exactly once, never before udp_send returns. Else nothing
   // was kept: -EAGAIN: no frame or the transmit queue is full, try again after tx; -ENETUNREACH: no
   // route, or no interface has the source; -EHOSTUNREACH: the neighbour failed a moment ago;
-  // -EMSGSIZE: over the MTU; -EACCES: broadcast without broadcast_ok; -ENOBUFS: too much waits for
-  // this or all neighbours; -ENETDOWN: no link; -EINVAL: destination address or port 0.
+  // -EMSGSIZE: over the MTU, or over what fragments can be (UdpSend::fragment); -EACCES: broadcast
+  // without broadcast_ok; -ENOBUFS: too much waits for this or all neighbours, or it would be
+  // fragments, which wait for none; -ENETDOWN: no link; -EINVAL: destination address or port 0.
   int udp_send(const UdpSend& send, Nanos now);
 
   // Errors as udp_send's; nothing is told afterwards.
@@ -117,8 +119,9 @@ class Net {
   // The MTU towards dst from that source; 0: there is no path.
   uint16_t path_mtu(Ip source, Ip dst);
 
-  // Members that the last udp_send reached by itself (UdpSend::loop).
-  uint32_t looped() const { return looped_; }
+  // What the last udp_send did beside one frame: members that it reached by itself (UdpSend::loop),
+  // and fragments beyond the first.
+  uint32_t more_work() const { return more_work_; }
 
   UdpDemux& udp() { return udp_; }
   Tcp& tcp() { return tcp_; }
@@ -274,7 +277,8 @@ class Net {
   Interface* owner_of(Ip address);
   int admit(Path& path, uint32_t owner, Nanos now);
   int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
-  int ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Header header, Nanos now);
+  int ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Header header,
+                            uint64_t token, Nanos now);
   uint16_t fragment_id(Ipv4 source, Ipv4 destination);
   int link_output(const Path& path, Frame* frame, uint16_t type, Nanos now);
   int ip_output(const Path& path, Frame* frame, const IpFields& fields, Nanos now);
@@ -357,6 +361,7 @@ class Net {
 
   // udp/output.cpp
   void loop_back(const UdpSend& send, const Path& path, Bytes payload, Nanos now);
+  int udp_send_fragments(const UdpSend& send, Path& path, Nanos now);
   int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
   bool holds(const Flow& flow, const UdpSend& send) const;
   bool flow_holds(const Flow& flow) const;
@@ -389,7 +394,7 @@ class Net {
   UdpDemux udp_;
   Tcp tcp_;
   GroupTable groups_;
-  uint32_t looped_ = 0;
+  uint32_t more_work_ = 0;
   uint8_t igmp_version_max_;
   TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_;
   TokenBucket igmp_queries_, igmp_general_queries_, mld_queries_;

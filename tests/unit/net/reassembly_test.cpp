@@ -69,7 +69,8 @@ std::string text(Bytes bytes) {
 TEST(Reassembly, RandomCutsGiveTheOriginal) {
   Bed bed(1);
   for (uint16_t id = 0; id < 2000; ++id) {
-    const std::string whole = bed.random_text(9 + bed.rng.below(bed.rng.chance(0.1) ? 65000 : 3000));
+    const uint32_t most = bed.rng.chance(0.1) ? 65000 : 3000;
+    const std::string whole = bed.random_text(9 + bed.rng.below(most));
     std::vector<Cut> cuts = bed.cuts_of(static_cast<uint32_t>(whole.size()));
     bed.shuffle(cuts);
     Reassembly::Datagram out;
