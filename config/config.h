@@ -156,6 +156,13 @@ struct Log {
   LogFormat format = LogFormat::text;
 };
 
+// Datagrams that come in fragments.
+struct Ipv4Section {
+  uint32_t reassembly_max = 16;  // of a core, 64 KiB each; 0: fragments are dropped
+  uint32_t reassembly_per_source_max = 4;
+  uint32_t reassembly_timeout_ms = 1000;
+};
+
 struct Config {
   std::string instance = "pinion";
   Host host;
@@ -166,6 +173,7 @@ struct Config {
   Tcp tcp;
   Udp udp;
   Igmp igmp;
+  Ipv4Section ipv4;
   std::vector<Session> sessions;
   Limits limits;
   Log log;

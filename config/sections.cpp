@@ -201,6 +201,15 @@ void read_udp(const Node& node, Draft& draft, Errors& errors) {
   section.finish();
 }
 
+void read_ipv4(const Node& node, Draft& draft, Errors& errors) {
+  Ipv4Section& ipv4 = draft.config.ipv4;
+  Section section(node, "'ipv4'", errors);
+  section.number("reassembly_max", {0, 256}, ipv4.reassembly_max);
+  section.number("reassembly_per_source_max", {1, 256}, ipv4.reassembly_per_source_max);
+  section.number("reassembly_timeout_ms", {10, 120000}, ipv4.reassembly_timeout_ms);
+  section.finish();
+}
+
 void read_igmp(const Node& node, Draft& draft, Errors& errors) {
   Igmp& igmp = draft.config.igmp;
   Section section(node, "'igmp'", errors);
@@ -343,11 +352,12 @@ void read_sections(const Node& root_node, Draft& draft, Errors& errors) {
   read_list(root, "neighbours", kNeighboursMax, Need::optional, read_neighbour, draft);
   read_mapping(root, "tcp", read_tcp, draft);
   read_mapping(root, "udp", read_udp, draft);
+  read_mapping(root, "ipv4", read_ipv4, draft);
   read_mapping(root, "igmp", read_igmp, draft);
   read_list(root, "sessions", kSessionsMax, Need::optional, read_session, draft);
   read_mapping(root, "limits", read_limits, draft);
   read_mapping(root, "log", read_log, draft);
-  for (const std::string_view later : {"ipv4", "capture", "metrics"}) {
+  for (const std::string_view later : {"capture", "metrics"}) {
     root.unsupported(later, kLater);
   }
   root.finish();

@@ -136,7 +136,8 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic) {
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
   const NetConfig net;
-  port.transmit_frames = static_cast<uint16_t>(net.tx_queue_max + net.neighbour_parked_max);
+  port.transmit_frames =
+      static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max);
   port.rx_interrupt = !physical && !config.cores[0].idle.busy;
   return port;
 }
@@ -161,6 +162,9 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.rx_burst = config.limits.rx_burst;
   random_bytes(k.net.secret, sizeof k.net.secret);
   k.net.tcp = tcp_config(config.tcp, promised(config).sockets);
+  k.net.reassembly_max = config.ipv4.reassembly_max;
+  k.net.reassembly_per_source_max = config.ipv4.reassembly_per_source_max;
+  k.net.reassembly_timeout = config.ipv4.reassembly_timeout_ms * kMilli;
   k.net.igmp_version = config.igmp.version;
   k.net.igmp_robustness = config.igmp.robustness;
   k.net.igmp_groups_max = config.igmp.groups_max;

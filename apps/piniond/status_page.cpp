@@ -117,6 +117,13 @@ void StatusPage::add_tcp_gauges(const Tcp& tcp) {
 void StatusPage::add_counters(const Counters& c) {
   for (const auto& [name, text, value] : {
            Line{"udp_received", "datagrams that a socket took", c.udp_received},
+           {"ipv4_fragments_received", "taken, and not the last that was missing",
+            c.ipv4_fragments_received},
+           {"ipv4_reassembled", "datagrams that came in fragments", c.ipv4_reassembled},
+           {"ipv4_reassembly_timeouts", "datagrams whose rest never came",
+            c.ipv4_reassembly_timeouts},
+           {"ipv4_reassembly_evicted", "datagrams given up for newer ones",
+            c.ipv4_reassembly_evicted},
            {"udp_sent", "datagrams accepted for transmission", c.udp_sent},
            {"tcp_received", "segments that were of use", c.tcp_received},
            {"tcp_sent", "segments", c.tcp_sent},

@@ -11,12 +11,18 @@ struct Counters {
   uint64_t tx_frames = 0, tx_bytes = 0;
   // What became of a received frame that was not dropped: exactly one of these moves, or one drop.
   uint64_t arp_received = 0;
+  // Fragments that were taken and completed nothing: the last one counts as the whole datagram.
+  uint64_t ipv4_fragments_received = 0;
   uint64_t udp_received = 0;  // datagrams that a socket took
   uint64_t icmp_echo_replies = 0;
   uint64_t nd_received = 0, mld_queries_received = 0;
   uint64_t icmp_errors_received = 0;  // that belonged to a socket
 
   uint64_t igmp_received = 0;  // queries taken, and reports of other hosts
+
+  uint64_t ipv4_reassembled = 0;           // datagrams
+  uint64_t ipv4_reassembly_timeouts = 0;   // given up: the rest never came
+  uint64_t ipv4_reassembly_evicted = 0;    // given up for newer ones
 
   uint64_t udp_sent = 0;      // datagrams accepted for transmission
   uint64_t tcp_received = 0;  // segments that were of use

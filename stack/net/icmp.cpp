@@ -61,13 +61,30 @@ Drop Net::icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   if (status == 0) status = admit(path, NeighbourTable::kOurselves, now);
   if (status != 0) return drop_of(status);
   const size_t length = sizeof(IcmpHdr) + message.body.size();
-  if (sizeof(Ipv4Hdr) + length > path.interface->mtu_bytes) return Drop::icmp_too_long;
+  if (sizeof(Ipv4Hdr) + length > path.interface->mtu_bytes)
+    return icmp_echo_fragmented(in, message, path, now);
   Frame* frame = frame_alloc(*path.interface);
   if (!frame) return Drop::tx_no_frame;
   std::byte* out = frame->append(static_cast<uint32_t>(length));
   const uint64_t sum = copy_and_sum(out + sizeof(IcmpHdr), message.body, 0);
   icmp_emit_summed({kIcmpEchoReply, 0, message.rest, {}}, {out, length}, sum);
   status = ipv4_output(path, frame, own_header(path, in.source, length), now);
+  if (status != 0) return drop_of(status);
+  ++counters_.icmp_echo_replies;
+  return Drop::none;
+}
+
+// No more fragments than the request had: an answer costs the network what was asked of us (I6).
+Drop Net::icmp_echo_fragmented(const IpInput& in, const IcmpMessage& message, const Path& path,
+                               Nanos now) {
+  const size_t room = path.interface->mtu_bytes - sizeof(Ipv4Hdr);
+  const size_t most = room / 8 * 8, length = sizeof(IcmpHdr) + message.body.size();
+  if (most == 0 || (length + most - 1) / most > in.fragments) return Drop::icmp_too_long;
+  std::byte head[sizeof(IcmpHdr)];
+  icmp_emit_summed({kIcmpEchoReply, 0, message.rest, {}}, head, checksum_add(0, message.body));
+  const int status = ipv4_output_fragments(path, {head, message.body},
+                                           own_header(path, in.source, length), 0, now);
+  if (status == -EMSGSIZE) return Drop::icmp_too_long;
   if (status != 0) return drop_of(status);
   ++counters_.icmp_echo_replies;
   return Drop::none;
@@ -111,16 +128,16 @@ bool Net::quoted_input(const IcmpQuote& quote, const TcpIcmpError& error, Nanos 
 
 // RFC 1122 4.1.3.1, RFC 4443 3.1.
 void Net::port_unreachable(const IpInput& in, Nanos now) {
-  if (in.source.is_v4()) return icmp_error_output(in, kUnreachablePort, now);
+  if (in.source.is_v4()) return icmp_error_output(in, kIcmpUnreachable, kUnreachablePort, now);
   if (!in.group) icmp6_error_output(in, {kIcmp6Unreachable, kIcmp6PortUnreachable, 0, {}}, now);
 }
 
-// Destination unreachable, where RFC 1122 3.2.2 allows it: never about an ICMP error (those do not
-// come here), a fragment (nor those), or what went to many. It is best effort: that the packet was
+// An error, where RFC 1122 3.2.2 allows it: never about an ICMP error (those do not come here), a
+// fragment but the first (nor those), or what went to many. It is best effort: that the packet was
 // bad is counted already, so nothing here counts a drop. It quotes no more than RFC 792 asks for,
 // and a source beyond a gateway, which nobody has verified, gets no more than it sent; one on the
 // link has to answer ARP before it gets anything.
-void Net::icmp_error_output(const IpInput& in, uint8_t code, Nanos now) {
+void Net::icmp_error_output(const IpInput& in, IcmpType type, uint8_t code, Nanos now) {
   const Ip to = in.source;
   const auto header_length = static_cast<size_t>(in.payload.data() - in.raw.data());
   const Bytes quote = in.raw.first(std::min(in.raw.size(), header_length + kQuotedDataBytes));
@@ -136,7 +153,7 @@ void Net::icmp_error_output(const IpInput& in, uint8_t code, Nanos now) {
   }
   std::byte* out = frame->append(static_cast<uint32_t>(length));
   const uint64_t sum = copy_and_sum(out + sizeof(IcmpHdr), quote, 0);
-  icmp_emit_summed({kIcmpUnreachable, code, 0, {}}, {out, length}, sum);
+  icmp_emit_summed({type, code, 0, {}}, {out, length}, sum);
   if (ipv4_output(path, frame, own_header(path, to, length), now) == 0)
     ++counters_.icmp_errors_sent;
   else ++counters_.icmp_errors_suppressed;

@@ -20,8 +20,13 @@ Drop Net::ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool
              .interface = &interface,
              .protocol = header.protocol};
   if (const Drop why = ipv4_check_addresses(in, link_group); why != Drop::none) return why;
-  if (header.is_fragment() || header.reserved_flag)
-    return ipv4_fragment_possible(packet) ? Drop::ipv4_fragment : Drop::ipv4_fragment_bad;
+  if (header.is_fragment() || header.reserved_flag) [[unlikely]]
+    return ipv4_fragment_input(in, packet, now);
+  return ipv4_deliver(in, header, now);
+}
+
+// A whole packet, to its protocol.
+Drop Net::ipv4_deliver(const IpInput& in, const Ipv4Header& header, Nanos now) {
   // The TTL of a packet that is for us is not looked at (RFC 1122 3.2.1.7).
   switch (in.protocol) {
     case kProtocolIcmp: return icmp_input(in, now);
@@ -29,8 +34,62 @@ Drop Net::ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool
     case kProtocolTcp: return tcp_input(in, now);
     case kProtocolIgmp: return igmp_input(in, header, now);
   }
-  icmp_error_output(in, kUnreachableProtocol, now);
+  icmp_error_output(in, kIcmpUnreachable, kUnreachableProtocol, now);
   return Drop::ipv4_protocol;
+}
+
+// RFC 791 3.2, RFC 1122 3.3.2. The last fragment that was missing is the datagram.
+Drop Net::ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos now) {
+  if (const Drop why = ipv4_check_fragment(packet); why != Drop::none) return why;
+  if (in.destination.is_multicast() &&
+      groups_.find(in.interface->index, in.destination) == nullptr)
+    return Drop::udp_multicast_not_joined;  // it would take the room of those that are wanted
+  const Ipv4Header& header = packet.header;
+  Reassembly::Datagram whole;
+  const Drop why = reassembly_.add(
+      {.key = {.source = header.source,
+               .destination = header.destination,
+               .interface = in.interface->index,
+               .id = header.id,
+               .protocol = header.protocol},
+       .header = in.raw.first(in.raw.size() - packet.payload.size()),
+       .payload = packet.payload,
+       .offset = uint32_t{header.fragment_offset} * 8,
+       .more = header.more_fragments},
+      whole, now);
+  counters_.ipv4_reassembly_evicted = reassembly_.evicted();
+  if (why != Drop::none) return why;
+  if (whole.packet.empty()) {
+    ++counters_.ipv4_fragments_received;
+    return Drop::none;
+  }
+  ++counters_.ipv4_reassembled;
+  Frame last;  // no port has seen the whole, so none has summed it
+  last.hw_time = in.frame->hw_time;
+  IpInput all = in;
+  all.frame = &last;
+  all.raw = whole.packet, all.payload = whole.packet.subspan(whole.header_bytes);
+  all.fragments = whole.fragments;
+  return ipv4_deliver(all, header, now);
+}
+
+// RFC 1122 3.3.2: the source is told, if the first fragment has come.
+void Net::reassembly_expire(Nanos now) {
+  Reassembly::Datagram late;
+  while (reassembly_.expire(late, now)) {
+    ++counters_.ipv4_reassembly_timeouts;
+    if (late.packet.empty()) continue;
+    Interface& interface = interfaces_[late.key.interface];
+    const IpInput in{.source = late.key.source,
+                     .destination = late.key.destination,
+                     .payload = late.packet.subspan(late.header_bytes),
+                     .raw = late.packet,
+                     .interface = &interface,
+                     .protocol = late.key.protocol,
+                     .group = !owns(interface, late.key.destination)};
+    if (in.protocol != kProtocolIcmp)
+      icmp_error_output(in, kIcmpTimeExceeded, kTimeExceededReassembly, now);
+  }
 }
 
 // RFC 1122 3.2.1.3 and 3.3.6; the strong model of 3.3.4.2: an address counts on its interface only.

@@ -59,7 +59,7 @@ Drop Net::group_deliver(uint32_t interface, const Arrival& arrival, Nanos now) {
   Drop why = Drop::udp_multicast_port;
   bool taken = false;
   for (GroupMember* m = group->members.front(); m != nullptr; m = group->members.next(m)) {
-    ++looped_;
+    ++more_work_;
     if (!listens(*m->sk, arrival.to)) continue;
     if (!m->source.is_any() && m->source != arrival.from.address) {
       if (why == Drop::udp_multicast_port) why = Drop::udp_multicast_source;

@@ -35,6 +35,12 @@ GroupLimits group_limits(const NetConfig& c) {
           .secret = c.secret[1]};
 }
 
+ReassemblyLimits reassembly_limits(const NetConfig& c) {
+  return {.datagrams_max = c.reassembly_max,
+          .per_source_max = c.reassembly_per_source_max,
+          .timeout = c.reassembly_timeout};
+}
+
 TcpSurroundings tcp_surroundings(const NetConfig& c) {
   return {.ephemeral_first = c.ephemeral_first,
           .ephemeral_last = c.ephemeral_last,
@@ -49,6 +55,8 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       tx_queue_max_(config.tx_queue_max),
       counters_(counters),
       upcall_context_(upcall_context),
+      reassembly_(reassembly_limits(config)),
+      fragment_secret_{mix64(config.secret[0]), mix64(config.secret[1])},
       neighbours_(neighbour_limits(config)),
       udp_(demux_config(config)),
       tcp_(config.tcp, tcp_surroundings(config), *this, counters),
@@ -152,13 +160,14 @@ void Net::expire(Nanos now) {
     }
   }
   ipv6_expire(now);
+  reassembly_expire(now);
   if (groups_.next_deadline() <= now) igmp_report(now);
   tcp_.expire(now);  // behind: a SYN finds out that its neighbour has failed
 }
 
 Nanos Net::next_deadline() const {
-  return std::min(
-      {neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline(), ipv6_deadline_});
+  return std::min({neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline(),
+                   reassembly_.next_deadline(), ipv6_deadline_});
 }
 
 bool Net::idle() const {

@@ -11,6 +11,7 @@
 #include "net/groups.h"
 #include "net/neighbour.h"
 #include "net/net_config.h"
+#include "net/reassembly.h"
 #include "net/route.h"
 #include "net/token_bucket.h"
 #include "port/port.h"
@@ -33,6 +34,7 @@ struct UdpSend {
   uint8_t ttl = 64;
   uint8_t tos = 0;
   bool broadcast_ok = false;
+  bool fragment = false;  // IPv4: what is over the MTU leaves in fragments
   bool loop = false;  // to a group: members on this core get it as well
   Bytes payload{};
   uint64_t token = 0;       // 0: no socket_sent
@@ -95,6 +97,8 @@ class Net {
   // Frames with attached bytes that ports hold: none of the memory they lie in may go away. Ports
   // that attach let go of them soon, so between two passes this is 0 as a rule.
   uint32_t attached() const { return attached_; }
+  // Fragments of one packet of ours. They go over NetConfig::tx_queue_max together, if need be.
+  static constexpr uint32_t kFragmentsMax = 128;
   static constexpr uint32_t kPortsMax = 64;  // bits of UdpSend::may_attach
   // How many such frames each port has taken so far; and has it let go of as many? Between two
   // passes the answer stands for all that was sent before: others may go on sending.
@@ -105,8 +109,9 @@ class Net {
   // 0: accepted, socket_sent(token) comes exactly once, never before udp_send returns. Else nothing
   // was kept: -EAGAIN: no frame or the transmit queue is full, try again after tx; -ENETUNREACH: no
   // route, or no interface has the source; -EHOSTUNREACH: the neighbour failed a moment ago;
-  // -EMSGSIZE: over the MTU; -EACCES: broadcast without broadcast_ok; -ENOBUFS: too much waits for
-  // this or all neighbours; -ENETDOWN: no link; -EINVAL: destination address or port 0.
+  // -EMSGSIZE: over the MTU, or over what fragments can be (UdpSend::fragment); -EACCES: broadcast
+  // without broadcast_ok; -ENOBUFS: too much waits for this or all neighbours, or it would be
+  // fragments, which wait for none; -ENETDOWN: no link; -EINVAL: destination address or port 0.
   int udp_send(const UdpSend& send, Nanos now);
 
   // Errors as udp_send's; nothing is told afterwards.
@@ -114,8 +119,9 @@ class Net {
   // The MTU towards dst from that source; 0: there is no path.
   uint16_t path_mtu(Ip source, Ip dst);
 
-  // Members that the last udp_send reached by itself (UdpSend::loop).
-  uint32_t looped() const { return looped_; }
+  // What the last udp_send did beside one frame: members that it reached by itself (UdpSend::loop),
+  // and fragments beyond the first.
+  uint32_t more_work() const { return more_work_; }
 
   UdpDemux& udp() { return udp_; }
   Tcp& tcp() { return tcp_; }
@@ -200,9 +206,16 @@ class Net {
     Interface* interface = nullptr;
     uint8_t protocol = 0;
     bool group = false;  // to a broadcast or multicast address, of the link or of IP
+    uint32_t fragments = 1;  // that it came in
     // Of IPv6.
     uint8_t hop_limit = 0;
     bool has_fragment = false, router_alert = false;
+  };
+
+  // What stands behind an IP header, in two pieces.
+  struct Halves {
+    Bytes head, body;
+    size_t size() const { return head.size() + body.size(); }
   };
 
   // What a header of either family says beside its addresses and lengths.
@@ -246,6 +259,9 @@ class Net {
   // ipv4_input.cpp
   Drop ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool link_group,
                   Nanos now);
+  Drop ipv4_deliver(const IpInput& in, const Ipv4Header& header, Nanos now);
+  Drop ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos now);
+  void reassembly_expire(Nanos now);
   Drop ipv4_check_addresses(IpInput& in, bool link_group) const;
   bool may_be_source(const Interface& interface, Ip source) const;
   bool owns(const Interface& interface, Ip address) const;
@@ -261,6 +277,9 @@ class Net {
   Interface* owner_of(Ip address);
   int admit(Path& path, uint32_t owner, Nanos now);
   int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
+  int ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Header header,
+                            uint64_t token, Nanos now);
+  uint16_t fragment_id(Ipv4 source, Ipv4 destination);
   int link_output(const Path& path, Frame* frame, uint16_t type, Nanos now);
   int ip_output(const Path& path, Frame* frame, const IpFields& fields, Nanos now);
 
@@ -331,15 +350,18 @@ class Net {
   // icmp.cpp
   Drop icmp_input(const IpInput& in, Nanos now);
   Drop icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
+  Drop icmp_echo_fragmented(const IpInput& in, const IcmpMessage& message, const Path& path,
+                            Nanos now);
   Drop icmp_error_input(const IcmpMessage& message, Nanos now);
   bool quoted_input(const IcmpQuote& quote, const TcpIcmpError& error, Nanos now);
   void port_unreachable(const IpInput& in, Nanos now);
   static Drop drop_of(int status);
-  void icmp_error_output(const IpInput& in, uint8_t code, Nanos now);
+  void icmp_error_output(const IpInput& in, IcmpType type, uint8_t code, Nanos now);
   static Ipv4Header own_header(const Path& path, Ip destination, size_t payload_bytes);
 
   // udp/output.cpp
   void loop_back(const UdpSend& send, const Path& path, Bytes payload, Nanos now);
+  int udp_send_fragments(const UdpSend& send, Path& path, Nanos now);
   int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
   bool holds(const Flow& flow, const UdpSend& send) const;
   bool flow_holds(const Flow& flow) const;
@@ -365,11 +387,14 @@ class Net {
   std::vector<PortState> ports_;
   std::vector<Interface> interfaces_;
   RouteTable routes_;
+  Reassembly reassembly_;
+  std::array<uint16_t, 256> fragment_ids_{};
+  uint64_t fragment_secret_[2];
   NeighbourTable neighbours_;
   UdpDemux udp_;
   Tcp tcp_;
   GroupTable groups_;
-  uint32_t looped_ = 0;
+  uint32_t more_work_ = 0;
   uint8_t igmp_version_max_;
   TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_;
   TokenBucket igmp_queries_, igmp_general_queries_, mld_queries_;

@@ -284,10 +284,12 @@ int Server::set_option(Session& s, KernelMessage& m, Nanos now) {
   switch (m.app.a) {
     case RIO_SO_BROADCAST:
     case RIO_SO_MULTICAST_LOOP:
+    case RIO_SO_FRAGMENT:
     case RIO_SO_REUSEADDR: {
       if (value > 1) return refuse(m, -EINVAL, "0 or 1");
       bool& flag = m.app.a == RIO_SO_BROADCAST        ? sk.broadcast
                    : m.app.a == RIO_SO_MULTICAST_LOOP ? sk.multicast_loop
+                   : m.app.a == RIO_SO_FRAGMENT       ? sk.fragment
                                                       : sk.reuse_address;
       flag = value != 0;
       return 0;
@@ -324,6 +326,7 @@ int Server::get_option(Session& s, KernelMessage& m) {
     case RIO_SO_TTL: m.app.size = sk.ttl; return 0;
     case RIO_SO_MULTICAST_TTL: m.app.size = sk.multicast_ttl; return 0;
     case RIO_SO_MULTICAST_LOOP: m.app.size = sk.multicast_loop; return 0;
+    case RIO_SO_FRAGMENT: m.app.size = sk.fragment; return 0;
     case RIO_SO_DSCP: m.app.size = sk.tos >> 2; return 0;
     case RIO_SO_RECEIVE_BACKLOG: m.app.size = sq->waiting_max; return 0;
     case RIO_SO_DROPPED: m.app.size = sk.dropped; return 0;

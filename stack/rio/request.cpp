@@ -131,7 +131,7 @@ void Server::output(RequestQueue& rq, uint32_t paid, Nanos now) {
         return leave(rq);
       }
       --sends_left_, ++started_;
-      for (uint32_t n = net_.looped(); n > 0 && spend(*rq.session); --n) {
+      for (uint32_t n = net_.more_work(); n > 0 && spend(*rq.session); --n) {
       }
       if (status != 0) r->state = Request::State::done, r->status = status;
     }
@@ -161,6 +161,7 @@ int Server::start_send(RequestQueue& rq, Request& r, Nanos now) {
   if (sk.local.address.is_multicast()) send.source.address = {};  // nobody sends from a group
   send.tos = sk.tos;
   send.broadcast_ok = sk.broadcast;
+  send.fragment = sk.fragment;
   record_(Door::payload, {r.base, r.length});
   send.payload = {r.base, r.length};
   if (r.length > config_.copy_bytes) send.may_attach = rq.session->buffers.reach(r.buffer_id);

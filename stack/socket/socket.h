@@ -45,6 +45,7 @@ struct Socket {
   uint8_t tos = 0;
   uint8_t multicast_ttl = 1;
   bool multicast_loop = false;    // what is sent to a group reaches members on this core as well
+  bool fragment = false;          // IPv4 datagrams over the MTU leave in fragments
   GroupMember* groups = nullptr;  // GroupTable's list of its joins
   Endpoint local, remote;
   Endpoint bound_to;  // TcpDemux: what was bound; local may have become a connection's

@@ -41,8 +41,11 @@ void emit_datagram(const UdpSend& send, Ip source, bool attach, Frame& frame) {
 }  // namespace
 
 int Net::udp_send(const UdpSend& send, Nanos now) {
-  looped_ = 0;
-  if (send.flow != nullptr && holds(*send.flow, send)) return udp_send_again(send, *send.flow, now);
+  more_work_ = 0;
+  if (send.flow != nullptr && holds(*send.flow, send)) {
+    if (send.payload.size() <= send.flow->payload_max) return udp_send_again(send, *send.flow, now);
+    if (!send.fragment) return -EMSGSIZE;
+  }
   if (send.destination.port == 0) return -EINVAL;
   Path path;
   if (const int status = find_path(send.source.address, send.destination.address, path);
@@ -51,7 +54,8 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
   if (path.broadcast && !send.broadcast_ok) return -EACCES;
   const size_t mtu = path.interface->mtu_bytes;
   const size_t headers = ip_header_bytes(send.destination.address) + sizeof(UdpHdr);
-  if (mtu < headers || send.payload.size() > mtu - headers) return -EMSGSIZE;
+  if (mtu < headers || send.payload.size() > mtu - headers)
+    return send.fragment ? udp_send_fragments(send, path, now) : -EMSGSIZE;
   if (const int status = admit(path, send.owner, now); status != 0) return status;
   Frame* frame = frame_alloc(*path.interface);
   if (!frame) return -EAGAIN;
@@ -76,6 +80,33 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
   if (path.group && send.loop) loop_back(send, path, payload, now);
   if (send.flow != nullptr && path.neighbour != nullptr && path.ready)
     keep(*send.flow, send, path, *frame);
+  return 0;
+}
+
+// A datagram over the MTU: its checksum is over the whole, so none of it is left to the port.
+int Net::udp_send_fragments(const UdpSend& send, Path& path, Nanos now) {
+  constexpr size_t kLengthMax = UINT16_MAX - sizeof(Ipv4Hdr);
+  const size_t length = sizeof(UdpHdr) + send.payload.size();
+  if (!send.destination.address.is_v4() || length > kLengthMax) return -EMSGSIZE;
+  if (const int status = admit(path, send.owner, now); status != 0) return status;
+  UdpDatagram datagram{send.source.port, send.destination.port, 0, send.payload};
+  std::byte head[sizeof(UdpHdr)];
+  udp_emit(datagram, head);
+  const uint64_t pseudo = pseudo_header_sum(path.source, send.destination.address, kProtocolUdp,
+                                            static_cast<uint16_t>(length));
+  datagram.checksum = udp_checksum_field(
+      checksum_add(checksum_join(pseudo, checksum_add(0, Bytes{head})), send.payload));
+  udp_emit(datagram, head);
+  const int status = ipv4_output_fragments(path, {head, send.payload},
+                                           {.tos = send.tos,
+                                            .ttl = send.ttl,
+                                            .protocol = kProtocolUdp,
+                                            .source = path.source.v4(),
+                                            .destination = send.destination.address.v4()},
+                                           send.token, now);
+  if (status != 0) return status;
+  ++counters_.udp_sent;
+  if (path.group && send.loop) loop_back(send, path, send.payload, now);
   return 0;
 }
 
@@ -158,7 +189,6 @@ void Net::finish_kept(const Flow& flow, uint16_t behind, Frame& frame) {
 // udp_send where the flow holds: the checks that are left, and the same bytes.
 int Net::udp_send_again(const UdpSend& send, const Flow& flow, Nanos now) {
   Interface& interface = interfaces_[flow.interface];
-  if (send.payload.size() > flow.payload_max) return -EMSGSIZE;
   if (ports_[interface.port].queued >= tx_queue_max_) return -EAGAIN;
   Frame* frame = frame_alloc(interface);
   if (frame == nullptr) return -EAGAIN;

@@ -28,6 +28,8 @@ enum IcmpUnreachableCode : uint8_t {
   kUnreachableFragmentationNeeded = 4
 };
 
+inline constexpr uint8_t kTimeExceededReassembly = 1;  // code of kIcmpTimeExceeded
+
 struct IcmpMessage {
   uint8_t type = 0, code = 0;
   uint32_t rest = 0;  // identifier and sequence number of an echo

@@ -95,11 +95,13 @@ Drop ipv4_check_options(Bytes options) {
   return Drop::none;
 }
 
-bool ipv4_fragment_possible(const Ipv4Packet& packet) {
+Drop ipv4_check_fragment(const Ipv4Packet& packet) {
   const Ipv4Header& h = packet.header;
-  if (h.reserved_flag || h.dont_fragment || packet.payload.empty()) return false;
-  if (h.more_fragments && packet.payload.size() % 8 != 0) return false;
-  return size_t{h.fragment_offset} * 8 + packet.payload.size() <= kDatagramMax - sizeof(Ipv4Hdr);
+  if (h.reserved_flag || h.dont_fragment || packet.payload.empty()) return Drop::ipv4_fragment_bad;
+  if (h.more_fragments && packet.payload.size() % 8 != 0) return Drop::ipv4_fragment_bad;
+  const size_t header = sizeof(Ipv4Hdr) + packet.options.size();
+  const bool fits = header + size_t{h.fragment_offset} * 8 + packet.payload.size() <= kDatagramMax;
+  return fits ? Drop::none : Drop::ipv4_fragment_too_long;
 }
 
 void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum) {

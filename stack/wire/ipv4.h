@@ -47,8 +47,8 @@ struct Ipv4Packet {
 Drop ipv4_parse(Bytes packet, Ipv4Packet& out, bool checksum_known_good = false);
 // Malformed, or a source route, which a host of ours never takes part in (RFC 7126 4.3, 4.4).
 Drop ipv4_check_options(Bytes options);
-// Fragments that no sender can have meant (RFC 791 3.2).
-bool ipv4_fragment_possible(const Ipv4Packet& packet);
+// Fragments that no sender can have meant (RFC 791 3.2), or that reach beyond the longest packet.
+Drop ipv4_check_fragment(const Ipv4Packet& packet);
 // Writes a header without options but Router Alert. Its checksum is 0 if the port fills it in.
 void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum = true);
 

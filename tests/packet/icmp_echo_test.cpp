@@ -1,9 +1,9 @@
 // HOSTILE W25 (RFC 792, RFC 1122 3.2.2.6): the data of an echo comes back whole, from the address
 // that was asked; a bad checksum or a broadcast destination is dropped. The 65507-byte request
-// comes in fragments, which are dropped until there is reassembly.
+// comes in fragments.
 #include <gtest/gtest.h>
 
-#include "support/peer.h"
+#include "packet/fragments.h"
 
 namespace pinion::testing {
 namespace {
@@ -60,15 +60,68 @@ TEST(IcmpEcho, W25ToBroadcastAndMulticast) {
 
 TEST(IcmpEcho, W25FragmentedRequest) {
   Peer peer;
-  for (uint16_t at = 0; at < 65507; at = static_cast<uint16_t>(at + 1480)) {
-    const bool last = at + 1480 > 65507;
-    const auto offset = static_cast<uint16_t>(at / 8 | (last ? 0 : kMoreFragments));
-    peer.expect_drop(Drop::ipv4_fragment,
-                     frame_of(Ipv4Segment{.ip = {.id = 9, .flags_fragment = offset, .protocol = 1},
-                                          .data = std::string(last ? 395 : 1480, '\x08')}));
-    if (last) break;
+  const std::vector<Packet> request =
+      fragments_of(payload_of(IcmpSegment{.data = text_of(65507)}), {.protocol = 1});
+  for (const Packet& f : request) peer.expect_handled(f);
+  EXPECT_EQ(peer.counters().icmp_echo_replies, 1u);
+  peer.wait(kMilli);
+  const std::string reply = payload_of(IcmpSegment{.icmp = {.type = 0}, .data = text_of(65507)});
+  std::string got;
+  std::optional<uint16_t> id;
+  for (size_t i = 0; i < request.size(); ++i) {
+    const Decoded d = peer.expects_decoded();
+    ASSERT_TRUE(d.ip);
+    const bool last = i + 1 == request.size();
+    EXPECT_EQ(d.ip->flags_fragment, got.size() / 8 | (last ? 0 : kMoreFragments));
+    EXPECT_EQ(d.ip->id, id.value_or(d.ip->id));
+    EXPECT_EQ(d.ip->dst, kPeerIp);
+    id = d.ip->id, got += d.data;
   }
+  EXPECT_EQ(got, reply);
+  peer.expects_nothing();
   peer.expect_baseline();
+}
+
+// All fragments of an answer leave, or none; and it has no more of them than the request.
+TEST(IcmpEcho, W25FragmentedAnswerIsWholeOrNotThere) {
+  Peer peer;
+  const std::string request = payload_of(IcmpSegment{.data = text_of(4000)});
+  peer.port.pool_frames = 2;
+  for (const Packet& f : fragments_of(request, {.id = 1, .protocol = 1})) peer.sends(f);
+  EXPECT_EQ(peer.dropped(Drop::tx_port_full), 1u);
+  peer.expects_nothing();
+  peer.port.pool_frames = SIZE_MAX;
+  const std::vector<Packet> jumbo = fragments_of(request, {.id = 2, .protocol = 1}, 3000);
+  peer.expect_handled(jumbo[0]);
+  peer.expect_drop(Drop::icmp_too_long, jumbo[1]);
+  EXPECT_EQ(peer.port.outstanding(), 0u);
+}
+
+// So much does not wait for a neighbour: the next one is answered.
+TEST(IcmpEcho, W25FragmentedAnswerToAStranger) {
+  Peer peer({.resolved = false});
+  const std::string request = payload_of(IcmpSegment{.data = text_of(4000)});
+  for (const Packet& f : fragments_of(request, {.id = 1, .protocol = 1})) peer.sends(f);
+  EXPECT_EQ(peer.dropped(Drop::tx_neighbour_full), 1u);
+  EXPECT_TRUE(peer.expects_decoded().arp.has_value());
+  peer.sends(padded(frame_of(ArpSegment{.arp = {.op = 2, .tha = kOurMac}})));
+  peer.expects_nothing();
+  for (const Packet& f : fragments_of(request, {.id = 2, .protocol = 1})) peer.sends(f);
+  EXPECT_EQ(peer.take_all().size(), 3u);
+}
+
+// RFC 7739: whoever knows one answer's identification knows no other source's.
+TEST(IcmpEcho, W25IdentificationsDiffer) {
+  Peer peer;
+  const std::string request = payload_of(IcmpSegment{.data = text_of(2000)});
+  std::vector<uint16_t> ids;
+  for (uint16_t i = 0; i < 3; ++i) {
+    for (const Packet& f : fragments_of(request, {.id = i, .protocol = 1})) peer.sends(f);
+    ids.push_back(peer.expects_decoded().ip->id);
+    peer.expects_decoded();
+  }
+  EXPECT_NE(ids[0], ids[1]);
+  EXPECT_NE(ids[1], ids[2]);
 }
 
 // A reply that nobody asked for, and types that RFC 1122 3.2.2 has a host discard in silence.

@@ -85,10 +85,11 @@ TEST(IcmpErrorOutput, W27NotAboutAnIcmpError) {
 TEST(IcmpErrorOutput, W27NotAboutAFragment) {
   Peer peer;
   Ipv4Segment fragment{.ip = {.flags_fragment = 1, .protocol = 132}, .data = std::string(64, 'f')};
-  peer.expect_drop(Drop::ipv4_fragment, frame_of(fragment));
-  UdpSegment first = kToClosedPort;
-  first.ip.flags_fragment = kMoreFragments;
-  peer.expect_drop(Drop::ipv4_fragment, frame_of(first));
+  peer.expect_drop(Drop::ipv4_fragment_protocol, frame_of(fragment));
+  Ipv4Segment later{.ip = {.flags_fragment = 3, .protocol = 17}, .data = "later"};
+  peer.expect_handled(frame_of(later));
+  peer.wait(2 * kSecond);  // nor about one whose first fragment never came
+  peer.expects_nothing();
 }
 
 TEST(IcmpErrorOutput, W27NotAboutWhatWentToMany) {

@@ -1,14 +1,16 @@
-// HOSTILE W18 (RFC 791 3.2): impossible fragments are dropped as such; possible ones are dropped
-// too, by another name, until there is reassembly. Neither earns an error, nor leaves anything.
+// HOSTILE W18 (RFC 791 3.2) and what RFC 1858 and 3128 say of first fragments: impossible and
+// deceitful fragments are dropped by name, earn no error and leave nothing. What is put together
+// is in ipv4_reassembly_test.cpp.
 #include <gtest/gtest.h>
 
-#include "support/peer.h"
+#include "packet/fragments.h"
 
 namespace pinion::testing {
 namespace {
 
-void expect_bad(Peer& peer, uint16_t flags_fragment, size_t bytes) {
-  peer.expect_drop(Drop::ipv4_fragment_bad, frame_of(Ipv4Segment{
+void expect_bad(Peer& peer, uint16_t flags_fragment, size_t bytes,
+                Drop why = Drop::ipv4_fragment_bad) {
+  peer.expect_drop(why, frame_of(Ipv4Segment{
       .ip = {.flags_fragment = flags_fragment, .protocol = 17}, .data = std::string(bytes, 'f')}));
 }
 
@@ -23,17 +25,8 @@ TEST(Ipv4Input, W18ImpossibleFragments) {
   expect_bad(peer, kReservedFlag | kMoreFragments, 16);
   expect_bad(peer, kDontFragment | kMoreFragments, 16);
   expect_bad(peer, kDontFragment | 1, 16);
-  expect_bad(peer, 0x1fff, 16);                        // ends behind 65535 (ping of death)
-  peer.expect_baseline();
-}
-
-TEST(Ipv4Input, W18PossibleFragments) {
-  Peer peer;
-  UdpSocket socket(peer);
-  UdpSegment first{.ip = {.flags_fragment = kMoreFragments}, .data = std::string(16, 'f')};
-  peer.expect_drop(Drop::ipv4_fragment, frame_of(first));
-  peer.expect_drop(Drop::ipv4_fragment, frame_of(Ipv4Segment{
-      .ip = {.flags_fragment = 3, .protocol = 17}, .data = "last"}));
+  expect_bad(peer, 0x1fff, 16, Drop::ipv4_fragment_too_long);  // ping of death
+  EXPECT_EQ(peer.counters().ipv4_fragments_received, 0u);
   peer.expect_baseline();
 }
 
@@ -46,37 +39,59 @@ TEST(Ipv4Input, W18DontFragmentIsNoFragment) {
   EXPECT_EQ(socket.expects_received(1), "df");
 }
 
-
 // Every flag with offsets at both ends and every length round a multiple of 8.
 TEST(Ipv4Input, W18EveryFlagOffsetAndLength) {
-  Peer peer;
+  PeerOptions options;
+  options.net.reassembly_max = 0;
+  Peer peer(options);
   for (unsigned flags = 0; flags < 8; ++flags)
     for (const unsigned offset : {0u, 1u, 2u, 0x1ffcu, 0x1ffdu, 0x1ffeu, 0x1fffu})
       for (size_t bytes = 0; bytes <= 17; ++bytes) {
         const bool reserved = flags & 4, df = flags & 2, more = flags & 1;
         if (!reserved && !more && offset == 0) continue;  // no fragment
-        const bool possible = !reserved && !df && bytes != 0 && (!more || bytes % 8 == 0) &&
-                              offset * 8 + bytes + 20 <= 65535;
+        const bool possible = !reserved && !df && bytes != 0 && (!more || bytes % 8 == 0);
+        const bool fits = offset * 8 + bytes + 20 <= 65535;
         const Ipv4Fields ip{.flags_fragment = static_cast<uint16_t>(flags << 13 | offset),
                             .protocol = 17};
         const Packet frame = frame_of(Ipv4Segment{.ip = ip, .data = std::string(bytes, 'f')});
-        ASSERT_EQ(peer.reaction_to(frame),
-                  possible ? Drop::ipv4_fragment : Drop::ipv4_fragment_bad)
+        ASSERT_EQ(peer.reaction_to(frame), !possible ? Drop::ipv4_fragment_bad
+                                           : fits    ? Drop::ipv4_fragment
+                                                     : Drop::ipv4_fragment_too_long)
             << flags << " " << offset << " " << bytes;
       }
   peer.expects_nothing();
 }
 
-// HOSTILE W22, as far as there is no reassembly: a flood of fragments costs nothing that stays.
-TEST(Ipv4Input, W18FloodOfFragmentsLeavesNothing) {
+// RFC 1858 2: the ports and flags by which a filter judges stand in the first fragment.
+TEST(Ipv4Input, W18TinyFirstFragments) {
   Peer peer;
-  for (unsigned i = 0; i < 10'000; ++i)
-    peer.sends(frame_of(Ipv4Segment{
-        .ip = {.id = static_cast<uint16_t>(i), .flags_fragment = kMoreFragments, .protocol = 17},
-        .data = std::string(16, 'f')}));
-  EXPECT_EQ(peer.dropped(Drop::ipv4_fragment), 10'000u);
-  EXPECT_EQ(peer.port.outstanding(), 0u);
-  peer.expects_nothing();
+  UdpSocket socket(peer);
+  const std::string segment = payload_of(TcpSegment{.tcp = {.flags = kSyn}, .data = text_of(64)});
+  peer.expect_drop(Drop::ipv4_fragment_tiny, fragment_of(segment, {0, 8, 1, 6}));
+  peer.expect_drop(Drop::ipv4_fragment_tiny, fragment_of(segment, {0, 16, 1, 6}));
+  peer.expect_handled(fragment_of(segment, {0, 24, 2, 6}));
+  // RFC 3128: a second one that would replace the flags of the first.
+  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(segment, {8, 32, 2, 6}));
+  // The same with the second one first: whichever comes first, they are never put together.
+  peer.expect_handled(fragment_of(segment, {8, 32, 3, 6}));
+  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(segment, {0, 24, 3, 6}));
+  EXPECT_EQ(peer.counters().ipv4_reassembled, 0u);
+}
+
+TEST(Ipv4Input, W18OtherProtocolsAreNotPutTogether) {
+  Peer peer;
+  for (const uint8_t protocol : {0, 2, 4, 41, 50, 132, 253, 255})
+    peer.expect_drop(Drop::ipv4_fragment_protocol,
+                     fragment_of(text_of(64), {0, 32, 1, protocol}));
+}
+
+// A group that nobody joined takes no room.
+TEST(Ipv4Input, W18FragmentsToAGroupNobodyJoined) {
+  Peer peer;
+  Ipv4Segment s{.eth = {.dst = {{1, 0, 0x5e, 1, 2, 3}}},
+                .ip = {.flags_fragment = kMoreFragments, .protocol = 17, .dst = ipv4(239, 1, 2, 3)},
+                .data = std::string(64, 'm')};
+  peer.expect_drop(Drop::udp_multicast_not_joined, frame_of(s));
 }
 
 }  // namespace

@@ -183,6 +183,11 @@ std::string decode_ip(Bytes b, Decoded& out, size_t& used) {
   if (out.ip->version != 4) return "IPv4 version";
   if (internet_checksum(b.first(header)) != 0) return "IPv4 checksum";
   const Bytes payload = b.subspan(header, total - header);
+  const bool fragment = (out.ip->flags_fragment & ~(kDontFragment | kReservedFlag)) != 0;
+  if (fragment) {  // a part of what its protocol's checksum is over
+    out.data = text_of(payload);
+    return "";
+  }
   if (*out.ip->protocol == kUdp) return decode_udp(payload, out);
   if (*out.ip->protocol == kTcp) return decode_tcp(payload, out);
   if (*out.ip->protocol == kIcmp) return decode_icmp(payload, out);

@@ -334,9 +334,11 @@ static inline int rio_commit(rio_rq* rq) {
  * 0: exactly one completion will come. Refused, none will come: -ENOBUFS: quota full, dequeue and
  * retry; -EINVAL: a flag that sends do not have.
  * Completion status: 0; -EINVAL: slice outside a registered buffer or malformed request;
- * -EAFNOSUPPORT: the peer's family; -EMSGSIZE: larger than the interface's MTU takes;
+ * -EAFNOSUPPORT: the peer's family; -EMSGSIZE: larger than the interface's MTU takes
+ * (with RIO_SO_FRAGMENT, on IPv4: than 65,507 bytes, or than 128 fragments hold);
  * -EDESTADDRREQ: no peer; -ENETUNREACH: no route; -EHOSTUNREACH: neighbour does not answer;
- * -ENOBUFS: too many wait for that neighbour, or no room to bind; -EADDRINUSE: no ephemeral port is
+ * -ENOBUFS: too many wait for that neighbour (one in fragments waits for none; send it again: it is
+ * asked), or no room to bind; -EADDRINUSE: no ephemeral port is
  * free; -EACCES: broadcast without RIO_SO_BROADCAST; -ENETDOWN: the port is down.
  * On a stream a send is never partial, needs data (-EINVAL) and names no peer (-EISCONN). It
  * completes when the peer has acknowledged all its bytes; the queue's flag RIO_RQ_COPIED makes it

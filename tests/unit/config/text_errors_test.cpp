@@ -47,7 +47,7 @@ TEST(ConfigErrors, YamlBeyondMappingsAndLists) {
        "4:19: nested too deeply; expected at most 16 levels"},
       {"a: [[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]",
        "4:1: unknown key 'a' in the file; expected one of: version, instance, host, cores, nics, "
-       "routes, neighbours, tcp, udp, igmp, sessions, limits, log"},
+       "routes, neighbours, tcp, udp, ipv4, igmp, sessions, limits, log"},
       {"- a", "4:1: not valid YAML: end of map not found"},
   });
 }
@@ -81,16 +81,14 @@ TEST(ConfigErrors, KeysThatAreUnknownOrLater) {
       {"instnace: x", "4:1: unknown key 'instnace' in the file; did you mean 'instance'?"},
       {"mtu: 1",
        "4:1: unknown key 'mtu' in the file; expected one of: version, instance, host, cores, "
-       "nics, routes, neighbours, tcp, udp, igmp, sessions, limits, log"},
-      {"ipv4: {reassembly_max: 64}",
-       "4:1: 'ipv4' is not supported yet by this version; expected no such key"},
+       "nics, routes, neighbours, tcp, udp, ipv4, igmp, sessions, limits, log"},
       {"capture: {dir: /tmp}",
        "4:1: 'capture' is not supported yet by this version; expected no such key"},
       {"metrics: {listen: \"127.0.0.1:9464\"}",
        "4:1: 'metrics' is not supported yet by this version; expected no such key"},
       {"colour: blue",
        "4:1: unknown key 'colour' in the file; expected one of: version, instance, host, cores, "
-       "nics, routes, neighbours, tcp, udp, igmp, sessions, limits, log"},
+       "nics, routes, neighbours, tcp, udp, ipv4, igmp, sessions, limits, log"},
   });
 }
 

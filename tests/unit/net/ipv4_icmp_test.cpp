@@ -84,7 +84,9 @@ TEST(Ipv4, TtlZeroAndOneAreAccepted) {
 }
 
 TEST(Ipv4, FragmentsAreDroppedWithoutAnAnswer) {
-  NetBed bed;
+  NetConfig off;
+  off.reassembly_max = 0;
+  NetBed bed(off);
   bed.learn();
   const auto fragment = [&](uint8_t high, uint8_t low, size_t bytes) {
     Ipv4Header h{.ttl = 64, .protocol = kProtocolUdp, .source = kPeer, .destination = kOurs};

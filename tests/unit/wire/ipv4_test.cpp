@@ -138,8 +138,8 @@ TEST(Ipv4Wire, OptionsThatAreNot) {
 }
 
 TEST(Ipv4Wire, ImpossibleFragments) {
-  const auto possible = [](bool more, uint16_t offset, size_t bytes, bool df = false,
-                           bool reserved = false) {
+  const auto checked = [](bool more, uint16_t offset, size_t bytes, bool df = false,
+                          bool reserved = false) {
     const Packet data(bytes);
     Ipv4Packet p;
     p.header.more_fragments = more;
@@ -147,16 +147,17 @@ TEST(Ipv4Wire, ImpossibleFragments) {
     p.header.dont_fragment = df;
     p.header.reserved_flag = reserved;
     p.payload = data;
-    return ipv4_fragment_possible(p);
+    return ipv4_check_fragment(p);
   };
-  EXPECT_TRUE(possible(true, 0, 8));
-  EXPECT_TRUE(possible(false, 1, 3));
-  EXPECT_FALSE(possible(false, 1, 0));
-  EXPECT_FALSE(possible(true, 0, 0));
-  EXPECT_FALSE(possible(true, 0, 9));
-  EXPECT_FALSE(possible(true, 0, 8, true));
-  EXPECT_FALSE(possible(true, 0, 8, false, true));
-  EXPECT_FALSE(possible(false, 0x1fff, 8));  // ends beyond 65,535
+  EXPECT_EQ(checked(true, 0, 8), Drop::none);
+  EXPECT_EQ(checked(false, 1, 3), Drop::none);
+  EXPECT_EQ(checked(false, 1, 0), Drop::ipv4_fragment_bad);
+  EXPECT_EQ(checked(true, 0, 0), Drop::ipv4_fragment_bad);
+  EXPECT_EQ(checked(true, 0, 9), Drop::ipv4_fragment_bad);
+  EXPECT_EQ(checked(true, 0, 8, true), Drop::ipv4_fragment_bad);
+  EXPECT_EQ(checked(true, 0, 8, false, true), Drop::ipv4_fragment_bad);
+  EXPECT_EQ(checked(false, 0x1ffd, 3), Drop::none);
+  EXPECT_EQ(checked(false, 0x1ffd, 4), Drop::ipv4_fragment_too_long);
 }
 
 }  // namespace
