@@ -10,9 +10,9 @@
 namespace pinion::testing {
 namespace {
 
-const std::string kData = text_of(4000);
-const std::string kWhole = payload_of(UdpSegment{.data = kData});
-constexpr Nanos kTimeout = kSecond;  // NetConfig's
+const std::string kCutData = text_of(4000);
+const std::string kCutWhole = payload_of(UdpSegment{.data = kCutData});
+constexpr Nanos kReassemblyTimeout = kSecond;  // NetConfig's
 
 void expect_fragments(Peer& peer, const std::vector<Packet>& frames) {
   for (const Packet& f : frames) peer.expect_handled(f);
@@ -21,14 +21,14 @@ void expect_fragments(Peer& peer, const std::vector<Packet>& frames) {
 TEST(Ipv4Reassembly, InOrderBackwardsAndMixed) {
   Peer peer;
   UdpSocket socket(peer);
-  std::vector<Packet> frames = fragments_of(kWhole);
+  std::vector<Packet> frames = fragments_of(kCutWhole);
   ASSERT_EQ(frames.size(), 3u);
   uint64_t context = 0;
   std::vector<size_t> order = {0, 1, 2};
   do {
     socket.receive(++context, 8192);
     for (const size_t i : order) peer.expect_handled(frames[i]);
-    EXPECT_EQ(socket.expects_received(context), kData);
+    EXPECT_EQ(socket.expects_received(context), kCutData);
   } while (std::next_permutation(order.begin(), order.end()));
   EXPECT_EQ(peer.counters().ipv4_reassembled, 6u);
   EXPECT_EQ(peer.counters().udp_received, 6u);
@@ -59,7 +59,7 @@ TEST(Ipv4Reassembly, ChecksumIsOfTheWhole) {
   Peer peer;
   UdpSocket socket(peer);
   socket.receive(1, 8192);
-  const std::string bad = payload_of(UdpSegment{.udp = {.checksum = 0x1234}, .data = kData});
+  const std::string bad = payload_of(UdpSegment{.udp = {.checksum = 0x1234}, .data = kCutData});
   for (const Packet& f : fragments_of(bad)) {
     peer.queues(f).rx_l4_csum = RxCsum::good;
     peer.poll();
@@ -80,7 +80,7 @@ TEST(Ipv4Reassembly, TcpSegmentInFragments) {
 // What nobody wants earns the error that it would have earned in one piece.
 TEST(Ipv4Reassembly, ClosedPort) {
   Peer peer;
-  const std::vector<Packet> frames = fragments_of(kWhole);
+  const std::vector<Packet> frames = fragments_of(kCutWhole);
   peer.expect_handled(frames[0]);
   peer.expect_handled(frames[1]);
   const Decoded error = decode(peer.expect_drop_answered(Drop::udp_no_socket, frames[2]));
@@ -94,16 +94,16 @@ TEST(Ipv4Reassembly, W19Overlaps) {
   Peer peer;
   UdpSocket socket(peer);
   socket.receive(1, 8192);
-  std::string other = kWhole;
+  std::string other = kCutWhole;
   for (char& c : other) c = static_cast<char>(c ^ 0x55);
   const struct {
     size_t from, to;
   } second[] = {{1480, 2960}, {1472, 2952}, {1488, 1496}, {0, 4000}, {2952, 4008}, {8, 4008}};
   uint16_t id = 100;
   for (const auto& cut : second) {
-    peer.expect_handled(fragment_of(kWhole, {1480, 2960, ++id}));
+    peer.expect_handled(fragment_of(kCutWhole, {1480, 2960, ++id}));
     peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(other, {cut.from, cut.to, id}));
-    for (const Packet& f : fragments_of(kWhole, {.id = id}))
+    for (const Packet& f : fragments_of(kCutWhole, {.id = id}))
       peer.expect_drop(Drop::ipv4_fragment_overlap, f);
   }
   socket.expects_no_completion();
@@ -113,15 +113,16 @@ TEST(Ipv4Reassembly, W19Overlaps) {
 TEST(Ipv4Reassembly, W19LengthsThatContradict) {
   Peer peer;
   UdpSocket socket(peer);
-  const std::string shorter = kWhole.substr(0, 3000), aligned = kWhole.substr(0, 2960);
-  peer.expect_handled(fragment_of(kWhole, {2960, kWhole.size(), 1}));
+  const std::string shorter = kCutWhole.substr(0, 3000), aligned = kCutWhole.substr(0, 2960);
+  peer.expect_handled(fragment_of(kCutWhole, {2960, kCutWhole.size(), 1}));
   peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(shorter, {1480, 3000, 1}));
   peer.expect_handled(fragment_of(shorter, {1480, 3000, 2}));
-  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(kWhole, {3200, kWhole.size(), 2}));
-  peer.expect_handled(fragment_of(kWhole, {2960, 3200, 3}));
+  peer.expect_drop(Drop::ipv4_fragment_overlap,
+                   fragment_of(kCutWhole, {3200, kCutWhole.size(), 2}));
+  peer.expect_handled(fragment_of(kCutWhole, {2960, 3200, 3}));
   peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(aligned, {1480, 2960, 3}));
   // The same bytes, once with and once without an end behind them.
-  peer.expect_handled(fragment_of(kWhole, {1480, 2960, 4}));
+  peer.expect_handled(fragment_of(kCutWhole, {1480, 2960, 4}));
   peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(aligned, {1480, 2960, 4}));
   EXPECT_EQ(peer.counters().ipv4_reassembled, 0u);
 }
@@ -131,14 +132,14 @@ TEST(Ipv4Reassembly, W19Duplicates) {
   Peer peer;
   UdpSocket socket(peer);
   socket.receive(1, 8192);
-  const std::vector<Packet> frames = fragments_of(kWhole);
+  const std::vector<Packet> frames = fragments_of(kCutWhole);
   peer.expect_handled(frames[0]);
   peer.expect_drop(Drop::ipv4_fragment_duplicate, frames[0]);
   peer.expect_handled(frames[2]);
   peer.expect_drop(Drop::ipv4_fragment_duplicate, frames[2]);
   peer.expect_drop(Drop::ipv4_fragment_duplicate, frames[0]);
   peer.expect_handled(frames[1]);
-  EXPECT_EQ(socket.expects_received(1), kData);
+  EXPECT_EQ(socket.expects_received(1), kCutData);
 }
 
 // W20, ping of death: options in the first header push the whole over 65,535 bytes.
@@ -160,10 +161,10 @@ TEST(Ipv4Reassembly, W18PartsOfOthersAreNotMixedIn) {
   Peer peer({.more_addresses = {{ipv4(10, 0, 0, 5), 24}}});
   UdpSocket socket(peer);
   socket.receive(1, 8192);
-  const std::vector<Packet> frames = fragments_of(kWhole);
+  const std::vector<Packet> frames = fragments_of(kCutWhole);
   peer.expect_handled(frames[0]);
   peer.expect_handled(frames[2]);
-  const std::string alien(kWhole.size(), 'x');
+  const std::string alien(kCutWhole.size(), 'x');
   peer.expect_handled(fragment_of(alien, {1480, 2960, 78}));
   peer.expect_handled(fragment_of(alien, {1480, 2960, 77, 6}));
   peer.expect_handled(fragment_of(alien, {1480, 2960, 77, 17, ipv4(10, 0, 0, 3)}));
@@ -172,19 +173,19 @@ TEST(Ipv4Reassembly, W18PartsOfOthersAreNotMixedIn) {
              .dst = ipv4(10, 0, 0, 5)},
       .data = alien.substr(0, 1480)}));
   peer.expect_handled(frames[1]);
-  EXPECT_EQ(socket.expects_received(1), kData);
+  EXPECT_EQ(socket.expects_received(1), kCutData);
 }
 
 // RFC 1122 3.3.2: ICMP 11/1 if the first fragment is here, and nothing is left.
 TEST(Ipv4Reassembly, W22TimeIsOver) {
   Peer peer;
   UdpSocket socket(peer);
-  const std::vector<Packet> frames = fragments_of(kWhole);
+  const std::vector<Packet> frames = fragments_of(kCutWhole);
   peer.expect_handled(frames[0]);
   peer.expect_handled(frames[1]);
-  peer.wait(kTimeout / 2);
+  peer.wait(kReassemblyTimeout / 2);
   peer.expects_nothing();
-  peer.wait(kTimeout);
+  peer.wait(kReassemblyTimeout);
   const Decoded error = peer.expects_decoded();
   ASSERT_TRUE(error.icmp);
   EXPECT_EQ(error.icmp->type, 11);
@@ -193,7 +194,7 @@ TEST(Ipv4Reassembly, W22TimeIsOver) {
   EXPECT_EQ(error.data.size(), 28u);  // the header and 8 bytes, as RFC 792 has it
   EXPECT_EQ(peer.counters().ipv4_reassembly_timeouts, 1u);
   peer.expect_handled(frames[2]);  // begins another
-  peer.wait(2 * kTimeout);
+  peer.wait(2 * kReassemblyTimeout);
   peer.expects_nothing();
   EXPECT_EQ(peer.counters().ipv4_reassembly_timeouts, 2u);
   socket.expects_no_completion();
@@ -206,14 +207,14 @@ TEST(Ipv4Reassembly, W22OneSourceHasItsShare) {
   socket.receive(1, 8192);
   const Ipv4 other = ipv4(10, 0, 0, 3);
   const std::vector<Packet> good = fragments_of(
-      payload_of(UdpSegment{.ip = {.src = other}, .data = kData}), {.src = other});
+      payload_of(UdpSegment{.ip = {.src = other}, .data = kCutData}), {.src = other});
   peer.expect_handled(good[0]);
   peer.expect_handled(good[1]);
   for (unsigned i = 0; i < 10'000; ++i)
-    peer.sends(fragment_of(kWhole, {0, 64, static_cast<uint16_t>(i)}));
+    peer.sends(fragment_of(kCutWhole, {0, 64, static_cast<uint16_t>(i)}));
   EXPECT_EQ(peer.counters().ipv4_reassembly_evicted, 10'000u - 4);
   peer.expect_handled(good[2]);
-  EXPECT_EQ(socket.expects_received(1), kData);
+  EXPECT_EQ(socket.expects_received(1), kCutData);
 }
 
 // Forged sources take every place; the oldest gives way, so what comes in one go gets through.
@@ -223,11 +224,11 @@ TEST(Ipv4Reassembly, W22ForgedSources) {
   uint64_t context = 0;
   for (unsigned i = 0; i < 10'000; ++i) {
     const Ipv4 forged = ipv4(10, 0, 0, 3 + i % 200);
-    peer.sends(fragment_of(kWhole, {1480, 2960, static_cast<uint16_t>(i), 17, forged}));
+    peer.sends(fragment_of(kCutWhole, {1480, 2960, static_cast<uint16_t>(i), 17, forged}));
     if (i % 1000 != 999) continue;
     socket.receive(++context, 8192);
-    expect_fragments(peer, fragments_of(kWhole));
-    EXPECT_EQ(socket.expects_received(context), kData);
+    expect_fragments(peer, fragments_of(kCutWhole));
+    EXPECT_EQ(socket.expects_received(context), kCutData);
   }
   EXPECT_EQ(peer.port.outstanding(), 0u);
   peer.expect_baseline();
@@ -243,7 +244,7 @@ TEST(Ipv4Reassembly, W22FragmentsWithGaps) {
   EXPECT_EQ(peer.port.outstanding(), 0u);
   EXPECT_EQ(peer.dropped_in_all(), 0u);
   EXPECT_EQ(peer.counters().ipv4_reassembly_evicted, 0u);
-  peer.wait(2 * kTimeout);
+  peer.wait(2 * kReassemblyTimeout);
   peer.expects_nothing();
   peer.expect_baseline();
 }
@@ -254,7 +255,7 @@ TEST(Ipv4Reassembly, GroupDatagramsReachTheirMembers) {
   const Ipv4 group = ipv4(239, 1, 2, 3);
   ASSERT_EQ(socket.join(group), 0);
   socket.receive(1, 8192);
-  const std::string whole = payload_of(UdpSegment{.ip = {.dst = group}, .data = kData});
+  const std::string whole = payload_of(UdpSegment{.ip = {.dst = group}, .data = kCutData});
   for (size_t at = 0; at < whole.size(); at += 1480) {
     const unsigned more = at + 1480 < whole.size() ? 0x2000u : 0u;
     peer.expect_handled(frame_of(Ipv4Segment{
@@ -263,7 +264,7 @@ TEST(Ipv4Reassembly, GroupDatagramsReachTheirMembers) {
                .dst = group},
         .data = whole.substr(at, 1480)}));
   }
-  EXPECT_EQ(socket.expects_received(1), kData);
+  EXPECT_EQ(socket.expects_received(1), kCutData);
 }
 
 }  // namespace
