@@ -307,6 +307,7 @@ std::string Venue::summary() const {
   put("re-requests   %llu answered, %llu not\n", ull{requests_answered_}, ull{requests_refused_});
   put("sessions      %llu logins, %llu connections ended\n", ull{logins_}, ull{breaks_});
   const Accounts& accounts = day_.accounts();
+  const auto symbols = static_cast<uint16_t>(day_.market().symbols());
   for (size_t i = 0; i < accounts.size(); ++i) {
     const AccountCounters& c = accounts.counters(i);
     put("account %s  %llu entered, %llu replaced, %llu cancels, %llu rejected, %llu repeats, "
@@ -316,14 +317,14 @@ std::string Venue::summary() const {
     put("              %llu fills, %llu shares, position %lld, %llu answers\n", ull{c.fills},
         ull{c.shares}, static_cast<long long>(accounts.position(i)),
         ull{accounts.answers(i).next() - 1});
-    for (uint16_t symbol = 0; symbol < day_.market().symbols(); ++symbol) {
+    for (uint16_t symbol = 0; symbol < symbols; ++symbol) {
       put("              position %s %lld\n", std::string(day_.market().name(symbol).get()).c_str(),
           static_cast<long long>(accounts.position(i, symbol)));
     }
   }
   put("open orders   %zu\n", day_.market().open_orders());
   constexpr size_t kLevelsShown = 10;
-  for (uint16_t symbol = 0; symbol < day_.market().symbols(); ++symbol) {
+  for (uint16_t symbol = 0; symbol < symbols; ++symbol) {
     for (const char side : {'B', 'S'}) {
       for (const Level& level : day_.market().levels(symbol, side, kLevelsShown)) {
         put("book %s %s %u %llu %u\n", std::string(day_.market().name(symbol).get()).c_str(),

@@ -146,6 +146,7 @@ int Net::ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Heade
       neighbour_request(*path.interface, path.next_hop, nullptr);
     return -ENOBUFS;
   }
+  STACK_DCHECK(count != 0);  // there is a UDP header at least
   Frame* frames[kFragmentsMax];
   size_t got = 0;
   while (got < count && (frames[got] = frame_alloc(*path.interface)) != nullptr) ++got;

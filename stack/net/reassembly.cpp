@@ -65,7 +65,7 @@ Reassembly::Slot* Reassembly::find_or_begin(const Key& key, Nanos now) {
   }
   // No room: the oldest gives way, that of the same source if it has its share. What a sender
   // means to be whole comes in one go; what waits longest is the least likely to become whole.
-  if (of_source >= limits_.per_source_max) {
+  if (oldest_of_source != nullptr && of_source >= limits_.per_source_max) {
     give(*oldest_of_source);
     ++evicted_;
   } else if (slots_.used() == slots_.capacity()) {
