@@ -56,7 +56,7 @@ class Desk {
   void on_request(uint16_t session, const ClientRequest& request, Nanos now);
   // Logged in to the venue, which first says what was missed. No order passes before it has.
   void on_venue_login();
-  void on_venue_lost() { caught_up_ = false, responses_wanted_ = 0; }
+  void on_venue_lost() { caught_up_ = false; }
   bool caught_up() const { return caught_up_; }
   // From the venue: record number `cause` of the journal.
   void on_answer(uint64_t cause, Bytes answer, Nanos now);
