@@ -64,6 +64,7 @@ bool read_request(const fix::Message& m, const Symbols& symbols, ClientRequest& 
   if (out.type != 'D' && out.type != 'F' && out.type != 'G' && out.type != 'H') return false;
   out.repeated = m.is_yes(fix::kPossDupFlag) || m.is_yes(fix::kPossResend);
   out.cl_ord_id = m.value(fix::kClOrdID);
+  if (out.cl_ord_id.empty()) return false;  // the dictionary wants one
   out.orig_cl_ord_id = m.value(fix::kOrigClOrdID);
   out.symbol_text = m.value(fix::kSymbol);
   out.fault = read_order(m, symbols, out);

@@ -30,7 +30,7 @@ struct ClientRequest {
   int reason = kBrokerOption;  // OrdRejReason
 };
 
-// Anything but these four types is not for us: false.
+// Anything but these four types, and what has no ClOrdID, is not for us: false.
 bool read_request(const fix::Message& message, const Symbols& symbols, ClientRequest& out);
 
 }  // namespace pinion::gateway
