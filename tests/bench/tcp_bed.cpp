@@ -31,7 +31,8 @@ BedOptions bed_options(Port& port, const TcpEndOptions& options) {
   bed.net.interfaces = {
       {.name = "bench0", .port = &port, .addresses = {{.address = options.local}}}};
   bed.net.neighbours = {{.address = options.peer, .mac = options.peer_mac, .interface = 0}};
-  bed.net.tcp.connections_max = options.connections_max;
+  // Beside them, what peers may leave half open is nobody's.
+  bed.net.tcp.connections_max = options.connections_max + bed.net.tcp.syn_queue_max;
   bed.net.ephemeral_first = 1024;  // enough of them for one peer
   bed.net.ephemeral_last = 65535;
   bed.net.secret[0] = 1, bed.net.secret[1] = 2;
