@@ -114,11 +114,16 @@ start_gateway() {  # start_gateway <name> <stack> <spin> <cpus> <user>
   gateway=$pid
 }
 
+client() {  # client <how: step, or start and what that takes>
+  "$@" "${in_kernel[@]}" taskset -c "$around" "$PWD/$build/fix-client/fix-client" \
+    --connect "$pinion_ip:9878" --bind "$kernel_ip" --symbols $symbols \
+    --snapshot "$kernel_ip:19300" --retransmit "$kernel_ip:18300" --rate $rate "${spins[@]}" \
+    --duration-s "$client_seconds"
+}
+
 trade() {  # trade <name> <seconds>
-  step "${in_kernel[@]}" taskset -c "$around" "$PWD/$build/fix-client/fix-client" --connect "$pinion_ip:9878" \
-    --bind "$kernel_ip" --symbols $symbols --snapshot "$kernel_ip:19300" \
-    --retransmit "$kernel_ip:18300" --rate $rate --duration-s "$2" "${spins[@]}" \
-    >"$scratch/$1.client" || fail "the client misses answers" "$scratch/$1.client"
+  client_seconds=$2
+  client step >"$scratch/$1.client" || fail "the client misses answers" "$scratch/$1.client"
 }
 
 ctl() { $build/gateway/ctl/gatewayctl --state-dir "$scratch/state" "$@"; }
@@ -142,7 +147,8 @@ stand() {
   echo "  $build/gateway/ctl/gatewayctl --state-dir $scratch/state kill"
   echo "  $build/pinionctl/pinionctl --socket $scratch/control.sock status"
   echo "  ip netns exec $kernel_ns tcpdump -ni $kernel_dev"
-  trade kept 86400 &
+  client_seconds=86400
+  client start kept.client "logged on"
   read -r _ || true
 }
 
