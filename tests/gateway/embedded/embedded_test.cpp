@@ -151,8 +151,8 @@ TEST_F(EmbeddedGateway, TradesOverAVeth) {
   EXPECT_EQ(client.output().find("accepted=0 "), std::string::npos) << client.output();
   EXPECT_EQ(gateway.end(SIGTERM), 0) << gateway.output();
   EXPECT_EQ(venue.end(SIGTERM), 0) << venue.output();
-  // Ignored may be a cancel that crossed a fill.
-  EXPECT_NE(venue.output().find(" 0 rejected, 0 repeats, "), std::string::npos) << venue.output();
+  // Rejected may be a replacement, and ignored a cancel, that crossed the order's last fill.
+  EXPECT_NE(venue.output().find(" 0 repeats, "), std::string::npos) << venue.output();
   EXPECT_NE(venue.output().find(" 0 malformed"), std::string::npos) << venue.output();
 }
 
