@@ -3,6 +3,9 @@
 // Logout), or, as if it had been killed, when `die_after` are there and all are sent.
 //
 //   quickfix_client HOST PORT STORE_DIRECTORY first last first_wanted die_after
+//                   [SENDER TARGET [DICTIONARY]]
+//
+// With a data dictionary every message of ours is checked by QuickFIX, which rejects what is wrong.
 #include <quickfix/Application.h>
 #include <quickfix/FileStore.h>
 #include <quickfix/Message.h>
@@ -26,6 +29,10 @@ struct Plan {
   int first, last, first_wanted, die_after;
 };
 
+struct Peers {
+  std::string sender = "TW", target = "ISLD", dictionary;
+};
+
 class Client : public FIX::Application {
  public:
   explicit Client(const Plan& plan) : plan_(plan) {}
@@ -42,7 +49,11 @@ class Client : public FIX::Application {
     on_ = false;
     changed_.notify_all();
   }
-  void toAdmin(FIX::Message&, const FIX::SessionID&) override {}
+  void toAdmin(FIX::Message& message, const FIX::SessionID&) override {
+    if (message.getHeader().getField(35) != "3") return;
+    std::printf("rejected: %s\n", message.toString().c_str());
+    std::fflush(stdout);
+  }
   void toApp(FIX::Message&, const FIX::SessionID&) throw(FIX::DoNotSend) override {}
   void fromAdmin(const FIX::Message&,
                  const FIX::SessionID&) throw(FIX::FieldNotFound, FIX::IncorrectDataFormat,
@@ -112,13 +123,17 @@ class Client : public FIX::Application {
 };
 
 int run(const std::string& host, const std::string& port, const std::string& store,
-        const Plan& plan) {
+        const Plan& plan, const Peers& peers) {
+  const std::string dictionary =
+      peers.dictionary.empty() ? "N" : "Y\nDataDictionary=" + peers.dictionary;
   std::istringstream text(
       "[DEFAULT]\nConnectionType=initiator\nSocketConnectHost=" + host +
       "\nSocketConnectPort=" + port +
       "\nHeartBtInt=30\nReconnectInterval=1\nStartTime=00:00:00\nEndTime=00:00:00\n"
-      "UseDataDictionary=N\nFileStorePath=" +
-      store + "\n[SESSION]\nBeginString=FIX.4.2\nSenderCompID=TW\nTargetCompID=ISLD\n");
+      "UseDataDictionary=" +
+      dictionary + "\nFileStorePath=" + store +
+      "\n[SESSION]\nBeginString=FIX.4.2\nSenderCompID=" + peers.sender +
+      "\nTargetCompID=" + peers.target + "\n");
   FIX::SessionSettings settings(text);
   FIX::FileStoreFactory stores(settings);
   Client client(plan);
@@ -135,10 +150,13 @@ int run(const std::string& host, const std::string& port, const std::string& sto
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 8) return 2;
+  if (argc < 8 || argc == 9 || argc > 11) return 2;
   const Plan plan{std::atoi(argv[4]), std::atoi(argv[5]), std::atoi(argv[6]), std::atoi(argv[7])};
   try {
-    return run(argv[1], argv[2], argv[3], plan);
+    Peers peers;
+    if (argc > 9) peers.sender = argv[8], peers.target = argv[9];
+    if (argc > 10) peers.dictionary = argv[10];
+    return run(argv[1], argv[2], argv[3], plan, peers);
   } catch (const std::exception& e) {
     std::printf("%s\n", e.what());
     return 1;

@@ -9,7 +9,7 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 skip() { echo "skipped: $*"; exit 77; }
 
-[ -f "$dir/test/Runner.rb" ] && exit 0
+[ -f "$dir/test/Runner.rb" ] && [ -f "$dir/spec/FIX42.xml" ] && exit 0
 command -v apt-get >/dev/null || skip "no apt-get"
 [ -f "$keyring" ] || skip "no $keyring"
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
@@ -29,4 +29,4 @@ timeout 120 "${apt[@]}" source --only-source --download-only quickfix >log 2>&1 
 tar -xf quickfix_*.orig.tar.gz -C source --strip-components=1
 [ -f source/test/Runner.rb ] || skip "the source package has no test/Runner.rb"
 mkdir -p "$dir"
-cp -r source/test "$dir/"
+cp -r source/test source/spec "$dir/"

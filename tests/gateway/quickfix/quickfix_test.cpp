@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -11,12 +12,14 @@
 #include <vector>
 
 #include "e2e/world.h"
+#include "gateway/support/trading.h"
 
 namespace pinion::e2e {
 namespace {
 
 using QuickFixSuite = World;
 using QuickFixClient = World;
+using QuickFixTrade = World;
 
 constexpr int64_t kSuitePatienceMs = 240'000;
 const std::string kLoopback = "127.0.0.1";
@@ -109,14 +112,27 @@ struct Seen {
   int fresh = 0, again = 0;
 };
 
-void trade(const std::string& host, int port, const std::string& store, const Orders& o,
-           const std::string& expected, std::map<int, Seen>& seen) {
-  Program client({PINION_QUICKFIX_CLIENT, host, std::to_string(port), store,
-                  std::to_string(o.first), std::to_string(o.last), std::to_string(o.first_wanted),
-                  std::to_string(o.die_after)});
+// Whom it trades with, and how that is started.
+struct Acceptor {
+  std::string host;
+  int port;
+  std::string client_store;
+  std::vector<std::string> client_arguments = {};
+  std::function<std::unique_ptr<Program>()> start = {};
+};
+
+void trade(const Acceptor& a, const Orders& o, const std::string& expected,
+           std::map<int, Seen>& seen) {
+  std::vector<std::string> all = {PINION_QUICKFIX_CLIENT, a.host, std::to_string(a.port),
+                                  a.client_store};
+  for (const int n : {o.first, o.last, o.first_wanted, o.die_after})
+    all.push_back(std::to_string(n));
+  all.insert(all.end(), a.client_arguments.begin(), a.client_arguments.end());
+  Program client(all);
   const int status = client.end(0);
   EXPECT_EQ(status, 0) << client.output();
   EXPECT_NE(client.output().find(expected), std::string::npos) << client.output();
+  EXPECT_EQ(client.output().find("rejected"), std::string::npos) << client.output();
   std::istringstream lines(client.output());
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with("got ")) continue;
@@ -125,17 +141,13 @@ void trade(const std::string& host, int port, const std::string& store, const Or
   }
 }
 
-void trade_and_resume(const std::string& host, int port, const Scratch& scratch,
-                      std::vector<std::string> arguments) {
-  const std::string client_store = scratch.path("client" + std::to_string(port));
-  arguments.insert(arguments.end(), {"--port", std::to_string(port), "--keep-numbers", "--store",
-                                     scratch.path("echo" + std::to_string(port))});
+void trade_and_resume(const Acceptor& a) {
   std::map<int, Seen> seen;
-  auto echo = start_echo(arguments);
-  trade(host, port, client_store, {1, 200, 1, 50}, "got 50", seen);  // dies behind the 50th
+  auto acceptor = a.start();
+  trade(a, {1, 200, 1, 50}, "got 50", seen);  // dies behind the 50th
   const size_t before = seen.size();
   EXPECT_EQ(before, 50u);
-  trade(host, port, client_store, {201, 220, 51, 0}, "all came back", seen);
+  trade(a, {201, 220, 51, 0}, "all came back", seen);
   for (int id = 1; id <= 220; ++id) {
     EXPECT_LE(seen[id].fresh, 1) << id;
     EXPECT_GE(seen[id].fresh + seen[id].again, 1) << id;
@@ -145,19 +157,63 @@ void trade_and_resume(const std::string& host, int port, const Scratch& scratch,
   EXPECT_GE(again, 1);  // the resend did happen
 
   // The acceptor is killed and comes back with its store: the numbers go on.
-  echo->end(SIGKILL);
-  echo = start_echo(arguments);
-  trade(host, port, client_store, {221, 230, 221, 0}, "all came back", seen);
+  acceptor->end(SIGKILL);
+  acceptor = a.start();
+  trade(a, {221, 230, 221, 0}, "all came back", seen);
   for (int id = 221; id <= 230; ++id) EXPECT_EQ(seen[id].fresh, 1) << id;
-  EXPECT_EQ(echo->end(SIGTERM), 0) << echo->output();
+  EXPECT_EQ(acceptor->end(SIGTERM), 0) << acceptor->output();
+}
+
+void trade_with_echo(const std::string& host, int port, const Scratch& scratch,
+                     std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"--port", std::to_string(port), "--keep-numbers", "--store",
+                                     scratch.path("echo" + std::to_string(port))});
+  trade_and_resume({.host = host,
+                    .port = port,
+                    .client_store = scratch.path("client" + std::to_string(port)),
+                    .start = [&] { return start_echo(arguments); }});
 }
 
 TEST_F(QuickFixClient, DiesAndResumesOverPinion) {
-  trade_and_resume(kPinionIp, 9881, scratch(), {"--socket", socket_path()});
+  trade_with_echo(kPinionIp, 9881, scratch(), {"--socket", socket_path()});
 }
 
 TEST_F(QuickFixClient, DiesAndResumesOverTheKernel) {
-  trade_and_resume(kLoopback, 9882, scratch(), {"--transport", "kernel"});
+  trade_with_echo(kLoopback, 9882, scratch(), {"--transport", "kernel"});
+}
+
+// With the gateway, whose reports QuickFIX checks by its own dictionary. The orders rest far below
+// the market, so each is answered once.
+void trade_with_gateway(gateway_test::TradingConfig config) {
+  const std::string dictionary = std::string(PINION_QUICKFIX_SOURCE) + "/spec/FIX42.xml";
+  if (!std::filesystem::exists(dictionary))
+    GTEST_SKIP() << "no dictionary: see the test gateway_quickfix.fetch";
+  std::filesystem::create_directory(config.directory);
+  config.price_collar_bps = 10'000;
+  gateway_test::Trading trading(config);
+  trading.start_sim();
+  trade_and_resume({.host = trading.own_ip(),
+                    .port = 9878,
+                    .client_store = trading.path("client"),
+                    .client_arguments = {"CLIENT1", "GATEWAY", dictionary},
+                    .start = [&] {
+                      trading.start_gateway();
+                      EXPECT_TRUE(trading.until_trading());
+                      return std::move(trading.gateway);
+                    }});
+  EXPECT_EQ(trading.sim->end(SIGTERM), 0) << trading.sim->output();
+  EXPECT_NE(trading.sim->output().find("230 entered"), std::string::npos)
+      << trading.sim->output();
+  EXPECT_NE(trading.sim->output().find(" 0 repeats"), std::string::npos);
+}
+
+TEST_F(QuickFixTrade, OverPinion) {
+  trade_with_gateway(
+      {.pinion = true, .pinion_socket = socket_path(), .directory = scratch().path("pinion")});
+}
+
+TEST_F(QuickFixTrade, OverTheKernel) {
+  trade_with_gateway({.directory = scratch().path("kernel")});
 }
 
 #else

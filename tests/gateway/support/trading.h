@@ -23,14 +23,14 @@ using Strings = std::vector<std::string>;
 
 struct TradingConfig {
   bool pinion = false;
-  std::string pinion_socket;
-  std::string directory;       // of this test, empty
+  std::string pinion_socket = {};
+  std::string directory = {};  // of this test, empty
   Strings sim = {}, client = {};  // options
   bool snapshot = true;
   std::string self_trade = "reject_new", fix = "fix42";
   std::string cancel_on_disconnect = "{enabled: false}", schedule = {};
   uint32_t orders_per_s = 5'000, store_mb = 32, orders_per_day_max = 200'000;
-  uint32_t segment_mb = 16, ring_mb = 8;
+  uint32_t segment_mb = 16, ring_mb = 8, price_collar_bps = 500;
 };
 
 using Positions = std::map<std::string, int64_t>;
@@ -143,11 +143,12 @@ class Trading {
   }
 
   std::string path(const std::string& name) const { return config_.directory + "/" + name; }
+  // Where the gateway listens.
+  std::string own_ip() const { return config_.pinion ? e2e::kPinionIp : "127.0.0.1"; }
 
   std::unique_ptr<Program> sim, gateway, client;
 
  private:
-  std::string own_ip() const { return config_.pinion ? e2e::kPinionIp : "127.0.0.1"; }
   std::string other_ip() const { return config_.pinion ? e2e::kKernelIp : "127.0.0.1"; }
 
   // The journal is not synced: a process dies here, not the machine, and another one's writing may
@@ -181,7 +182,8 @@ class Trading {
         << (config_.schedule.empty() ? "" : ", schedule: ") << config_.schedule << "}\n"
         << "risk:\n  file_revision: 1\n  profiles:\n    default:\n"
         << "      max_order_shares: 10000\n      max_order_notional_usd: 500000\n"
-        << "      price_collar_bps: 500\n      max_open_orders: 2000\n"
+        << "      price_collar_bps: " << config_.price_collar_bps
+        << "\n      max_open_orders: 2000\n"
         << "      max_gross_open_notional_usd: 200000000\n"
         << "      max_daily_traded_notional_usd: 1000000000000\n"
         << "      max_position_shares_per_symbol: 100000000\n"
