@@ -55,22 +55,7 @@ client() {  # client <cpus> <samples> <address> <options...>
 write_config() {
   local device="vdev: \"net_af_packet0,iface=$pinion_dev\""
   [ -z "$nic" ] || device="pci: \"$nic\", binding: $binding"
-  cat >"$scratch/piniond.yaml" <<END
-version: 1
-instance: run
-host:
-  hugepages_mb: $hugepages_mb
-  control_socket: {path: $scratch/control.sock, mode: "0666"}
-cores:
-  - {name: core0, cpu: $core_cpu, idle: busy}
-nics:
-  - name: nic0
-    device: {$device}
-    core: core0
-    addresses: [${address:-$pinion_ip/24}]
-sessions:
-  - {user: $app_user, bind: ["$pinion_ip:7000"]}
-END
+  write_daemon_config "$device" busy "${address:-$pinion_ip/24}" "bind: [\"$pinion_ip:7000\"]"
 }
 
 # Mellanox's stay on their Linux driver; every other NIC is taken, if nobody would miss it.

@@ -80,6 +80,28 @@ choose_cpus() {
   fi
 }
 
+# write_daemon_config <device> <idle> <address> <keys of the session>...: piniond.yaml for app_user.
+write_daemon_config() {
+  cat >"$scratch/piniond.yaml" <<END
+version: 1
+instance: run
+host:
+  hugepages_mb: $hugepages_mb
+  control_socket: {path: $scratch/control.sock, mode: "0666"}
+cores:
+  - {name: core0, cpu: $core_cpu, idle: $2}
+nics:
+  - name: nic0
+    device: {$1}
+    core: core0
+    addresses: [$3]
+sessions:
+  - user: $app_user
+END
+  shift 3
+  printf '    %s\n' "$@" >>"$scratch/piniond.yaml"
+}
+
 # Two namespaces, so that nothing here meets the networks of the machine. Offloads off: on a veth,
 # Linux hands over UDP with partial checksums and TCP in frames larger than the MTU.
 make_network() {

@@ -30,27 +30,6 @@ choose_manners() {
   [ "$cpu_count" -lt 4 ] || { daemon_idle=busy attached_spins=true spins=(--spin); }
 }
 
-write_daemon_config() {
-  cat >"$scratch/piniond.yaml" <<END
-version: 1
-instance: run
-host:
-  hugepages_mb: $hugepages_mb
-  control_socket: {path: $scratch/control.sock, mode: "0666"}
-cores:
-  - {name: core0, cpu: $core_cpu, idle: $daemon_idle}
-nics:
-  - name: nic0
-    device: {vdev: "net_af_packet0,iface=$pinion_dev"}
-    core: core0
-    addresses: [$pinion_ip/24]
-sessions:
-  - user: $app_user
-    bind: ["$pinion_ip:9878", "*:26477", "*:20000-60999"]
-    groups: [239.192.1.0/24]
-END
-}
-
 write_gateway_config() {  # write_gateway_config <stack> <spin>
   cat >"$scratch/gateway.yaml" <<END
 version: 1
@@ -219,7 +198,8 @@ in_pinion=(ip netns exec "$pinion_ns") in_kernel=(ip netns exec "$kernel_ns")
 options=()
 # A demonstration may believe the TSC of a virtual machine.
 grep -q nonstop_tsc /proc/cpuinfo || options=(--emulated)
-write_daemon_config
+write_daemon_config "vdev: \"net_af_packet0,iface=$pinion_dev\"" "$daemon_idle" "$pinion_ip/24" \
+  "bind: [\"$pinion_ip:9878\", \"*:26477\", \"*:20000-60999\"]" "groups: [239.192.1.0/24]"
 start piniond " ready, " "${in_pinion[@]}" $build/piniond/piniond "${options[@]}" \
   "$scratch/piniond.yaml"
 daemon=$pid

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "base/types.h"
+#include "bench/plain_network.h"
 #include "gateway/net/socket_table.h"
 #include "port/port.h"
 #include "wire/tcp.h"
 
 namespace pinion::bench {
 
-class BareNetwork final : public gateway::Network {
+class BareNetwork final : public PlainNetwork {
  public:
   struct Link {
     Port& port;  // its frames are passed on by reference: they have to be a port's own
@@ -27,16 +28,12 @@ class BareNetwork final : public gateway::Network {
   bool send(gateway::SocketId stream, std::string_view bytes) override;
   size_t room(gateway::SocketId) const override { return kSegmentMax; }
   void close(gateway::SocketId stream) override;
-  void abort(gateway::SocketId stream) override { close(stream); }
-  gateway::Endpoint peer_address(gateway::SocketId) const override { return {}; }
   int open_datagram(const gateway::Endpoint& at, gateway::DatagramHandler& handler,
                     gateway::SocketId& out) override;
   bool send_to(gateway::SocketId socket, const gateway::Endpoint& to,
                std::string_view bytes) override;
   int join_group(gateway::SocketId, const gateway::Group&) override { return -ENOTSUP; }
-  gateway::Endpoint local_address(gateway::SocketId) const override { return {}; }
   int poll() override;
-  uint64_t now_ns() const override { return 0; }
   std::string error() const override { return "bare frames"; }
 
  private:

@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "bench/plain_network.h"
 #include "gateway/net/socket_table.h"
 
 namespace pinion::bench {
 
-class MemoryNetwork final : public gateway::Network {
+class MemoryNetwork final : public PlainNetwork {
  public:
   MemoryNetwork() : slots_(kSlots) {}
   static void join(MemoryNetwork& a, MemoryNetwork& b) { a.other_ = &b, b.other_ = &a; }
@@ -19,16 +20,12 @@ class MemoryNetwork final : public gateway::Network {
   bool send(gateway::SocketId stream, std::string_view bytes) override;
   size_t room(gateway::SocketId stream) const override;
   void close(gateway::SocketId stream) override;
-  void abort(gateway::SocketId stream) override { close(stream); }
-  gateway::Endpoint peer_address(gateway::SocketId) const override { return {}; }
   int open_datagram(const gateway::Endpoint& at, gateway::DatagramHandler& handler,
                     gateway::SocketId& out) override;
   bool send_to(gateway::SocketId socket, const gateway::Endpoint& to,
                std::string_view bytes) override;
   int join_group(gateway::SocketId, const gateway::Group&) override { return 0; }
-  gateway::Endpoint local_address(gateway::SocketId) const override { return {}; }
   int poll() override;
-  uint64_t now_ns() const override { return 0; }
   std::string error() const override { return "no such place in memory"; }
 
  private:

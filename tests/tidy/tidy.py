@@ -76,7 +76,11 @@ GATEWAY_MAY = {
     'book': {'itch'},
     'journal': {'ouch'},
     'control': set(),
-    'ctl': {'config', 'journal'},
+    'ctl': {'config', 'journal', 'orders'},
+    'risk': set(),
+    'orders': {'fix', 'journal', 'ouch', 'risk'},
+    'venue': {'net', 'soupbintcp'},
+    'market': {'book', 'config', 'itch', 'moldudp64', 'net', 'risk', 'soupbintcp'},
     'exchange-sim': {'soupbintcp', 'moldudp64', 'itch', 'ouch'},
 }
 

@@ -6,6 +6,7 @@
 
 #include "gateway/journal/reader.h"
 #include "gateway/journal/ring_file.h"
+#include "gateway/orders/record.h"
 
 namespace pinion::gatewayctl {
 
@@ -17,7 +18,11 @@ Status look_at_journal(const std::string& directory, bool dump) {
   }
   const journal::ReadResult result =
       journal::read_journal(directory, [&](const journal::RecordHeader& header, Bytes payload) {
-        if (dump) std::printf("%s\n", journal::to_text(header, payload).c_str());
+        if (!dump) return;
+        const std::string ours = gateway::to_text(header.kind, payload);
+        const std::string line = ours.empty() ? journal::to_text(header, payload)
+                                              : journal::to_text(header, ours);
+        std::printf("%s\n", line.c_str());
       });
   for (const std::string& sentence : result.damage)
     std::fprintf(stderr, "gatewayctl: %s\n", sentence.c_str());

@@ -69,7 +69,7 @@ bool Engine::start(const fix::Now& now, std::string& why) {
     if (!client->open(config_.state_dir, why)) return false;
   set_limits(config_.risk);
   if (!recover(why)) return false;
-  record_event("start %s risk revision %llu", config_.instance.c_str(),
+  record_event("%s%s risk revision %llu", kStartEvent.data(), config_.instance.c_str(),
                static_cast<unsigned long long>(config_.risk.revision));
   for (const auto& client : clients_) {
     record_event("%s%u %s", kClientEvent.data(), unsigned{client->index()},

@@ -44,7 +44,9 @@ std::string damage_of(const std::string& directory, const journal::ReadResult& r
 bool read_day(const std::string& directory, RecoveredDay& out, std::string& why) {
   Sources sources;
   out = {};
+  uint64_t start = 1;
   const auto on_event = [&](const RecordHeader& h, std::string_view text) {
+    if (text.starts_with(kStartEvent)) start = h.number;
     if (text.starts_with(kClientEvent)) sources.read(text);
     if (!text.starts_with(kVenueEvent)) return;
     const std::string_view session = text.substr(kVenueEvent.size());
@@ -52,6 +54,7 @@ bool read_day(const std::string& directory, RecoveredDay& out, std::string& why)
     out.any = true;
     out.venue_session = session;
     out.first_record = h.number;
+    out.start_record = start;
     out.answers = 0;
   };
   const auto on_record = [&](const RecordHeader& h, Bytes payload) {
@@ -102,7 +105,8 @@ bool replay_day(const std::string& directory, const RecoveredDay& day,
     if (h.kind == Kind::order) on_decision(h, payload);
     if (h.kind == Kind::ouch_answer) to.answer(h.number, payload);
   };
-  const journal::ReadResult result = journal::read_journal(directory, on_record);
+  const journal::ReadResult result =
+      journal::read_journal(directory, on_record, day.start_record);
   if (!result.good()) why = damage_of(directory, result);
   return why.empty();
 }

@@ -18,14 +18,10 @@
 namespace pinion::gateway {
 
 // Records of Kind::event that recovery reads. What stands behind the word is a name.
+inline constexpr std::string_view kStartEvent = "start ";   // a process has begun
 inline constexpr std::string_view kVenueEvent = "venue ";   // a session of the venue has begun
 inline constexpr std::string_view kClientEvent = "client ";  // <number> <name>: sources from now on
 
-struct ReportRecord {  // payload of Kind::report: that was sent to the record's source
-  uint64_t cause;
-  uint32_t part;
-  uint32_t number;  // MsgSeqNum, as far as it goes
-};
 struct LastReport {
   ReportId id = {};
   uint32_t number = 0;  // of its message
@@ -35,6 +31,7 @@ struct RecoveredDay {
   bool any = false;            // the journal has such a day
   std::string venue_session;
   uint64_t first_record = 0;   // its "venue" record
+  uint64_t start_record = 1;   // the start of the process that wrote that
   int64_t last_utc_ns = 0;     // of the last record
   uint64_t answers = 0;        // that the venue has given: the next one is one above
   std::map<std::string, LastReport> last_report;  // by the client's name

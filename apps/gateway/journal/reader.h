@@ -36,5 +36,8 @@ std::string segment_name(uint64_t segment);  // "journal-0000000001"
 // One line for a person: number, time, kind, source, and the message (OUCH by its fields, FIX with
 // '|' for SOH, other text as it is, the rest in hexadecimal).
 std::string to_text(const RecordHeader& header, Bytes payload);
+// The same with what the caller makes of the payload, which knows kinds that the journal does not.
+std::string to_text(const RecordHeader& header, const std::string& payload);
+std::string printable(Bytes bytes);  // '|' for SOH, '?' for what a terminal might take amiss
 
 }  // namespace pinion::journal

@@ -23,10 +23,9 @@ enum class Kind : uint16_t {
   fix_out = 3,       // and to one
   ouch_request = 4,  // an OUCH message to the venue
   ouch_answer = 5,   // and from it
-  risk_refusal = 6,  // text: why an order went no further
   lost = 7,          // u64: so many records were not written before this one
-  order = 8,         // the state of an order, as the gateway's recovery reads it (binary)
-  report = 9,        // an execution report's text, before it has a number of a session
+  order = 8,         // a decision about an order: an OrderRecord (orders/record.h)
+  report = 9,        // that a report has been sent: a ReportRecord (orders/record.h)
 };
 
 struct SegmentHeader {

@@ -8,6 +8,15 @@
 
 namespace pinion::journal {
 
+std::string printable(Bytes bytes) {
+  std::string out;
+  for (const std::byte b : bytes) {
+    const char c = static_cast<char>(b);
+    out += c == '\x01' ? '|' : c >= ' ' && c <= '~' ? c : '?';
+  }
+  return out;
+}
+
 namespace {
 
 const char* kind_name(Kind kind) {
@@ -17,7 +26,6 @@ const char* kind_name(Kind kind) {
     case Kind::fix_out: return "fix-out";
     case Kind::ouch_request: return "ouch-request";
     case Kind::ouch_answer: return "ouch-answer";
-    case Kind::risk_refusal: return "risk-refusal";
     case Kind::lost: return "LOST";
     case Kind::order: return "order";
     case Kind::report: return "report";
@@ -31,15 +39,6 @@ std::string hex(Bytes bytes) {
   for (const std::byte b : bytes) {
     std::snprintf(digits, sizeof digits, "%02x", std::to_integer<unsigned>(b));
     out += digits;
-  }
-  return out;
-}
-
-std::string printable(Bytes bytes) {
-  std::string out;
-  for (const std::byte b : bytes) {
-    const char c = static_cast<char>(b);
-    out += c == '\x01' ? '|' : c >= ' ' && c <= '~' ? c : '?';
   }
   return out;
 }
@@ -76,24 +75,27 @@ std::string payload_text(Kind kind, Bytes payload) {
       return hex(payload);
     case Kind::event:
     case Kind::fix_in:
-    case Kind::fix_out:
-    case Kind::report:
-    case Kind::risk_refusal: return printable(payload);
-    case Kind::order: return hex(payload);
+    case Kind::fix_out: return printable(payload);
+    case Kind::order:
+    case Kind::report: break;  // whoever wrote them knows how to read them
   }
-  return hex(payload);  // a kind of a newer version
+  return hex(payload);  // or a kind of a newer version
 }
 
 }  // namespace
 
 std::string to_text(const RecordHeader& header, Bytes payload) {
+  return to_text(header, payload_text(header.kind, payload));
+}
+
+std::string to_text(const RecordHeader& header, const std::string& payload) {
   char front[96];
   std::snprintf(front, sizeof front, "%llu %llu.%09llu %s %u ",
                 static_cast<unsigned long long>(header.number),
                 static_cast<unsigned long long>(header.time_ns / 1'000'000'000),
                 static_cast<unsigned long long>(header.time_ns % 1'000'000'000),
                 kind_name(header.kind), unsigned{header.source});
-  return front + payload_text(header.kind, payload);
+  return front + payload;
 }
 
 }  // namespace pinion::journal

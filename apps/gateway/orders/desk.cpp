@@ -2,6 +2,7 @@
 #include "gateway/orders/desk.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "base/check.h"
 #include "gateway/ouch/appendage.h"
@@ -258,7 +259,6 @@ void Desk::apply_cancel(const OrderRecord& r, Nanos now) {
     orders_.request(order.cancel).order = r.about;
   }
   order.cancel_wanted = true;
-  order.cancel_sent = false;
   order.cancel_tries = 0;
   orders_.await_cancel(r.about, now);
   ++counters_.cancels;
@@ -369,9 +369,9 @@ void Desk::send_cancel(uint32_t index, Nanos now) {
   m.user_ref =
       be32::of(order.replace == kNone ? order.ref : orders_.request(order.replace).user_ref);
   m.quantity = be32::of(0);
-  order.cancel_sent = caught_up_ && outlet_.venue_ready() && outlet_.to_venue(bytes_of_message(m));
-  if (order.cancel_sent && order.cancel_tries < UINT8_MAX) ++order.cancel_tries;
-  orders_.await_cancel(index, now + (order.cancel_sent ? config_.cancel_timeout : kTryAgain));
+  const bool sent = caught_up_ && outlet_.venue_ready() && outlet_.to_venue(bytes_of_message(m));
+  if (sent && order.cancel_tries < UINT8_MAX) ++order.cancel_tries;
+  orders_.await_cancel(index, now + (sent ? config_.cancel_timeout : kTryAgain));
 }
 
 void Desk::status(uint16_t session, const ClientRequest& r) {
@@ -473,27 +473,22 @@ void Desk::tell(ReportKind kind, const Order& order, std::string_view id, std::s
   outlet_.report(more);
 }
 
-void Desk::tell_refused_change(ReportKind kind, const Order& order, uint32_t request, int reason,
-                               std::string_view text) {
-  tell(kind, order, orders_.request(request).cl_ord_id(), named(order),
+// A change on its way that comes to nothing; `request` is the order's, and none from now on.
+void Desk::end_change(ReportKind kind, const Order& order, uint32_t& request, int reason,
+                      std::string_view text) {
+  const uint32_t ended = std::exchange(request, kNone);
+  if (ended == kNone) return;
+  orders_.request(ended).state = RequestState::refused;
+  tell(kind, order, orders_.request(ended).cl_ord_id(), named(order),
        {.reason = reason, .text = text});
 }
 
-// A replacement on its way that comes to nothing.
 void Desk::end_replace(Order& order, int reason, std::string_view text) {
-  const uint32_t request = order.replace;
-  if (request == kNone) return;
-  order.replace = kNone;
-  orders_.request(request).state = RequestState::refused;
-  tell_refused_change(ReportKind::replace_refused, order, request, reason, text);
+  end_change(ReportKind::replace_refused, order, order.replace, reason, text);
 }
 
 void Desk::end_cancel(Order& order, int reason, std::string_view text) {
-  const uint32_t request = order.cancel;
-  if (request == kNone) return;
-  order.cancel = kNone;
-  orders_.request(request).state = RequestState::refused;
-  tell_refused_change(ReportKind::cancel_refused, order, request, reason, text);
+  end_change(ReportKind::cancel_refused, order, order.cancel, reason, text);
 }
 
 }  // namespace pinion::gateway

@@ -123,7 +123,7 @@ class Desk {
   }
   void caught_up(uint32_t next_ref, Nanos now);
   void lose_unanswered(uint32_t order, uint32_t next_ref);
-  void on_replace_rejected(Order& order, const Request& request, uint16_t why, Nanos now);
+  void on_replace_rejected(Order& order, uint16_t why, Nanos now);
   void take_away(Order& order, uint32_t shares, char reason);
   void unknown(const char* what);
 
@@ -131,8 +131,8 @@ class Desk {
   void close(Order& order, OrderState state);
   void tell(ReportKind kind, const Order& order, std::string_view id, std::string_view orig,
             Report more = {});
-  void tell_refused_change(ReportKind kind, const Order& order, uint32_t request, int reason,
-                           std::string_view text);
+  void end_change(ReportKind kind, const Order& order, uint32_t& request, int reason,
+                  std::string_view text);
   void end_replace(Order& order, int reason, std::string_view text);
   void end_cancel(Order& order, int reason, std::string_view text);
   std::string_view named(const Order& order) const;

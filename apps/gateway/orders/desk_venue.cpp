@@ -161,7 +161,7 @@ void Desk::on(const answer::Rejected& m, Nanos now) {
   ++counters_.rejected;
   (void)risk_.rejected(request.user_ref, now);
   if (request.kind == RequestKind::replace)
-    return on_replace_rejected(order, request, m.reason.get(), now);
+    return on_replace_rejected(order, m.reason.get(), now);
   request.state = RequestState::refused;
   close(order, OrderState::rejected);
   tell(ReportKind::refused, order, named(order), {},
@@ -170,7 +170,7 @@ void Desk::on(const answer::Rejected& m, Nanos now) {
   end_cancel(order, kTooLate, "too late: rejected");
 }
 
-void Desk::on_replace_rejected(Order& order, const Request&, uint16_t why, Nanos now) {
+void Desk::on_replace_rejected(Order& order, uint16_t why, Nanos now) {
   end_replace(order, kCancelBrokerOption, text_of_reject(why));
   if (order.cancel_wanted) send_cancel(index_of(order), now);  // it was for the replacement
 }
@@ -247,7 +247,6 @@ void Desk::caught_up(uint32_t next_ref, Nanos now) {
       lose_unanswered(i, next_ref);
       Order& order = orders_.order(i);
       if (!order.open() || !order.cancel_wanted) continue;
-      order.cancel_sent = false;
       order.cancel_tries = 0;
       orders_.await_cancel(i, now);
     }

@@ -42,7 +42,6 @@ struct Order {
   risk::Side side = risk::Side::buy;
   char time_in_force = '0';
   OrderState state = OrderState::pending;
-  bool cancel_sent = false;   // the venue has been asked; false with a cancel on its way: to do
   uint8_t cancel_tries = 0;
   bool cancel_wanted = false;  // by its client, or by us (then `cancel` is none)
   uint32_t ref = 0;            // by which the venue knows it

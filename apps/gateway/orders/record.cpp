@@ -1,8 +1,10 @@
 #include "gateway/orders/record.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/check.h"
+#include "gateway/journal/reader.h"
 
 namespace pinion::gateway {
 
@@ -69,6 +71,50 @@ bool read_record(Bytes bytes, OrderRecord& out) {
   out.orig_cl_ord_id = all.substr(f.id_bytes, f.orig_bytes);
   out.text = all.substr(size_t{f.id_bytes} + f.orig_bytes);
   return true;
+}
+
+namespace {
+
+const char* text_of(Decision decision) {
+  switch (decision) {
+    case Decision::enter: return "enter";
+    case Decision::replace: return "replace";
+    case Decision::cancel: return "cancel";
+    case Decision::refuse: return "refuse";
+    case Decision::refuse_cancel: return "refuse-cancel";
+    case Decision::refuse_replace: return "refuse-replace";
+    case Decision::give_up_cancel: return "give-up-cancel";
+    case Decision::query: return "query";
+  }
+  return "?";
+}
+
+std::string text_of(const OrderRecord& r) {
+  constexpr const char* kSides[] = {"buy", "sell", "short", "exempt"};
+  char numbers[200];
+  std::snprintf(numbers, sizeof numbers,
+                "%s ref=%u about=%u %s shares=%u price=%lld.%04lld tif=%c reason=%d",
+                text_of(r.decision), r.user_ref, r.about, kSides[static_cast<size_t>(r.side)],
+                r.quantity, static_cast<long long>(r.price / risk::kUnit),
+                static_cast<long long>(r.price % risk::kUnit), r.time_in_force, int{r.reason});
+  const auto text = [](const char* name, std::string_view value) {
+    return value.empty() ? std::string() : name + journal::printable(bytes_of_text(value));
+  };
+  return numbers + text(" symbol=", r.symbol.get()) + text(" id=", r.cl_ord_id) +
+         text(" orig=", r.orig_cl_ord_id) + text(" text=", r.text);
+}
+
+}  // namespace
+
+std::string to_text(journal::Kind kind, Bytes payload) {
+  OrderRecord record;
+  if (kind == journal::Kind::order && read_record(payload, record)) return text_of(record);
+  if (kind != journal::Kind::report || payload.size() != sizeof(ReportRecord)) return {};
+  const auto report = load<ReportRecord>(payload.data());
+  char text[80];
+  std::snprintf(text, sizeof text, "exec-id=%llu-%u seq=%u",
+                static_cast<unsigned long long>(report.cause), report.part, report.number);
+  return text;
 }
 
 }  // namespace pinion::gateway

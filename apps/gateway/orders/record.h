@@ -4,9 +4,11 @@
 //
 //   Fixed | ClOrdID | OrigClOrdID | Text
 #pragma once
+#include <string>
 #include <string_view>
 
 #include "base/types.h"
+#include "gateway/journal/record.h"
 #include "gateway/risk/order_table.h"
 #include "gateway/wire/fields.h"
 
@@ -44,5 +46,15 @@ inline constexpr size_t kRecordTextMax = 120;
 size_t write_record(const OrderRecord& record, MutableBytes out);
 // False: it is none. The texts point into the bytes.
 bool read_record(Bytes bytes, OrderRecord& out);
+
+// Payload of journal::Kind::report: that a report was sent to the record's source.
+struct ReportRecord {
+  uint64_t cause;
+  uint32_t part;
+  uint32_t number;  // MsgSeqNum, as far as it goes
+};
+
+// The payload of either kind, for a person; empty: it is of no such kind, or not to be read.
+std::string to_text(journal::Kind kind, Bytes payload);
 
 }  // namespace pinion::gateway

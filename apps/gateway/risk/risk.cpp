@@ -334,8 +334,6 @@ void Risk::find_best(Own& own, bool buys) {
   }
 }
 
-bool Risk::accepted(OrderId id) { return orders_.find(id) != nullptr; }
-
 // What it held is released at the price at which it was reserved, whatever it traded at.
 bool Risk::filled(OrderId id, int64_t shares, Price price) {
   Order* order = orders_.find(id);

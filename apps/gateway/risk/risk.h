@@ -106,7 +106,6 @@ class Risk {
                         int64_t now_ns);
 
   // What the venue says. False: that order is not known here, or the event cannot be true.
-  bool accepted(OrderId id);
   bool filled(OrderId id, int64_t shares, Price price);
   bool cancelled(OrderId id, int64_t shares);  // of so many shares
   bool rejected(OrderId id, int64_t now_ns);   // an order, or a replacement
@@ -128,14 +127,6 @@ class Risk {
   }
   const Order* find(OrderId id) const { return orders_.find(id); }
   const OrderTable& orders() const { return orders_; }
-  // Calls f(order) for each open order of the account, replacements on their way included; f must
-  // change nothing here. Walks the whole table: for a disconnect or a kill, not for each message.
-  template <class F>
-  void each_open(uint32_t account, F f) const {
-    orders_.each([account, &f](const Order& order) {
-      if (order.account == account) f(order);
-    });
-  }
 
  private:
   struct Recent {

@@ -6,30 +6,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <thread>
 
 #include "e2e/process.h"
-
-namespace {
-thread_local size_t control_allocations = 0;
-
-void* counted(size_t bytes) {
-  ++control_allocations;
-  void* at = std::malloc(bytes == 0 ? 1 : bytes);
-  if (at == nullptr) std::abort();
-  return at;
-}
-}  // namespace
-
-void* operator new(size_t bytes) { return counted(bytes); }
-void* operator new[](size_t bytes) { return counted(bytes); }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete[](void* at) noexcept { std::free(at); }
-void operator delete(void* at, size_t) noexcept { std::free(at); }
-void operator delete[](void* at, size_t) noexcept { std::free(at); }
+#include "gateway/support/count_allocations.h"
 
 namespace pinion::control {
 namespace {
@@ -57,7 +38,7 @@ class Trading {
   explicit Trading(Mailbox& mailbox)
       : thread_([this, &mailbox] {
           while (!stop_.load(std::memory_order_relaxed)) {
-            const size_t before = control_allocations;
+            const size_t before = testing::allocations;
             uint32_t rows = 0;
             mailbox.serve([&](std::string_view line, Answer& out) {
               const size_t size = out.text().size();
@@ -66,7 +47,7 @@ class Trading {
               rows = static_cast<uint32_t>(std::count(added.begin(), added.end(), '\n'));
             });
             rows_max_ = std::max(rows_max_, rows);
-            allocations_ += control_allocations - before;
+            allocations_ += testing::allocations - before;
           }
         }) {}
   ~Trading() { join(); }

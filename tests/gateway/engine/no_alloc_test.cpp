@@ -7,28 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <new>
-
 #include "bed.h"
-
-namespace {
-bool engine_counts = false;
-size_t engine_allocations = 0;
-
-void* engine_allocate(size_t bytes) {
-  engine_allocations += engine_counts;
-  void* at = std::malloc(bytes == 0 ? 1 : bytes);
-  if (at == nullptr) std::abort();
-  return at;
-}
-}  // namespace
-
-void* operator new(size_t bytes) { return engine_allocate(bytes); }
-void* operator new[](size_t bytes) { return engine_allocate(bytes); }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete[](void* at) noexcept { std::free(at); }
-void operator delete(void* at, size_t) noexcept { std::free(at); }
-void operator delete[](void* at, size_t) noexcept { std::free(at); }
+#include "gateway/support/count_allocations.h"
 
 namespace pinion::gateway::test {
 namespace {
@@ -68,14 +48,15 @@ void with_drop_copy(Config& c) { c.clients.push_back(drop_copy(c)); }
 TEST(EngineNoAllocation, OnTheOrderPath) {
   Bed bed(&with_drop_copy);
   bed.trades();
+  size_t during = 0;
   const auto counted = [&] {
-    engine_counts = true;
+    const size_t before = testing::allocations;
     const int events = bed.engine->turn(bed.now);
-    engine_counts = false;
+    during += testing::allocations - before;
     ASSERT_GE(events, 0);
   };
   for (int i = 0; i < 100; ++i) trade(bed, i, counted);
-  EXPECT_EQ(engine_allocations, 0u);
+  EXPECT_EQ(during, 0u);
   EXPECT_EQ(bed.client().count(150, "5"), 100u);
   EXPECT_EQ(bed.client().count(150, "4"), 100u);
   EXPECT_EQ(bed.client().count(150, "8"), 100u);

@@ -2,30 +2,11 @@
 // resend, rejects and heartbeats, with the allocator counted.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "gateway/fix/session.h"
-
-namespace {
-size_t fix_allocations = 0;
-
-void* counted(size_t bytes) {
-  ++fix_allocations;
-  void* at = std::malloc(bytes == 0 ? 1 : bytes);
-  if (at == nullptr) std::abort();
-  return at;
-}
-}  // namespace
-
-void* operator new(size_t bytes) { return counted(bytes); }
-void* operator new[](size_t bytes) { return counted(bytes); }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete[](void* at) noexcept { std::free(at); }
-void operator delete(void* at, size_t) noexcept { std::free(at); }
-void operator delete[](void* at, size_t) noexcept { std::free(at); }
+#include "gateway/support/count_allocations.h"
 
 namespace pinion::fix {
 namespace {
@@ -71,7 +52,7 @@ TEST(FixNoAllocation, OnTheMessagePath) {
   QuietPeer peer;
   Session session({.sender_comp_id = "ISLD", .target_comp_id = "TW"}, store, peer);
   Now now{1'000'000'000, 1'795'860'000'000'000'000};
-  const size_t before = fix_allocations;
+  const size_t before = testing::allocations;
   ASSERT_TRUE(session.accept(peer, input[0], now));
   for (size_t i = 1; i < input.size(); ++i) {
     const std::string_view bytes = input[i];
@@ -83,7 +64,7 @@ TEST(FixNoAllocation, OnTheMessagePath) {
     now.monotonic_ns += 1'000'000'000;
     session.poll(now);
   }
-  const size_t during = fix_allocations - before;
+  const size_t during = testing::allocations - before;
   EXPECT_EQ(during, 0u);
   EXPECT_GT(before, 500u);  // they are counted
   EXPECT_TRUE(session.connected());

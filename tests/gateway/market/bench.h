@@ -117,6 +117,16 @@ struct Bench {
     const size_t n = soupbintcp::emit_packet(packet, rest, room);
     EXPECT_EQ(session.input(Bytes{room, n}, now), n);
   }
+  void server_sends(Bytes message) {
+    server_says(soupbintcp::SequencedData{Char::of('S')}, message);
+  }
+  // The snapshot session is connected, and the server goes on from this message.
+  void logs_in(uint64_t first = 1) {
+    session.on_connecting(now);
+    session.on_connected(now);
+    server_says(
+        soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(first)});
+  }
 
   std::map<uint64_t, std::vector<std::byte>> said;
   MessageStore snapshot{{10'000, 1'000'000}};

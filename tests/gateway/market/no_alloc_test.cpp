@@ -1,27 +1,7 @@
 // Once it is made, market data takes no memory: messages, holes and their requests, silence and a
 // snapshot, with the allocator counted.
-#include <cstdlib>
-#include <new>
-
 #include "bench.h"
-
-namespace {
-size_t market_allocations = 0;
-
-void* counted(size_t bytes) {
-  ++market_allocations;
-  void* at = std::malloc(bytes == 0 ? 1 : bytes);
-  if (at == nullptr) std::abort();
-  return at;
-}
-}  // namespace
-
-void* operator new(size_t bytes) { return counted(bytes); }
-void* operator new[](size_t bytes) { return counted(bytes); }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete[](void* at) noexcept { std::free(at); }
-void operator delete(void* at, size_t) noexcept { std::free(at); }
-void operator delete[](void* at, size_t) noexcept { std::free(at); }
+#include "gateway/support/count_allocations.h"
 
 namespace pinion::market {
 namespace {
@@ -60,7 +40,7 @@ TEST(MarketNoAllocation, AfterItWasMade) {
   for (uint64_t n = 5; n < 200; n += 5) packets.push_back(packet(n, 5));
   const std::vector<std::byte> snapshot = glimpse(10);
   uint64_t stale = 0;
-  const size_t before = market_allocations;
+  const size_t before = testing::allocations;
 
   b.stream.input(Line::a, packets[0], b.now);
   ASSERT_TRUE(b.session.wants_connection(b.now));
@@ -85,7 +65,7 @@ TEST(MarketNoAllocation, AfterItWasMade) {
   b.time_passes(5 * kSecond);
   b.stream.take_stale([&](size_t) { ++stale; });
 
-  EXPECT_EQ(market_allocations, before);
+  EXPECT_EQ(testing::allocations, before);
   EXPECT_TRUE(joined);
   EXPECT_GT(requests, 0u);
   EXPECT_EQ(stale, 2u);

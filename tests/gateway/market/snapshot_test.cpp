@@ -50,10 +50,10 @@ TEST(MarketSnapshot, OtherBooksAreGoodUntilTheLoginIsAccepted) {
   b.gets(Line::a, 3, 1);
   EXPECT_TRUE(b.msft().fresh());
   b.server_says(soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(1)});
-  b.server_says(soupbintcp::SequencedData{Char::of('S')}, b.message(1));
+  b.server_sends(b.message(1));
   EXPECT_FALSE(b.msft().fresh());
   const itch::Snapshot end{Char::of('G'), Digits20::of(3)};
-  b.server_says(soupbintcp::SequencedData{Char::of('S')}, bytes_of_message(end));
+  b.server_sends(bytes_of_message(end));
   EXPECT_TRUE(b.session.wants_close());
   b.session.on_closed();
   EXPECT_TRUE(b.all_fresh());
@@ -141,16 +141,14 @@ TEST(MarketSnapshot, SnapshotsOlderThanAHoleAreAskedForLessAndLess) {
 
 TEST(MarketSnapshot, AHoleWhileItLoadsStartsOver) {
   LateStart b;
-  b.session.on_connecting(b.now);
-  b.session.on_connected(b.now);
-  b.server_says(soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(1)});
-  b.server_says(soupbintcp::SequencedData{Char::of('S')}, b.message(1));
+  b.logs_in();
+  b.server_sends(b.message(1));
   b.gets(Line::a, 9, 1);
   b.time_passes(200 * kMicro);
   while (!b.request().empty()) b.time_passes(50 * kMilli);
   EXPECT_EQ(b.stream.receiver().counters().given_up, 1u);
   const itch::Snapshot end{Char::of('G'), Digits20::of(7)};
-  b.server_says(soupbintcp::SequencedData{Char::of('S')}, bytes_of_message(end));
+  b.server_sends(bytes_of_message(end));
   EXPECT_TRUE(b.session.wants_close());
   b.session.on_closed();
   EXPECT_EQ(b.session.counters().useless, 1u);
@@ -164,10 +162,8 @@ TEST(MarketSnapshot, AHoleWhileItLoadsStartsOver) {
 
 TEST(MarketSnapshot, ABrokenOneIsBegunAgainFromItsFirstMessage) {
   LateStart b;
-  b.session.on_connecting(b.now);
-  b.session.on_connected(b.now);
-  b.server_says(soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(1)});
-  b.server_says(soupbintcp::SequencedData{Char::of('S')}, b.message(1));
+  b.logs_in();
+  b.server_sends(b.message(1));
   b.session.on_closed();
   EXPECT_EQ(b.session.counters().broken, 1u);
   b.time_passes(kSecond);
@@ -182,9 +178,7 @@ TEST(MarketSnapshot, ABrokenOneIsBegunAgainFromItsFirstMessage) {
 // A server that cannot send from the first message on leaves orders out.
 TEST(MarketSnapshot, APartOfASnapshotIsNone) {
   LateStart b;
-  b.session.on_connecting(b.now);
-  b.session.on_connected(b.now);
-  b.server_says(soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(4)});
+  b.logs_in(4);
   EXPECT_TRUE(b.session.wants_close());
   b.session.on_closed();
   EXPECT_EQ(b.session.counters().broken, 1u);
@@ -194,9 +188,7 @@ TEST(MarketSnapshot, APartOfASnapshotIsNone) {
 TEST(MarketSnapshot, SlowOnesAreGivenUp) {
   for (const bool heartbeats : {true, false}) {
     LateStart b({.attempt_max = 20 * kSecond});
-    b.session.on_connecting(b.now);
-    b.session.on_connected(b.now);
-    b.server_says(soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(1)});
+    b.logs_in();
     const Nanos start = b.now;
     while (!b.session.wants_close()) {
       b.time_passes(kSecond / 10);
@@ -211,10 +203,8 @@ TEST(MarketSnapshot, SlowOnesAreGivenUp) {
 // More comes live than is kept while it loads.
 TEST(MarketSnapshot, OneThatIsOvertakenIsGivenUp) {
   LateStart b;
-  b.session.on_connecting(b.now);
-  b.session.on_connected(b.now);
-  b.server_says(soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(1)});
-  b.server_says(soupbintcp::SequencedData{Char::of('S')}, b.message(1));
+  b.logs_in();
+  b.server_sends(b.message(1));
   b.gets(Line::a, 6, 65);
   b.time_passes(0);
   EXPECT_TRUE(b.session.wants_close());

@@ -57,11 +57,11 @@ struct Sum {
   uint64_t fills = 0, lost = 0, deaths = 0, replaced = 0, statuses = 0;
 };
 
-void run(uint64_t seed, bool crashes, int steps, Sum& sum) {
+void run(uint64_t seed, bool crashes, Sum& sum) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   World w(seed);
   w.crashes = crashes;
-  for (int i = 0; i < steps; ++i) w.step();
+  for (int i = 0; i < 2'000; ++i) w.step();
   w.settle();
   expect_settled(w);
   sum.fills += w.accounts.counters(0).fills;
@@ -71,25 +71,25 @@ void run(uint64_t seed, bool crashes, int steps, Sum& sum) {
   sum.statuses += w.statuses;
 }
 
-// More of them: PINION_DESK_SEEDS.
-uint64_t seeds() {
+// More seeds: PINION_DESK_SEEDS.
+Sum run_seeds(bool crashes) {
   const char* text = std::getenv("PINION_DESK_SEEDS");
-  return text == nullptr ? 100 : std::strtoull(text, nullptr, 10);
+  const uint64_t seeds = text == nullptr ? 100 : std::strtoull(text, nullptr, 10);
+  Sum sum;
+  for (uint64_t seed = 1; seed <= seeds && !testing::Test::HasFailure(); ++seed)
+    run(seed, crashes, sum);
+  return sum;
 }
 
 TEST(DeskSim, AgreesWithTheVenue) {
-  Sum sum;
-  for (uint64_t seed = 1; seed <= seeds() && !testing::Test::HasFailure(); ++seed)
-    run(seed, false, 2'000, sum);
+  const Sum sum = run_seeds(false);
   EXPECT_GT(sum.fills, 500u);
   EXPECT_GT(sum.replaced, 200u);
   EXPECT_GT(sum.lost, 20u);  // the connection broke while something was on its way
 }
 
 TEST(DeskSim, ComesBackFromTheJournal) {
-  Sum sum;
-  for (uint64_t seed = 1; seed <= seeds() && !testing::Test::HasFailure(); ++seed)
-    run(seed, true, 2'000, sum);
+  const Sum sum = run_seeds(true);
   EXPECT_GT(sum.fills, 300u);
   EXPECT_GT(sum.deaths, 500u);
   EXPECT_GT(sum.statuses, 10u);  // repeats of what had been decided

@@ -45,6 +45,23 @@ TEST(OrderRecords, AreReadAsTheyWereWritten) {
   }
 }
 
+TEST(OrderRecords, ArePutInWordsForTheDump) {
+  const auto text = [](const OrderRecord& r) {
+    return to_text(journal::Kind::order, written(r));
+  };
+  EXPECT_EQ(text(a_record()),
+            "refuse-replace ref=16909060 about=5 short shares=999999 price=199999.9900 tif=3 "
+            "reason=99 symbol=AAPL id=A17 orig=A16 text=price collar");
+  OrderRecord strange = a_record();
+  strange.cl_ord_id = "\x1b[2J";
+  EXPECT_NE(text(strange).find(" id=?[2J "), std::string::npos) << text(strange);
+  const ReportRecord report{17, 1, 4};
+  EXPECT_EQ(to_text(journal::Kind::report, std::as_bytes(std::span{&report, 1})),
+            "exec-id=17-1 seq=4");
+  EXPECT_EQ(to_text(journal::Kind::order, {}), "");
+  EXPECT_EQ(to_text(journal::Kind::fix_in, written(a_record())), "");
+}
+
 TEST(OrderRecords, OfAnotherLengthAreNone) {
   std::vector<std::byte> bytes = written(a_record());
   OrderRecord out;

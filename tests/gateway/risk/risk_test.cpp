@@ -532,21 +532,6 @@ TEST_F(RiskTest, AdoptedOrdersAndReplacements) {
   EXPECT_EQ(risk_.find(1), nullptr);
 }
 
-TEST_F(RiskTest, OpenOrdersOfAnAccount) {
-  EXPECT_EQ(buys(1), Refusal::none);
-  EXPECT_EQ(buys(2), Refusal::none);
-  EXPECT_EQ(replaces(2, 3), Refusal::none);
-  ASSERT_TRUE(risk_.adopt({.id = 50, .account = 1, .shares = 1, .price = kTen}));
-  EXPECT_TRUE(risk_.cancelled(1, 1));
-  std::vector<OrderId> open;
-  risk_.each_open(0, [&](const Order& order) { open.push_back(order.id); });
-  std::ranges::sort(open);
-  EXPECT_EQ(open, (std::vector<OrderId>{2, 3}));
-  open.clear();
-  risk_.each_open(1, [&](const Order& order) { open.push_back(order.id); });
-  EXPECT_EQ(open, (std::vector<OrderId>{50}));
-}
-
 TEST_F(RiskTest, EventsThatCannotBe) {
   EXPECT_EQ(buys(10), Refusal::none);
   EXPECT_FALSE(risk_.filled(1, 11, kTen));
