@@ -1,5 +1,5 @@
 // What the gateway really puts on the wire, captured while it trades: tshark reads FIX, SoupBinTCP
-// and MoldUDP64 in it without complaint, and of an order that was refused no byte goes to the venue.
+// and MoldUDP64 in it without complaint, and of a refused order no byte goes to the venue.
 #include <fstream>
 #include <sstream>
 
