@@ -17,8 +17,8 @@
 #include <cstring>
 #include <memory>
 
-#include "pinionctl/doctor.h"
 #include "pinionctl/nic.h"
+#include "piniond/doctor.h"
 
 namespace {
 
@@ -127,6 +127,24 @@ int look(const Choice& choice) {
   return alive && age <= kSilent_s ? 0 : 2;
 }
 
+// 0: the configuration can start.
+int doctor(const std::string& file) {
+  using namespace pinion;
+  config::Config config;
+  std::vector<config::ConfigError> errors;
+  if (config::load_file(file, config, errors, config::system_lookups()) != 0) {
+    std::fputs(config::format_errors(errors).c_str(), stderr);
+    return 1;
+  }
+  int status = 0;
+  for (const daemon::Finding& finding : daemon::examine(config, false)) {
+    std::fputs(daemon::text_of(finding).c_str(), stdout);
+    if (finding.verdict == daemon::Verdict::fails) status = 1;
+  }
+  std::printf("%s %s start on this machine\n", file.c_str(), status == 0 ? "can" : "cannot");
+  return status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -147,8 +165,8 @@ int main(int argc, char** argv) {
   app.add_subcommand("drops", "Frames dropped, by reason, and what that means");
   std::string file = "/etc/pinion/piniond.yaml", pci;
   bool force = false;
-  auto* doctor = app.add_subcommand("doctor", "Whether this machine suits a configuration");
-  doctor->add_option("file", file, "Configuration of piniond")->capture_default_str();
+  auto* check = app.add_subcommand("doctor", "Whether this machine suits a configuration");
+  check->add_option("file", file, "Configuration of piniond")->capture_default_str();
   auto* nic = app.add_subcommand("nic", "The machine's NICs, and their drivers");
   nic->require_subcommand(1);
   auto* list = nic->add_subcommand("list", "Each with its driver, NUMA node and IOMMU group");
@@ -159,7 +177,7 @@ int main(int argc, char** argv) {
   unbind->add_option("pci", pci, "Its address")->required();
   app.require_subcommand(1);
   CLI11_PARSE(app, argc, argv);
-  if (doctor->parsed()) return ctl::doctor(file);
+  if (check->parsed()) return doctor(file);
   if (list->parsed()) return ctl::nic_list();
   if (bind->parsed()) return ctl::nic_bind(pci, force);
   if (unbind->parsed()) return ctl::nic_unbind(pci);

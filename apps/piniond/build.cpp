@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "piniond/promised.h"
 #include "pmd-glue/nic_sysfs.h"
 
 namespace pinion::daemon {
@@ -28,20 +29,6 @@ uint32_t run_epoch() {
 
 // What each session may have of the core's pools of accepted requests and waiting data.
 constexpr uint32_t kRequestsEach = 16384, kChunksEach = 2048;
-
-// The pools hold all that the policies promise: no session can use up another one's share.
-struct Promised {
-  uint64_t sessions = 0, sockets = 0, queues = 0;
-};
-Promised promised(const config::Config& config) {
-  Promised all;
-  for (const config::Session& s : config.sessions) {
-    all.sessions += s.sessions_max;
-    all.sockets += uint64_t{s.sessions_max} * s.sockets_max;
-    all.queues += uint64_t{s.sessions_max} * s.request_queues_max;
-  }
-  return all;
-}
 
 void size_pools(const Promised& all, ServerConfig& server) {
   if (all.sessions == 0) return;
@@ -102,23 +89,6 @@ SessionPolicy policy_of(const config::Session& s) {
 }
 
 }  // namespace
-
-std::string unsupported(const config::Config& config) {
-  if (config.cores.size() != 1)
-    return "this version serves one core: give `cores` one entry and every NIC that core";
-  for (const config::Session& s : config.sessions)
-    if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
-      return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +
-             " entries in `bind`, and in `groups`";
-  const Promised all = promised(config);
-  if (all.sessions > ServerConfig{}.sessions_max)
-    return "this version serves " + std::to_string(ServerConfig{}.sessions_max) +
-           " sessions in all: make `sessions_max` of the policies smaller";
-  if (all.sockets > NetConfig{}.udp_sockets_max || all.queues > 4 * NetConfig{}.udp_sockets_max)
-    return "the policies promise more sockets (sessions_max x sockets_max) or request queues than "
-           "a core can have";
-  return "";
-}
 
 EalConfig eal_config(const config::Config& config) {
   EalConfig eal;

@@ -14,9 +14,6 @@
 
 namespace pinion::daemon {
 
-// What the configuration asks for and this version cannot do. Empty: nothing.
-std::string unsupported(const config::Config& config);
-
 EalConfig eal_config(const config::Config& config);
 PortConfig port_config(const config::Config& config, const config::Nic& nic);
 // ports[i] is the port of nics[i].

@@ -5,6 +5,7 @@
 
 #include "host/embedded.h"
 #include "piniond/build.h"
+#include "piniond/promised.h"
 #include "piniond/dma_regions.h"
 #include "pmd-glue/tsc_clock.h"
 

@@ -13,7 +13,9 @@
 #include "host/descriptors.h"
 #include "piniond/build.h"
 #include "piniond/dma_regions.h"
+#include "piniond/doctor.h"
 #include "piniond/privileges.h"
+#include "piniond/promised.h"
 #include "piniond/status_page.h"
 #include "pmd-glue/tsc_clock.h"
 
@@ -78,6 +80,22 @@ struct Lenience {
   bool emulated = false;
 };
 
+// host.doctor: what would fail later, with less to say, is told before anything is opened.
+bool suits_machine(const config::Config& config, bool any_tsc) {
+  if (config.host.doctor == config::Doctor::off) return true;
+  bool good = true;
+  int slow = 0;
+  for (const Finding& finding : examine(config, any_tsc)) {
+    if (finding.verdict == Verdict::slow) ++slow;
+    if (finding.verdict != Verdict::fails) continue;
+    good = false;
+    std::fputs(text_of(finding).c_str(), stderr);
+  }
+  if (slow != 0)
+    std::printf("piniond: %d findings cost latency: pinionctl doctor lists them\n", slow);
+  return good || config.host.doctor == config::Doctor::warn;
+}
+
 int run(const config::Config& config, const Lenience& lenience) {
   // Blocked before any thread exists, so that only housekeeping takes them.
   sigset_t signals;
@@ -88,6 +106,8 @@ int run(const config::Config& config, const Lenience& lenience) {
 
   std::string why;
   const bool any_tsc = lenience.any_tsc || lenience.emulated;
+  if (!suits_machine(config, any_tsc))
+    return fail("this machine does not suit the configuration (host.doctor: require)");
   const auto tsc = TscClock::create(
       any_tsc ? TscClock::Require::any_tsc : TscClock::Require::invariant_tsc, why);
   if (tsc == nullptr) return fail(why);

@@ -177,6 +177,25 @@ TEST_F(Daemon, DoctorSaysWhatAConfigurationLacks) {
   EXPECT_EQ(none.status, 1) << none.output;
 }
 
+// host.doctor: the same findings at the start, before anything is opened.
+TEST_F(Daemon, LooksAtTheMachineFirst) {
+  for (const auto& [how, finds, stops] : {std::tuple("require", true, true),
+                                          std::tuple("warn", true, false),
+                                          std::tuple("off", false, false)}) {
+    std::ifstream in(configuration());
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    constexpr std::string_view kHost = "host: {hugepages_mb: ";
+    const size_t at = text.find(kHost);
+    text.replace(at, text.find(',', at) - at,
+                 std::string("host: {doctor: ") + how + ", hugepages_mb: 1048576");
+    const Outcome tried = run({PINION_DAEMON, scratch_.write("much.yaml", text)});
+    EXPECT_EQ(tried.status, 1) << how << tried.output;
+    EXPECT_EQ(tried.output.find("FAILS hugepages") != std::string::npos, finds) << tried.output;
+    EXPECT_EQ(tried.output.find("host.doctor: require") != std::string::npos, stops)
+        << tried.output;
+  }
+}
+
 TEST_F(Daemon, CtlSaysThatNoDaemonRuns) {
   const Outcome status = ctl("status");
   EXPECT_EQ(status.status, 1);

@@ -1,5 +1,5 @@
 // See doctor.h. Each check is a function that adds its findings.
-#include "pinionctl/doctor.h"
+#include "piniond/doctor.h"
 
 #include <sys/resource.h>
 #include <sys/timex.h>
@@ -11,9 +11,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "piniond/promised.h"
 #include "pmd-glue/nic_sysfs.h"
 
-namespace pinion::ctl {
+namespace pinion::daemon {
 namespace {
 
 namespace fs = std::filesystem;
@@ -241,9 +242,9 @@ bool has_flag(const std::string& flag) {
   return false;
 }
 
-void clocks(Findings& out) {
+void clocks(bool any_tsc, Findings& out) {
   const bool invariant = has_flag("constant_tsc") && has_flag("nonstop_tsc");
-  add(out, invariant, Verdict::fails, "time stamp counter",
+  add(out, invariant, any_tsc ? Verdict::slow : Verdict::fails, "time stamp counter",
       invariant ? "invariant" : "not promised", "invariant",
       "let the hypervisor pass on invtsc; or piniond --any-tsc, for tests");
   const std::string folder = "/sys/devices/system/clocksource/clocksource0/";
@@ -266,7 +267,11 @@ void memory(const config::Config& config, Findings& out) {
   rlimit limit{};
   getrlimit(RLIMIT_MEMLOCK, &limit);
   const bool unlimited = geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY;
-  add(out, unlimited, Verdict::fails, "memlock",
+  const bool locks = config.host.lock_memory ||
+                     std::ranges::any_of(config.nics, [](const config::Nic& nic) {
+                       return !nic.device.pci.empty();  // what it may reach is locked
+                     });
+  add(out, unlimited, locks ? Verdict::fails : Verdict::slow, "memlock",
       unlimited ? "unlimited" : std::to_string(limit.rlim_cur >> 10) + " KiB", "unlimited",
       "LimitMEMLOCK=infinity in its unit (piniond.service has it), or ulimit -l unlimited");
   if (config.host.lock_memory) return;
@@ -278,33 +283,27 @@ void memory(const config::Config& config, Findings& out) {
 
 }  // namespace
 
-std::vector<Finding> examine(const config::Config& config) {
+std::vector<Finding> examine(const config::Config& config, bool any_tsc) {
   Findings out;
+  const std::string why = unsupported(config);
+  add(out, why.empty(), Verdict::fails, "this version", why.empty() ? "does all of it" : "does not",
+      "what the configuration asks for", why);
   hugepages(config, out);
   nics(config, out);
   cores(config, out);
-  clocks(out);
+  clocks(any_tsc, out);
   memory(config, out);
   return out;
 }
 
-int doctor(const std::string& file) {
-  config::Config config;
-  std::vector<config::ConfigError> errors;
-  if (config::load_file(file, config, errors, config::system_lookups()) != 0) {
-    std::fputs(config::format_errors(errors).c_str(), stderr);
-    return 1;
-  }
-  int status = 0;
-  for (const Finding& f : examine(config)) {
-    constexpr const char* kWords[] = {"ok", "SLOW", "FAILS"};
-    std::printf("%-5s %-26s found: %s; wanted: %s\n", kWords[static_cast<size_t>(f.verdict)],
-                f.what.c_str(), f.found.c_str(), f.wanted.c_str());
-    if (!f.fix.empty()) std::printf("      fix: %s\n", f.fix.c_str());
-    if (f.verdict == Verdict::fails) status = 1;
-  }
-  std::printf("%s %s start on this machine\n", file.c_str(), status == 0 ? "can" : "cannot");
-  return status;
+std::string text_of(const Finding& finding) {
+  constexpr const char* kWords[] = {"ok   ", "SLOW ", "FAILS"};
+  std::string what = finding.what;
+  what.resize(std::max<size_t>(what.size(), 26), ' ');
+  std::string text = kWords[static_cast<size_t>(finding.verdict)];
+  text += " " + what + " found: " + finding.found + "; wanted: " + finding.wanted + "\n";
+  if (!finding.fix.empty()) text += "      fix: " + finding.fix + "\n";
+  return text;
 }
 
-}  // namespace pinion::ctl
+}  // namespace pinion::daemon

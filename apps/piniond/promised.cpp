@@ -1,0 +1,36 @@
+// See promised.h.
+#include "piniond/promised.h"
+
+#include "net/net_config.h"
+#include "rio/server.h"
+
+namespace pinion::daemon {
+
+Promised promised(const config::Config& config) {
+  Promised all;
+  for (const config::Session& s : config.sessions) {
+    all.sessions += s.sessions_max;
+    all.sockets += uint64_t{s.sessions_max} * s.sockets_max;
+    all.queues += uint64_t{s.sessions_max} * s.request_queues_max;
+  }
+  return all;
+}
+
+std::string unsupported(const config::Config& config) {
+  if (config.cores.size() != 1)
+    return "this version serves one core: give `cores` one entry and every NIC that core";
+  for (const config::Session& s : config.sessions)
+    if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
+      return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +
+             " entries in `bind`, and in `groups`";
+  const Promised all = promised(config);
+  if (all.sessions > ServerConfig{}.sessions_max)
+    return "this version serves " + std::to_string(ServerConfig{}.sessions_max) +
+           " sessions in all: make `sessions_max` of the policies smaller";
+  if (all.sockets > NetConfig{}.udp_sockets_max || all.queues > 4 * NetConfig{}.udp_sockets_max)
+    return "the policies promise more sockets (sessions_max x sockets_max) or request queues than "
+           "a core can have";
+  return "";
+}
+
+}  // namespace pinion::daemon
