@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "pinionctl/nic.h"
+#include "pinionctl/rdma.h"
 #include "piniond/doctor.h"
 
 namespace {
@@ -175,12 +176,23 @@ int main(int argc, char** argv) {
   bind->add_flag("--force", force, "Even if this machine is reached by it");
   auto* unbind = nic->add_subcommand("unbind", "Gives it back to its Linux driver");
   unbind->add_option("pci", pci, "Its address")->required();
+  std::string device;
+  uint64_t megabytes = 0;
+  auto* rdma = app.add_subcommand("rdma", "The RDMA devices, which bifurcated NICs (mlx5) are");
+  rdma->require_subcommand(1);
+  auto* devices = rdma->add_subcommand("list", "Each with its PCI address and Linux's interface");
+  auto* registers = rdma->add_subcommand("check", "Registers memory with one, as DPDK does");
+  registers->add_option("device", device, "Its name, such as mlx5_0")->required();
+  registers->add_option("--megabytes", megabytes, "Of hugepages; 0: a page of ordinary memory")
+      ->check(CLI::Range(0, 1 << 20));
   app.require_subcommand(1);
   CLI11_PARSE(app, argc, argv);
   if (check->parsed()) return doctor(file);
   if (list->parsed()) return ctl::nic_list();
   if (bind->parsed()) return ctl::nic_bind(pci, force);
   if (unbind->parsed()) return ctl::nic_unbind(pci);
+  if (devices->parsed()) return ctl::rdma_list();
+  if (registers->parsed()) return ctl::rdma_check(device, megabytes);
   choice.status = app.got_subcommand("status");
   choice.counters = app.got_subcommand("counters");
   return look(choice);

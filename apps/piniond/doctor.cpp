@@ -13,6 +13,7 @@
 
 #include "piniond/promised.h"
 #include "pmd-glue/nic_sysfs.h"
+#include "pmd-glue/rdma_devices.h"
 
 namespace pinion::daemon {
 namespace {
@@ -105,6 +106,28 @@ void vfio(const NicInfo& nic, Findings& out) {
       "readable and writable for the daemon's user", "chown <user> " + file);
 }
 
+// A bifurcated NIC is driven by verbs, and all memory that it may reach is registered with it.
+void rdma(const config::Nic& entry, uint64_t hugepages_mb, Findings& out) {
+  std::string why;
+  const std::vector<RdmaDevice> devices = list_rdma_devices(why);
+  const auto found = std::ranges::find(devices, entry.device.pci, &RdmaDevice::pci);
+  const bool there = found != devices.end();
+  const std::string what = "RDMA device of " + entry.name;
+  if (!there) {
+    add(out, false, Verdict::fails, what, why.empty() ? "none" : why, "one, for DPDK's driver",
+        "modprobe mlx5_ib; apt-get install ibverbs-providers; then pinionctl rdma list");
+    return;
+  }
+  const bool ethernet = found->link_layer == "Ethernet";
+  add(out, ethernet, Verdict::fails, what,
+      found->name + ", firmware " + found->firmware + ", " + found->link_layer, "Ethernet",
+      "mlxconfig -d " + entry.device.pci + " set LINK_TYPE_P1=2, and a cold restart");
+  why = try_registration(found->name, hugepages_mb);
+  add(out, why.empty(), Verdict::fails, "memory for " + found->name,
+      why.empty() ? "can be registered" : "cannot be registered",
+      std::to_string(hugepages_mb) + " MiB", why);
+}
+
 void nics(const config::Config& config, Findings& out) {
   for (const config::Nic& entry : config.nics) {
     const std::string& pci = entry.device.pci;
@@ -121,6 +144,7 @@ void nics(const config::Config& config, Findings& out) {
         is_vfio ? "vfio-pci, behind an IOMMU" : "its Linux driver (mlx5_core)", why);
     if (!there) continue;
     if (is_vfio) vfio(nic, out);
+    else rdma(entry, config.host.hugepages_mb, out);
     const int node = node_of_cpu(config.cores[entry.core_index].cpu);
     if (nic.numa_node < 0 || node < 0) continue;
     add(out, nic.numa_node == node, Verdict::slow, "node of " + entry.name + " and its core",
