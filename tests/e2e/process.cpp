@@ -54,12 +54,12 @@ bool Program::says(const std::string& text) {
   return true;
 }
 
-int Program::end(int signal) {
+int Program::end(int signal, int patience_ms) {
   if (signal != 0) kill(pid_, signal);
   while (read_some()) {
   }
   int status = 0;
-  const bool ended = within(kPatienceMs, [&] { return waitpid(pid_, &status, WNOHANG) == pid_; });
+  const bool ended = within(patience_ms, [&] { return waitpid(pid_, &status, WNOHANG) == pid_; });
   if (!ended) {
     kill(pid_, SIGKILL);
     waitpid(pid_, &status, 0);
@@ -69,9 +69,9 @@ int Program::end(int signal) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-Outcome run(const std::vector<std::string>& arguments) {
+Outcome run(const std::vector<std::string>& arguments, int patience_ms) {
   Program program(arguments);
-  const int status = program.end(0);
+  const int status = program.end(0, patience_ms);
   return {status, program.output()};
 }
 

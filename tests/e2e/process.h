@@ -40,7 +40,7 @@ class Program {
   // Reads its output until the text appears; false when it has ended, or has not said it in time.
   bool says(const std::string& text);
   // Sends the signal (0: none) and waits. The exit status, or 128 + the signal that ended it.
-  int end(int signal);
+  int end(int signal, int patience_ms = kPatienceMs);
   const std::string& output() const { return output_; }
   pid_t pid() const { return pid_; }
 
@@ -56,6 +56,6 @@ struct Outcome {
   int status;
   std::string output;  // with what it said on stderr
 };
-Outcome run(const std::vector<std::string>& arguments);
+Outcome run(const std::vector<std::string>& arguments, int patience_ms = kPatienceMs);
 
 }  // namespace pinion::e2e

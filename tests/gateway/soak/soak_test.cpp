@@ -70,7 +70,7 @@ class Soak : public e2e::World {
                 static_cast<unsigned long long>(end));
     EXPECT_EQ(t.gateway->end(SIGTERM), 0) << t.gateway->output();
     const e2e::Outcome journal =
-        e2e::run({PINION_GATEWAYCTL, "journal", "verify", t.path("journal")});
+        e2e::run({PINION_GATEWAYCTL, "journal", "verify", t.path("journal")}, patience);
     EXPECT_EQ(journal.status, 0) << journal.output;
   }
 
