@@ -34,8 +34,10 @@ void* reserve_at(uintptr_t where, size_t bytes) {
               kReserveFlags | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
+// From above: DPDK, which starts later, begins at the lower end, and evades only what is small.
 std::byte* reserve_low(size_t bytes) {
-  for (uintptr_t where = kLowBegin; where + bytes <= kLowEnd; where += kLowStep) {
+  const uintptr_t highest = (kLowEnd - bytes) / kLowStep * kLowStep;
+  for (uintptr_t where = highest; where >= kLowBegin; where -= kLowStep) {
     void* got = reserve_at(where, bytes);
     if (got == reinterpret_cast<void*>(where)) return static_cast<std::byte*>(got);
     if (got != MAP_FAILED) munmap(got, bytes);  // a kernel before 4.17 takes it for a hint

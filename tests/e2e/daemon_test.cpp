@@ -196,6 +196,23 @@ TEST_F(Daemon, LooksAtTheMachineFirst) {
   }
 }
 
+// Many IOMMUs translate 39 bits: neither the memory of the NICs nor the applications' may lie above.
+TEST_F(Daemon, ItsMemoryIsWhereAnIommuReaches) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer has the low addresses";
+#endif
+  if (hugepages_mb() == 0) GTEST_SKIP() << "no hugepages";
+  start();
+  std::ifstream maps("/proc/" + std::to_string(daemon_->pid()) + "/maps");
+  int found = 0;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("memfd:seg") == std::string::npos) continue;  // DPDK's
+    ++found;
+    EXPECT_LE(std::stoull(line.substr(line.find('-') + 1), nullptr, 16), uint64_t{1} << 39) << line;
+  }
+  EXPECT_GT(found, 0);
+}
+
 TEST_F(Daemon, CtlSaysThatNoDaemonRuns) {
   const Outcome status = ctl("status");
   EXPECT_EQ(status.status, 1);
