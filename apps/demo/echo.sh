@@ -58,20 +58,6 @@ write_config() {
   write_daemon_config "$device" busy "${address:-$pinion_ip/24}" "bind: [\"$pinion_ip:7000\"]"
 }
 
-# Mellanox's stay on their Linux driver; every other NIC is taken, if nobody would miss it.
-prepare_nic() {
-  local driver
-  driver=$(basename "$(readlink "/sys/bus/pci/devices/$nic/driver")")
-  binding=vfio-pci
-  [ "$driver" != mlx5_core ] || binding=bifurcated
-  if [ $binding = vfio-pci ] && [ "$driver" != vfio-pci ]; then
-    modprobe vfio-pci 2>/dev/null || true
-    $build/pinionctl/pinionctl nic bind "$nic"
-    bound=$nic
-  fi
-  pinion_ip=${address%/*}
-}
-
 # Without a client of ours: until somebody has had enough.
 stand() {
   echo "run: UDP port 7000 of $pinion_ip echoes until Enter; from the other end of the cable:"
@@ -228,7 +214,8 @@ make_scratch
 choose_cpus
 if [ -n "$nic" ]; then
   raise_pages
-  prepare_nic
+  prepare_nic "$nic"
+  pinion_ip=${address%/*}
   measure_daemon
   [ -z "$peer" ] || print_nic_table
   exit 0

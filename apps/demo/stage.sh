@@ -121,6 +121,19 @@ make_network() {
   ip -n "$kernel_ns" addr add "$kernel_ip/24" dev "$kernel_dev"
 }
 
+# Mellanox's stay on their Linux driver; every other NIC is taken, if nobody would miss it.
+prepare_nic() {  # prepare_nic <PCI address>: sets binding
+  local driver
+  driver=$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")
+  binding=vfio-pci
+  [ "$driver" != mlx5_core ] || binding=bifurcated
+  if [ $binding = vfio-pci ] && [ "$driver" != vfio-pci ]; then
+    modprobe vfio-pci 2>/dev/null || true
+    $build/pinionctl/pinionctl nic bind "$1"
+    bound=$1
+  fi
+}
+
 raise_pages() {
   local used
   used=$(awk '/^HugePages_Total/ {total = $2} /^HugePages_Free/ {free = $2}

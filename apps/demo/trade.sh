@@ -6,11 +6,14 @@
 # and a table of all three.
 #
 # --keep: the first one stays up, with the client trading, until Enter.
+# --nic 0000:xx:yy.z --far INTERFACE: not on a veth but on this NIC, which is bound to vfio-pci (and
+# given back); venue and client are at the other end of its cable, on another interface of this
+# machine, in a namespace of their own. Then there is no third round: the kernel has that NIC no more.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . apps/demo/stage.sh
 
-seconds=8 rate=2000 keep= no_build=
+seconds=8 rate=2000 keep= no_build= nic= far=
 symbols=AAPL,MSFT,META
 loss=0.02  # of each line of market data
 while [ $# -gt 0 ]; do
@@ -18,9 +21,15 @@ while [ $# -gt 0 ]; do
     --keep) keep=yes; shift ;;
     --seconds) seconds=${2:?--seconds needs a number}; shift 2 ;;
     --no-build) no_build=yes; shift ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --nic) nic=${2:?--nic needs a PCI address}; shift 2 ;;
+    --far) far=${2:?--far needs an interface}; shift 2 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
+if [ -n "$nic$far" ] && { [ -z "$nic" ] || [ -z "$far" ]; }; then
+  echo "run: the main job on a real NIC needs --nic and --far; the echo on one --nic and --address" >&2
+  exit 2
+fi
 export OUCH_USER=USER01 OUCH_PASSWORD=PASSWORD  # exchange-sim's own, no secret
 
 # With four CPUs each of daemon, gateway, venue and client polls on its own. With fewer, a gateway
@@ -79,6 +88,24 @@ journal: {dir: $scratch/state/journal, segment_mb: 64}
 END
 }
 
+# The wire, and how its ends are reached. An interface comes back when its namespace ends.
+make_wire() {
+  in_kernel=(ip netns exec "$kernel_ns")
+  if [ -z "$nic" ]; then
+    make_network || fail "no network namespaces here: ./run echo shows the bare stack"
+    in_pinion=(ip netns exec "$pinion_ns") device="vdev: \"net_af_packet0,iface=$pinion_dev\""
+  else
+    prepare_nic "$nic"
+    ip netns add "$kernel_ns"
+    namespaces+=("$kernel_ns")
+    ip link set "$far" netns "$kernel_ns"
+    ip -n "$kernel_ns" addr add "$kernel_ip/24" dev "$far"
+    ip -n "$kernel_ns" link set "$far" up
+    in_pinion=() device="pci: \"$nic\", binding: $binding"
+  fi
+  ip -n "$kernel_ns" link set lo up
+}
+
 # Everything of a round begins anew, the gateway's state as well.
 start_gateway() {  # start_gateway <name> <stack> <spin> <cpus> <user>
   write_gateway_config "$2" "$3"
@@ -89,7 +116,8 @@ start_gateway() {  # start_gateway <name> <stack> <spin> <cpus> <user>
   venue=$pid
   start "$1.gateway" " ready" "${in_pinion[@]}" taskset -c "$4" setpriv --reuid "$5" \
     --regid "$(id -g "$5")" --clear-groups --no-new-privs \
-    "$PWD/$build/gateway/daemon/pinion-gateway" --config "$scratch/gateway.yaml"
+    "$PWD/$build/gateway/daemon/pinion-gateway" --config "$scratch/gateway.yaml" \
+    "${any_tsc[@]}"
   gateway=$pid
 }
 
@@ -141,13 +169,18 @@ wire() {  # wire <p50|p99|p99.9> <file>: as the venue measured
   sed -n "s/^order to wire.* $1 \([0-9.]*\) us.*/\1/p" "$scratch/$2"
 }
 row() { printf '%-38s %12s %14s %15s\n' "$@"; }
+cell() {  # cell <how> <of> <file>: of a round that was there
+  if [ -e "$scratch/$3" ]; then "$1" "$2" "$3"; else echo -; fi
+}
 all() {  # all <title> <how> <of> <which file>
-  row "$1" "$("$2" "$3" "attached.$4")" "$("$2" "$3" "inline.$4")" "$("$2" "$3" "kernel.$4")"
+  row "$1" "$(cell "$2" "$3" "attached.$4")" "$(cell "$2" "$3" "inline.$4")" \
+    "$(cell "$2" "$3" "kernel.$4")"
 }
 latency() {  # latency <which>: that of the attached one, if everybody has a CPU
   local attached=-
   [ "$cpu_count" -lt 4 ] || attached=$(wire "$1" attached.venue)
-  row "order to wire, $1 us" "$attached" "$(wire "$1" inline.venue)" "$(wire "$1" kernel.venue)"
+  row "order to wire, $1 us" "$attached" "$(wire "$1" inline.venue)" \
+    "$(cell wire "$1" kernel.venue)"
 }
 
 print_table() {
@@ -171,7 +204,7 @@ print_table() {
   sed -n 's/^reason \([0-9]*\) \(.*\)/  \1 \2/p' "$scratch/attached.client"
   echo "- piniond: the gateway is user $app_user's and shares memory with the daemon, which owns the NIC;"
   echo "- Pinion inline: the stack in the gateway's own thread;"
-  echo "- kernel sockets: the same gateway, the same veth."
+  [ -n "$nic" ] || echo "- kernel sockets: the same gateway, the same veth."
   echo "Order to wire: from the client's sending to the venue's reading, with the gateway's checks and"
   echo "its journal; client and venue are on kernel sockets. Lines A and B lose 2 % of their packets on"
   echo "purpose; a hole is what neither brought."
@@ -191,14 +224,12 @@ fi
 make_scratch
 choose_cpus
 choose_manners
-make_network || fail "no network namespaces here: ./run echo shows the bare stack"
-ip -n "$kernel_ns" link set lo up
 raise_pages
-in_pinion=(ip netns exec "$pinion_ns") in_kernel=(ip netns exec "$kernel_ns")
-options=()
+make_wire
+options=() any_tsc=()
 # A demonstration may believe the TSC of a virtual machine.
-grep -q nonstop_tsc /proc/cpuinfo || options=(--emulated)
-write_daemon_config "vdev: \"net_af_packet0,iface=$pinion_dev\"" "$daemon_idle" "$pinion_ip/24" \
+grep -q nonstop_tsc /proc/cpuinfo || { options=(--emulated) any_tsc=(--any-tsc); }
+write_daemon_config "$device" "$daemon_idle" "$pinion_ip/24" \
   "bind: [\"$pinion_ip:9878\", \"*:26477\", \"*:20000-60999\"]" "groups: [239.192.1.0/24]"
 start piniond " ready, " "${in_pinion[@]}" $build/piniond/piniond "${options[@]}" \
   "$scratch/piniond.yaml"
@@ -208,10 +239,13 @@ if [ -n "$keep" ]; then
   stand
   exit 0
 fi
-echo "run: trading, three times $seconds s"
+echo "run: trading, $([ -n "$nic" ] && echo two || echo three) times $seconds s"
+[ -z "$nic" ] || grep "piniond: nic" "$scratch/piniond"
 measure attached "attach: $scratch/control.sock" "$attached_spins" "$app_cpus" "$app_user"
 end "$daemon" || fail "piniond failed" "$scratch/piniond"
 measure inline "embed: $scratch/piniond.yaml" true "$core_cpu" root
-ip -n "$pinion_ns" addr add "$pinion_ip/24" dev "$pinion_dev"
-measure kernel "kernel: sockets" true "$core_cpu" "$app_user"
+if [ -z "$nic" ]; then
+  ip -n "$pinion_ns" addr add "$pinion_ip/24" dev "$pinion_dev"
+  measure kernel "kernel: sockets" true "$core_cpu" "$app_user"
+fi
 print_table

@@ -77,8 +77,9 @@ struct EmbeddedStack::Parts {
   rio_session* session = nullptr;
   uint32_t turns = 0;
 
-  bool open_devices(std::string& why) {
-    tsc = TscClock::create(TscClock::Require::invariant_tsc, why);
+  bool open_devices(bool any_tsc, std::string& why) {
+    tsc = TscClock::create(
+        any_tsc ? TscClock::Require::any_tsc : TscClock::Require::invariant_tsc, why);
     if (tsc == nullptr || !regions.reserve(config, why)) return false;
     eal = Eal::start(eal_config(config), why);
     return eal != nullptr && open_ports(config, ports, why) && regions.serve(ports, why);
@@ -106,9 +107,10 @@ struct EmbeddedStack::Parts {
 EmbeddedStack::EmbeddedStack(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 EmbeddedStack::~EmbeddedStack() = default;
 
-std::unique_ptr<EmbeddedStack> EmbeddedStack::open(const std::string& file, std::string& why) {
+std::unique_ptr<EmbeddedStack> EmbeddedStack::open(const std::string& file, bool any_tsc,
+                                                   std::string& why) {
   auto parts = std::make_unique<Parts>();
-  if (!read_config(file, parts->config, why) || !parts->open_devices(why) ||
+  if (!read_config(file, parts->config, why) || !parts->open_devices(any_tsc, why) ||
       !parts->open_session(why))
     return nullptr;
   if (parts->config.host.lock_memory && mlockall(MCL_CURRENT) != 0) {

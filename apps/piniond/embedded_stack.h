@@ -13,8 +13,10 @@ namespace pinion::daemon {
 
 class EmbeddedStack {
  public:
-  // Starts DPDK, which a process can do once. Null, and why.
-  static std::unique_ptr<EmbeddedStack> open(const std::string& file, std::string& why);
+  // Starts DPDK, which a process can do once. any_tsc: a TSC that does not promise one rate is
+  // believed, as some virtual machines need it. Null, and why.
+  static std::unique_ptr<EmbeddedStack> open(const std::string& file, bool any_tsc,
+                                             std::string& why);
   ~EmbeddedStack();  // what was made with the session is gone before
   EmbeddedStack(const EmbeddedStack&) = delete;
   EmbeddedStack& operator=(const EmbeddedStack&) = delete;

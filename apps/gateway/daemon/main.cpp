@@ -95,7 +95,7 @@ int trade(const Config& config, Engine& engine, Numbers& numbers, control::Mailb
   return 0;
 }
 
-int run(const Config& config, const std::string& file) {
+int run(const Config& config, const std::string& file, bool any_tsc) {
   std::string why;
   Secrets secrets;
   if (!read_secrets(config, secrets, why)) return fail(why);
@@ -114,7 +114,7 @@ int run(const Config& config, const std::string& file) {
                  static_cast<unsigned long long>(journal.recovered().bytes_before_reboot));
   }
   OpenNetwork network;
-  if (!network.open(config, why)) return fail(why);
+  if (!network.open(config, any_tsc, why)) return fail(why);
   Engine engine(config, secrets, {network.get(), journal, kill, &monotonic, key});
   control::Mailbox mailbox;
   control::Metrics metrics;
@@ -145,9 +145,11 @@ int main(int argc, char** argv) {
       "Exit status: 0 after SIGTERM or SIGINT; 1: it could not start or go on, and stderr says "
       "why."};
   std::string file;
-  bool check = false;
+  bool check = false, any_tsc = false;
   app.add_option("--config", file, "The configuration (apps/gateway/config/README.md)")->required();
   app.add_flag("--check", check, "Only read the configuration, and say what is wrong with it");
+  app.add_flag("--any-tsc", any_tsc,
+               "A stack inside believes a TSC that does not promise one rate: virtual machines");
   CLI11_PARSE(app, argc, argv);
   Config config;
   ConfigErrors errors;
@@ -164,5 +166,5 @@ int main(int argc, char** argv) {
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  return run(config, file);
+  return run(config, file, any_tsc);
 }

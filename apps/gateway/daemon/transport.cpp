@@ -38,13 +38,14 @@ OpenNetwork::~OpenNetwork() {
   if (session_ != nullptr) rio_close(session_);
 }
 
-bool OpenNetwork::open(const Config& config, std::string& why) {
+bool OpenNetwork::open(const Config& config, bool any_tsc, std::string& why) {
   const NetworkConfig sizes{.streams_max = streams_of(config), .datagrams_max = 512};
   if (config.stack.transport == Transport::kernel) {
     network_ = std::make_unique<KernelNetwork>(sizes);
     return true;
   }
-  if (config.stack.transport == Transport::embed) return open_embedded(config, sizes, why);
+  if (config.stack.transport == Transport::embed)
+    return open_embedded(config, any_tsc, sizes, why);
   if (rio_open(config.stack.path.c_str(), &session_) != 0) {
     why = rio_last_error();
     return false;
@@ -55,9 +56,9 @@ bool OpenNetwork::open(const Config& config, std::string& why) {
 
 #ifdef PINION_EMBED
 
-bool OpenNetwork::open_embedded(const Config& config, const NetworkConfig& sizes,
+bool OpenNetwork::open_embedded(const Config& config, bool any_tsc, const NetworkConfig& sizes,
                                 std::string& why) {
-  stack_ = daemon::EmbeddedStack::open(config.stack.path, why);
+  stack_ = daemon::EmbeddedStack::open(config.stack.path, any_tsc, why);
   if (stack_ == nullptr) return false;
   for (const std::string& nic : stack_->nics())
     std::printf("pinion-gateway: nic %s\n", nic.c_str());
@@ -76,7 +77,7 @@ void OpenNetwork::look_after() {
 
 #else
 
-bool OpenNetwork::open_embedded(const Config&, const NetworkConfig&, std::string& why) {
+bool OpenNetwork::open_embedded(const Config&, bool, const NetworkConfig&, std::string& why) {
   why =
       "stack: embed: this program was built without DPDK: expected {attach: SOCKET}, beside a "
       "running piniond";

@@ -26,8 +26,8 @@ class OpenNetwork {
   OpenNetwork(const OpenNetwork&) = delete;
   OpenNetwork& operator=(const OpenNetwork&) = delete;
 
-  // False, and why.
-  bool open(const Config& config, std::string& why);
+  // any_tsc: of a stack inside (EmbeddedStack::open). False, and why.
+  bool open(const Config& config, bool any_tsc, std::string& why);
   Network& get() { return *network_; }
 
   // The trading thread, behind each turn of the engine: what that has asked for leaves at once, and
@@ -37,7 +37,8 @@ class OpenNetwork {
   void look_after();
 
  private:
-  bool open_embedded(const Config& config, const NetworkConfig& sizes, std::string& why);
+  bool open_embedded(const Config& config, bool any_tsc, const NetworkConfig& sizes,
+                     std::string& why);
 
   std::unique_ptr<daemon::EmbeddedStack> stack_;
   rio_session* session_ = nullptr;  // attached
