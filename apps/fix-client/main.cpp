@@ -1,6 +1,7 @@
 // fix-client: a client of the gateway, over the kernel's sockets. Logs on, reads the market data,
 // trades from a seed, comes back when the connection breaks, cancels everything at the end, waits
-// for every answer, and says what it counted. Status 1: something is missing, or came twice.
+// for every answer, and says what it counted. Or, as a drop copy, only counts, until the gateway
+// logs it out. Status 1: something is missing, or came twice.
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,7 @@ struct Options {
   TraderConfig trader{.symbols = {"AAPL", "MSFT", "META"}};
   double rate = 1'000, duration_s = 0, patience_s = 30;
   uint64_t count = 0, store_mb = 256;
+  uint32_t heartbeat_s = 30;
   bool spin = false;
 };
 
@@ -113,8 +115,8 @@ void print(const Trader& trader, const Options& o) {
   for (const std::string& symbol : o.trader.symbols)
     std::printf("position %s %lld\n", symbol.c_str(),
                 static_cast<long long>(trader.position(symbol)));
-  std::printf("open=%zu unanswered=%zu twice=%llu strange=%llu\n", trader.open(),
-              trader.unanswered(), n(t.twice), n(t.strange));
+  std::printf("open=%zu unanswered=%zu reports=%zu twice=%llu strange=%llu\n", trader.open(),
+              trader.unanswered(), trader.reports(), n(t.twice), n(t.strange));
 }
 
 bool all_well(const Trader& trader) {
@@ -136,6 +138,7 @@ int run(const Options& o) {
   config.version = o.version == "fix44" ? fix::Version::fix44 : fix::Version::fix42;
   config.sender_comp_id = o.sender, config.target_comp_id = o.target;
   config.reset_on_logon = false;
+  config.heartbeat_s = o.heartbeat_s;
   fix::Session session(config, store, trader);
   Line line(network, endpoint(o.connect), session);
   Nanos next = 0, ends = kNever, gives_up = kNever;
@@ -156,13 +159,15 @@ int run(const Options& o) {
                       (o.count != 0 && trader.totals().orders >= o.count);
     if (!over) {
       for (int i = 0; i < 8 && next != 0 && next <= now.monotonic_ns; ++i, next += interval)
-        (void)trader.act(session, now);
+        if (!o.trader.watch) (void)trader.act(session, now);
       if (next != 0 && next < now.monotonic_ns - 50 * kMilli) next = now.monotonic_ns;
     } else {
       if (gives_up == kNever)
         gives_up = now.monotonic_ns + static_cast<Nanos>(o.patience_s * 1e9);
       trader.cancel_all(session, now);
-      if (trader.unanswered() == 0 && trader.open() == 0) break;
+      if (o.trader.watch ? !trader.logged_on()
+                         : trader.unanswered() == 0 && trader.open() == 0)
+        break;
       if (now.monotonic_ns > gives_up) break;
     }
     if (events == 0 && !o.spin) nanosleep(&nap, nullptr);
@@ -201,6 +206,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--patience-s", o.patience_s, "For the last answers")->capture_default_str();
   app.add_flag("!--no-bad-orders", o.trader.bad_orders, "Nothing that risk must refuse");
+  app.add_option("--heartbeat-s", o.heartbeat_s, "")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  app.add_flag("--watch", o.trader.watch,
+               "A drop copy: sends nothing and counts, after SIGTERM until it is logged out");
   app.add_flag("--spin", o.spin, "Never sleep");
   CLI11_PARSE(app, argc, argv);
   struct sigaction action {};

@@ -27,9 +27,13 @@ uint64_t number_of(const Message& m, int32_t tag) {
 Trader::Trader(const TraderConfig& config, const market::MarketData& market)
     : config_(config), market_(market), rng_(config.seed), positions_(config.symbols.size()) {}
 
-int64_t Trader::position(const std::string& symbol) const {
+size_t Trader::symbol_index(std::string_view symbol) const {
   const auto found = std::ranges::find(config_.symbols, symbol);
-  return positions_[static_cast<size_t>(found - config_.symbols.begin())];
+  return static_cast<size_t>(found - config_.symbols.begin());
+}
+
+int64_t Trader::position(const std::string& symbol) const {
+  return positions_[symbol_index(symbol)];
 }
 
 // The moment of sending, by which the simulator measures; never the same twice.
@@ -143,6 +147,7 @@ void Trader::on_report(const Message& m) {
   // How things stand, because a request came again. What has happened is told by other reports.
   if (m.value(kExecTransType) == "3" || m.value(kExecType) == "I") return;
   if (!exec_ids_.emplace(m.value(kExecID)).second) ++totals_.twice;
+  if (config_.watch) return on_copy(m);
   const std::string id(m.value(kClOrdID)), orig(m.value(kOrigClOrdID));
   answered(id);
   const std::string_view type = m.value(kExecType);
@@ -180,6 +185,19 @@ void Trader::on_fill(const Message& m, Order& order) {
   const auto signed_shares = static_cast<int64_t>(shares);
   positions_[order.symbol] += order.buy ? signed_shares : -signed_shares;
   if (order.executed != number_of(m, kCumQty)) strange(m);
+}
+
+// Of a client's report the drop copy keeps what moves a position.
+void Trader::on_copy(const Message& m) {
+  const std::string_view type = m.value(kExecType);
+  if (type != "1" && type != "2" && type != "F") return;
+  const size_t symbol = symbol_index(m.value(kSymbol));
+  if (symbol == positions_.size()) return strange(m);
+  const uint64_t shares = number_of(m, kLastShares);
+  ++totals_.fills;
+  totals_.shares += shares;
+  const auto signed_shares = static_cast<int64_t>(shares);
+  positions_[symbol] += m.value(kSide) == "1" ? signed_shares : -signed_shares;
 }
 
 void Trader::on_end(const Message& m) {

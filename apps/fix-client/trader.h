@@ -19,6 +19,7 @@ struct TraderConfig {
   std::vector<std::string> symbols;
   uint64_t seed = 1;
   bool bad_orders = true;  // some that must be refused
+  bool watch = false;      // a drop copy: others trade, we only count
 };
 
 struct Totals {
@@ -42,6 +43,7 @@ class Trader : public fix::Application {
   const Totals& totals() const { return totals_; }
   size_t open() const { return open_.size(); }
   size_t unanswered() const { return waiting_.size(); }
+  size_t reports() const { return exec_ids_.size(); }
   int64_t position(const std::string& symbol) const;
   bool logged_on() const { return logged_on_; }
 
@@ -64,9 +66,11 @@ class Trader : public fix::Application {
   void on_report(const fix::Message& m);
   void on_end(const fix::Message& m);
   void on_fill(const fix::Message& m, Order& order);
+  void on_copy(const fix::Message& m);
   void on_cancel_reject(const fix::Message& m);
   void answered(std::string_view id) { waiting_.erase(std::string(id)); }
   std::string any_open();
+  size_t symbol_index(std::string_view symbol) const;
 
   TraderConfig config_;
   const market::MarketData& market_;

@@ -1,7 +1,7 @@
 // Kill -9 of the gateway, of piniond and of the venue, at moments from a seed, while a client
 // trades. Each is started again, and everybody goes on from what they know: the client by FIX
 // resends, the gateway from its journal, the venue from its log. At the end nothing is missing,
-// nothing came twice, and all three have the same positions.
+// nothing came twice, and all have the same positions: a drop copy as well, which got each report.
 // PINION_KILL_ROUNDS and PINION_KILL_SEED make it longer and other.
 #include "gateway/support/trading.h"
 
@@ -37,11 +37,13 @@ class Kill : public e2e::World {
     config.client = {"--seed", std::to_string(seed), "--rate", "1000"};
     if (seed % 2 == 0) config.fix = "fix44";
     if (seed / 2 % 2 == 0) config.cancel_on_disconnect = "{enabled: true, grace_ms: 50}";
+    config.drop_copy = true;
     if (seed % 3 == 1) config.schedule = day_from_noon_to_noon();
     Trading t(config);
     t.start_sim();
     t.start_gateway();
     t.start_client();
+    t.start_drop_copy();
     ASSERT_FALSE(HasFatalFailure());
     ASSERT_TRUE(t.client_says("logged on", e2e::kPatienceMs)) << t.gateway->output();
     Rng rng(seed);
@@ -85,7 +87,13 @@ class Kill : public e2e::World {
     EXPECT_EQ(t.status("desk").value("answers_unknown", -1), 0);
     EXPECT_EQ(t.status("journal").value("lost", -1), 0);
     EXPECT_EQ(t.status("gateway").value("open", -1), 0);
+    EXPECT_TRUE(copy_is_there(t)) << t.ctl({"sessions"}).output;
+    kill(t.drop_copy->pid(), SIGTERM);  // it listens until the gateway says that this was all
     EXPECT_EQ(t.gateway->end(SIGTERM), 0) << t.gateway->output();
+    EXPECT_EQ(t.drop_copy->end(0), 0) << t.drop_copy->output();
+    EXPECT_EQ(client, Trading::positions_said(t.drop_copy->output()));
+    EXPECT_EQ(reports(t.drop_copy->output()), reports(t.client->output()))
+        << t.drop_copy->output() << t.client->output();
     EXPECT_EQ(t.sim->end(SIGTERM), 0) << t.sim->output();
     EXPECT_EQ(client, Trading::positions_said(t.sim->output())) << t.sim->output();
     for (const char* none : {" 0 repeats,", " 0 malformed"})
@@ -94,6 +102,18 @@ class Kill : public e2e::World {
         e2e::run({PINION_GATEWAYCTL, "journal", "verify", t.path("journal")});
     EXPECT_EQ(journal.status, 0) << journal.output;
     std::printf("%s%s", t.client->output().c_str(), journal.output.c_str());
+  }
+
+  static bool copy_is_there(Trading& t) {
+    return e2e::within(e2e::kPatienceMs, [&] {
+      for (const auto& row : t.rows({"sessions"}, "sessions"))
+        if (row.value("session", "") == "copy1") return row.value("state", "") == "logged on";
+      return false;
+    });
+  }
+  static uint64_t reports(const std::string& output) {
+    const size_t at = output.find("reports=");
+    return at == std::string::npos ? 0 : std::stoull(output.substr(at + 8));
   }
 
   bool pinion_dies_ = false;

@@ -29,6 +29,7 @@ struct TradingConfig {
   bool snapshot = true;
   std::string self_trade = "reject_new", fix = "fix42";
   std::string cancel_on_disconnect = "{enabled: false}", schedule = {};
+  bool drop_copy = false;  // a second session, port 9879
   uint32_t orders_per_s = 5'000, store_mb = 32, orders_per_day_max = 200'000;
   uint32_t segment_mb = 16, ring_mb = 8, price_collar_bps = 500;
 };
@@ -57,13 +58,15 @@ class Trading {
     ASSERT_TRUE(gateway->says(" ready, ")) << gateway->output();
   }
   void start_client() {
-    Strings arguments = {PINION_FIX_CLIENT, "--connect", own_ip() + ":9878", "--bind", other_ip(),
-                         "--retransmit", other_ip() + ":18300", "--version", config_.fix,
-                         "--store-mb",
-                         std::to_string(config_.store_mb)};
-    if (config_.snapshot) arguments.insert(arguments.end(), {"--snapshot", other_ip() + ":19300"});
+    Strings arguments = client_arguments(9878);
     arguments.insert(arguments.end(), config_.client.begin(), config_.client.end());
     client = std::make_unique<Program>(arguments);
+  }
+  void start_drop_copy() {
+    Strings arguments = client_arguments(9879);
+    // Who only listens learns by a heartbeat that the other end's machine forgot the connection.
+    arguments.insert(arguments.end(), {"--sender", "COPY1", "--watch", "--heartbeat-s", "1"});
+    drop_copy = std::make_unique<Program>(arguments);
   }
 
   e2e::Outcome ctl(Strings arguments) {
@@ -146,9 +149,17 @@ class Trading {
   // Where the gateway listens.
   std::string own_ip() const { return config_.pinion ? e2e::kPinionIp : "127.0.0.1"; }
 
-  std::unique_ptr<Program> sim, gateway, client;
+  std::unique_ptr<Program> sim, gateway, client, drop_copy;
 
  private:
+  Strings client_arguments(int port) const {
+    Strings out = {PINION_FIX_CLIENT, "--connect", own_ip() + ":" + std::to_string(port), "--bind",
+                   other_ip(), "--retransmit", other_ip() + ":18300", "--version", config_.fix,
+                   "--store-mb", std::to_string(config_.store_mb)};
+    if (config_.snapshot) out.insert(out.end(), {"--snapshot", other_ip() + ":19300"});
+    return out;
+  }
+
   std::string other_ip() const { return config_.pinion ? e2e::kKernelIp : "127.0.0.1"; }
 
   // The journal is not synced: a process dies here, not the machine, and another one's writing may
@@ -179,8 +190,14 @@ class Trading {
         << "     sender_comp_id: GATEWAY, target_comp_id: CLIENT1, risk: default,\n"
         << "     store_mb: " << config_.store_mb << ",\n"
         << "     cancel_on_disconnect: " << config_.cancel_on_disconnect
-        << (config_.schedule.empty() ? "" : ", schedule: ") << config_.schedule << "}\n"
-        << "risk:\n  file_revision: 1\n  profiles:\n    default:\n"
+        << (config_.schedule.empty() ? "" : ", schedule: ") << config_.schedule << "}\n";
+    if (config_.drop_copy)
+      out << "  - {name: copy1, protocol: " << config_.fix << "_drop_copy,\n"
+          << "     listen: {nic: nic, port: 9879},\n"
+          << "     sender_comp_id: GATEWAY, target_comp_id: COPY1,\n"
+          << "     store_mb: " << config_.store_mb
+          << (config_.schedule.empty() ? "" : ", schedule: ") << config_.schedule << "}\n";
+    out << "risk:\n  file_revision: 1\n  profiles:\n    default:\n"
         << "      max_order_shares: 10000\n      max_order_notional_usd: 500000\n"
         << "      price_collar_bps: " << config_.price_collar_bps
         << "\n      max_open_orders: 2000\n"
