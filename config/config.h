@@ -156,9 +156,9 @@ struct Log {
   LogFormat format = LogFormat::text;
 };
 
-// Datagrams that come in fragments.
+// Datagrams that come in fragments, of either family: the name is from when there was one.
 struct Ipv4Section {
-  uint32_t reassembly_max = 16;  // of a core, 64 KiB each; 0: fragments are dropped
+  uint32_t reassembly_max = 16;  // of a core, 65 KiB each; 0: fragments are dropped
   uint32_t reassembly_per_source_max = 4;
   uint32_t reassembly_timeout_ms = 1000;
 };

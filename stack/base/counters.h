@@ -12,7 +12,7 @@ struct Counters {
   // What became of a received frame that was not dropped: exactly one of these moves, or one drop.
   uint64_t arp_received = 0;
   // Fragments that were taken and completed nothing: the last one counts as the whole datagram.
-  uint64_t ipv4_fragments_received = 0;
+  uint64_t fragments_received = 0;
   uint64_t udp_received = 0;  // datagrams that a socket took
   uint64_t icmp_echo_replies = 0;
   uint64_t nd_received = 0, mld_queries_received = 0;
@@ -20,11 +20,12 @@ struct Counters {
 
   uint64_t igmp_received = 0;  // queries taken, and reports of other hosts
 
-  uint64_t ipv4_reassembled = 0;           // datagrams
-  uint64_t ipv4_reassembly_timeouts = 0;   // given up: the rest never came
-  uint64_t ipv4_reassembly_evicted = 0;    // given up for newer ones
+  uint64_t reassembled = 0;          // datagrams
+  uint64_t reassembly_timeouts = 0;  // given up: the rest never came
+  uint64_t reassembly_evicted = 0;   // given up for newer ones
 
   uint64_t udp_sent = 0;      // datagrams accepted for transmission
+  uint64_t udp_path_mtu_lowered = 0;
   uint64_t tcp_received = 0;  // segments that were of use
   uint64_t tcp_sent = 0, tcp_retransmitted = 0;
   uint64_t tcp_opened = 0, tcp_accepted = 0;  // connections, by connect and by a listener

@@ -12,6 +12,8 @@ namespace pinion {
 namespace {
 
 constexpr uint8_t kIcmpTtl = 64;
+// RFC 1191 6.3, RFC 8201 4: then the path may have become wider, and the next long one finds out.
+constexpr Nanos kPathMtuTime = 600 * kSecond;
 constexpr size_t kQuotedDataBytes = 8;  // RFC 792: what an error quotes behind the IP header
 
 // RFC 1122 3.2.2.1: what an error says to the socket whose datagram it quotes.
@@ -62,7 +64,7 @@ Drop Net::icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   if (status != 0) return drop_of(status);
   const size_t length = sizeof(IcmpHdr) + message.body.size();
   if (sizeof(Ipv4Hdr) + length > path.interface->mtu_bytes)
-    return icmp_echo_fragmented(in, message, path, now);
+    return icmp_echo_fragmented(in, {kIcmpEchoReply, 0, message.rest, message.body}, path, now);
   Frame* frame = frame_alloc(*path.interface);
   if (!frame) return Drop::tx_no_frame;
   std::byte* out = frame->append(static_cast<uint32_t>(length));
@@ -74,16 +76,22 @@ Drop Net::icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   return Drop::none;
 }
 
-// No more fragments than the request had: an answer costs the network what was asked of us (I6).
-Drop Net::icmp_echo_fragmented(const IpInput& in, const IcmpMessage& message, const Path& path,
+// Of either family. No more fragments than the request had: an answer costs the network what was
+// asked of us (I6).
+Drop Net::icmp_echo_fragmented(const IpInput& in, const IcmpMessage& reply, const Path& path,
                                Nanos now) {
-  const size_t room = path.interface->mtu_bytes - sizeof(Ipv4Hdr);
-  const size_t most = room / 8 * 8, length = sizeof(IcmpHdr) + message.body.size();
-  if (most == 0 || (length + most - 1) / most > in.fragments) return Drop::icmp_too_long;
+  const size_t most = fragment_bytes(path), length = sizeof(IcmpHdr) + reply.body.size();
+  if ((length + most - 1) / most > in.fragments) return Drop::icmp_too_long;
+  // ICMP sums itself alone, ICMPv6 its addresses too.
+  const uint64_t pseudo = in.source.is_v4()
+                              ? 0
+                              : pseudo_header_sum(path.source, in.source, kProtocolIcmp6,
+                                                  static_cast<uint16_t>(length));
   std::byte head[sizeof(IcmpHdr)];
-  icmp_emit_summed({kIcmpEchoReply, 0, message.rest, {}}, head, checksum_add(0, message.body));
-  const int status = ipv4_output_fragments(path, {head, message.body},
-                                           own_header(path, in.source, length), 0, now);
+  icmp_emit_summed(reply, head, checksum_add(pseudo, reply.body));
+  const int status = ip_output_fragments(
+      path, {head, reply.body},
+      {.ttl = kIcmpTtl, .protocol = in.protocol, .destination = in.source}, 0, now);
   if (status == -EMSGSIZE) return Drop::icmp_too_long;
   if (status != 0) return drop_of(status);
   ++counters_.icmp_echo_replies;
@@ -120,10 +128,30 @@ bool Net::quoted_input(const IcmpQuote& quote, const TcpIcmpError& error, Nanos 
   } else {
     Socket* sk = quote.protocol == kProtocolUdp ? udp_.lookup(flow.local, flow.remote) : nullptr;
     if (sk == nullptr) return false;
+    if (error.fragmentation_needed) lower_path_mtu(*sk, quote, error, now);
     socket_error(*sk, error.error, now);
   }
   ++counters_.icmp_errors_received;
   return true;
+}
+
+// RFC 1191, RFC 8201: for this socket and that destination alone. Who forges one must know ports,
+// and what the socket does: it must have sent there last, and packets as long as the quoted one,
+// which is longer than what the path is said to take (RFC 5927 in spirit; UDP has no sequence
+// numbers). It costs the socket its long datagrams there, for kPathMtuTime.
+void Net::lower_path_mtu(Socket& sk, const IcmpQuote& quote, const TcpIcmpError& error, Nanos now) {
+  PathMtu& path = sk.path_mtu;
+  const Ip to = quote.destination;
+  if (!error.dont_fragment || to != path.sent_to || quote.total_length > path.sent_most) return;
+  uint16_t mtu = to.is_v4() ? icmp_told_mtu(error.mtu, error.total_length) : error.mtu;
+  // RFC 8201 4: no path of IPv6 is narrower, so what says so is forged, or broken.
+  if (!to.is_v4() && mtu < kIpv6MtuMin) return;
+  mtu = std::max(mtu, path_mtu_min_);
+  if (mtu >= quote.total_length) return;
+  path.mtu = mtu, path.destination = to, path.until = now + kPathMtuTime;
+  path.sent_most = mtu;      // nothing longer is sent until then, so the MTU cannot rise
+  sk.flow.destination = {};  // its payload_max is no longer true
+  ++counters_.udp_path_mtu_lowered;
 }
 
 // RFC 1122 4.1.3.1, RFC 4443 3.1.

@@ -75,7 +75,8 @@ Drop Net::icmp6_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
   if (status == 0) status = admit(path, NeighbourTable::kOurselves, now);
   if (status != 0) return drop_of(status);
   const size_t length = sizeof(IcmpHdr) + message.body.size();
-  if (sizeof(Ipv6Hdr) + length > path.interface->mtu_bytes) return Drop::icmp_too_long;
+  if (sizeof(Ipv6Hdr) + length > path.interface->mtu_bytes)
+    return icmp_echo_fragmented(in, {kIcmp6EchoReply, 0, message.rest, message.body}, path, now);
   Frame* frame = frame_alloc(*path.interface);
   if (frame == nullptr) return Drop::tx_no_frame;
   std::byte* out = frame->append(static_cast<uint32_t>(length));

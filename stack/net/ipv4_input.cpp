@@ -41,43 +41,54 @@ Drop Net::ipv4_deliver(const IpInput& in, const Ipv4Header& header, Nanos now) {
 // RFC 791 3.2, RFC 1122 3.3.2. The last fragment that was missing is the datagram.
 Drop Net::ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos now) {
   if (const Drop why = ipv4_check_fragment(packet); why != Drop::none) return why;
-  if (in.destination.is_multicast() &&
-      groups_.find(in.interface->index, in.destination) == nullptr)
+  if (in.destination.is_multicast() && groups_.find(in.interface->index, in.destination) == nullptr)
     return Drop::udp_multicast_not_joined;  // it would take the room of those that are wanted
   const Ipv4Header& header = packet.header;
+  const size_t least = upper_header_least(header.protocol);
+  if (least == 0 && reassembly_.enabled()) return Drop::ipv4_fragment_protocol;
+  if (header.fragment_offset == 0 && packet.payload.size() < least) return Drop::fragment_tiny;
   Reassembly::Datagram whole;
-  const Drop why = reassembly_.add(
-      {.key = {.source = header.source,
-               .destination = header.destination,
-               .interface = in.interface->index,
-               .id = header.id,
-               .protocol = header.protocol},
-       .header = in.raw.first(in.raw.size() - packet.payload.size()),
-       .payload = packet.payload,
-       .offset = uint32_t{header.fragment_offset} * 8,
-       .more = header.more_fragments},
-      whole, now);
-  counters_.ipv4_reassembly_evicted = reassembly_.evicted();
-  if (why != Drop::none) return why;
-  if (whole.packet.empty()) {
-    ++counters_.ipv4_fragments_received;
-    return Drop::none;
-  }
-  ++counters_.ipv4_reassembled;
-  Frame last;  // no port has seen the whole, so none has summed it
-  last.hw_time = in.frame->hw_time;
-  IpInput all = in;
-  all.frame = &last;
-  all.raw = whole.packet, all.payload = whole.packet.subspan(whole.header_bytes);
-  all.fragments = whole.fragments;
-  return ipv4_deliver(all, header, now);
+  const Drop why = fragment_add({.key = {.source = header.source,
+                                         .destination = header.destination,
+                                         .interface = in.interface->index,
+                                         .id = header.id,
+                                         .protocol = header.protocol},
+                                 .header = in.raw.first(in.raw.size() - packet.payload.size()),
+                                 .payload = packet.payload,
+                                 .offset = uint32_t{header.fragment_offset} * 8,
+                                 .more = header.more_fragments},
+                                whole, now);
+  if (why != Drop::none || whole.packet.empty()) return why;
+  Frame last;
+  return ipv4_deliver(whole_input(in, whole, last), header, now);
 }
 
-// RFC 1122 3.3.2: the source is told, if the first fragment has come.
+// The last fragment that was missing makes `whole`.
+Drop Net::fragment_add(const Reassembly::Fragment& fragment, Reassembly::Datagram& whole,
+                       Nanos now) {
+  const Drop why = reassembly_.add(fragment, whole, now);
+  counters_.reassembly_evicted = reassembly_.evicted();
+  if (why != Drop::none) return why;
+  ++(whole.packet.empty() ? counters_.fragments_received : counters_.reassembled);
+  return Drop::none;
+}
+
+// As if the whole had come where its last fragment, `in`, did. `frame`: no port has seen the whole,
+// so none has summed it.
+Net::IpInput Net::whole_input(const IpInput& in, const Reassembly::Datagram& whole, Frame& frame) {
+  frame.hw_time = in.frame->hw_time;
+  IpInput all = in;
+  all.frame = &frame;
+  all.raw = whole.packet, all.payload = whole.packet.subspan(whole.header_bytes);
+  all.fragments = whole.fragments;
+  return all;
+}
+
+// RFC 1122 3.3.2, RFC 8200 4.5: the source is told, if the first fragment has come.
 void Net::reassembly_expire(Nanos now) {
   Reassembly::Datagram late;
   while (reassembly_.expire(late, now)) {
-    ++counters_.ipv4_reassembly_timeouts;
+    ++counters_.reassembly_timeouts;
     if (late.packet.empty()) continue;
     Interface& interface = interfaces_[late.key.interface];
     const IpInput in{.source = late.key.source,
@@ -87,7 +98,8 @@ void Net::reassembly_expire(Nanos now) {
                      .interface = &interface,
                      .protocol = late.key.protocol,
                      .group = !owns(interface, late.key.destination)};
-    if (in.protocol != kProtocolIcmp)
+    if (!in.source.is_v4()) ipv6_tell_late(in, now);
+    else if (in.protocol != kProtocolIcmp)
       icmp_error_output(in, kIcmpTimeExceeded, kTimeExceededReassembly, now);
   }
 }

@@ -132,55 +132,6 @@ int Net::ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, N
   return link_output(path, frame, kEthTypeIpv4, now);
 }
 
-// RFC 791 3.2: all fragments of a packet leave, or none. 0; -EAGAIN: too few frames; -EMSGSIZE: too
-// many of them would be needed; -ENOBUFS: the neighbour is not known yet. So much does not wait for
-// it: it is asked, and what is sent later finds it.
-int Net::ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Header header,
-                               uint64_t token, Nanos now) {
-  const size_t mtu = path.interface->mtu_bytes, size = packet.size();
-  const size_t most = mtu < sizeof(Ipv4Hdr) + 8 ? 8 : (mtu - sizeof(Ipv4Hdr)) / 8 * 8;
-  const size_t count = (size + most - 1) / most;
-  if (count > kFragmentsMax || size > UINT16_MAX - sizeof(Ipv4Hdr)) return -EMSGSIZE;
-  if (!path.ready) {
-    if (path.neighbour == nullptr && neighbours_.ask(path.interface->index, path.next_hop, now))
-      neighbour_request(*path.interface, path.next_hop, nullptr);
-    return -ENOBUFS;
-  }
-  STACK_DCHECK(count != 0);  // there is a UDP header at least
-  Frame* frames[kFragmentsMax];
-  size_t got = 0;
-  while (got < count && (frames[got] = frame_alloc(*path.interface)) != nullptr) ++got;
-  if (got < count) {
-    for (size_t i = 0; i < got; ++i) frame_free(*path.interface, frames[i]);
-    return -EAGAIN;
-  }
-  frames[count - 1]->token = token;  // a port takes them in order: when it has this one, it has all
-  more_work_ += static_cast<uint32_t>(count - 1);
-  header.id = fragment_id(header.source, header.destination);
-  header.dont_fragment = false;
-  for (size_t i = 0, at = 0; i < count; ++i, at += most) {
-    const size_t length = std::min(most, size - at);
-    std::byte* out = frames[i]->append(static_cast<uint32_t>(length));
-    const size_t of_head = at < packet.head.size() ? packet.head.size() - at : 0;
-    if (of_head != 0) std::memcpy(out, packet.head.data() + at, of_head);
-    std::memcpy(out + of_head, packet.body.data() + (at + of_head - packet.head.size()),
-                length - of_head);
-    header.total_length = static_cast<uint16_t>(sizeof(Ipv4Hdr) + length);
-    header.fragment_offset = static_cast<uint16_t>(at / 8);
-    header.more_fragments = i + 1 < count;
-    ipv4_output(path, frames[i], header, now);  // cannot fail: the path is ready
-  }
-  return 0;
-}
-
-// RFC 7739 5.3: a counter for each of many groups of flows, behind an offset that only we know for
-// each flow: nobody can tell another flow's next one, and none comes again soon (RFC 6864).
-uint16_t Net::fragment_id(Ipv4 source, Ipv4 destination) {
-  const uint64_t hash =
-      mix_words(source.v, destination.v, fragment_secret_[0], fragment_secret_[1]);
-  return static_cast<uint16_t>(hash + fragment_ids_[mix64(hash) % fragment_ids_.size()]++);
-}
-
 // The same of either family.
 int Net::link_output(const Path& path, Frame* frame, uint16_t type, Nanos now) {
   Interface& interface = *path.interface;

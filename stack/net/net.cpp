@@ -57,6 +57,7 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       upcall_context_(upcall_context),
       reassembly_(reassembly_limits(config)),
       fragment_secret_{mix64(config.secret[0]), mix64(config.secret[1])},
+      path_mtu_min_(config.tcp.path_mtu_min),
       neighbours_(neighbour_limits(config)),
       udp_(demux_config(config)),
       tcp_(config.tcp, tcp_surroundings(config), *this, counters),

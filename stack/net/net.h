@@ -34,11 +34,12 @@ struct UdpSend {
   uint8_t ttl = 64;
   uint8_t tos = 0;
   bool broadcast_ok = false;
-  bool fragment = false;  // IPv4: what is over the MTU leaves in fragments
+  bool fragment = false;  // what is over the MTU leaves in fragments
   bool loop = false;  // to a group: members on this core get it as well
   Bytes payload{};
   uint64_t token = 0;       // 0: no socket_sent
-  Flow* flow = nullptr;     // of the socket
+  Flow* flow = nullptr;     // of the socket, as the next
+  PathMtu* path_mtu = nullptr;
   uint64_t may_attach = 0;  // bit i: the i-th port that NetConfig names reaches the payload
   uint32_t owner = 1;       // Socket::owner
 };
@@ -106,12 +107,18 @@ class Net {
   AttachMark attach_mark() const;
   bool let_go(const AttachMark& mark) const;
 
+  // What stands behind an IP header, in two pieces.
+  struct Halves {
+    Bytes head, body;
+    size_t size() const { return head.size() + body.size(); }
+  };
+
   // 0: accepted, socket_sent(token) comes exactly once, never before udp_send returns. Else nothing
   // was kept: -EAGAIN: no frame or the transmit queue is full, try again after tx; -ENETUNREACH: no
   // route, or no interface has the source; -EHOSTUNREACH: the neighbour failed a moment ago;
-  // -EMSGSIZE: over the MTU, or over what fragments can be (UdpSend::fragment); -EACCES: broadcast
-  // without broadcast_ok; -ENOBUFS: too much waits for this or all neighbours, or it would be
-  // fragments, which wait for none; -ENETDOWN: no link; -EINVAL: destination address or port 0.
+  // -EMSGSIZE: over the MTU of the interface or, as far as it is known, the path, or over what
+  // fragments can be; -EACCES: broadcast without broadcast_ok; -ENOBUFS: too much waits for
+  // neighbours, or it is fragments, which wait for none; -ENETDOWN; -EINVAL: address or port 0.
   int udp_send(const UdpSend& send, Nanos now);
 
   // Errors as udp_send's; nothing is told afterwards.
@@ -196,6 +203,8 @@ class Net {
     Neighbour* neighbour = nullptr;  // of next_hop, if it is in the table; set by admit
     bool ready = false;              // it can leave at once; set by admit
     uint32_t owner = 0;              // who sends; set by admit
+    uint16_t narrower = 0;           // an MTU below the interface's that its routers told; 0: none
+    uint16_t mtu() const { return narrower != 0 ? narrower : interface->mtu_bytes; }
   };
   // A received packet, on its way up.
   struct IpInput {
@@ -210,12 +219,6 @@ class Net {
     // Of IPv6.
     uint8_t hop_limit = 0;
     bool has_fragment = false, router_alert = false;
-  };
-
-  // What stands behind an IP header, in two pieces.
-  struct Halves {
-    Bytes head, body;
-    size_t size() const { return head.size() + body.size(); }
   };
 
   // What a header of either family says beside its addresses and lengths.
@@ -261,6 +264,8 @@ class Net {
                   Nanos now);
   Drop ipv4_deliver(const IpInput& in, const Ipv4Header& header, Nanos now);
   Drop ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos now);
+  Drop fragment_add(const Reassembly::Fragment& fragment, Reassembly::Datagram& whole, Nanos now);
+  static IpInput whole_input(const IpInput& in, const Reassembly::Datagram& whole, Frame& frame);
   void reassembly_expire(Nanos now);
   Drop ipv4_check_addresses(IpInput& in, bool link_group) const;
   bool may_be_source(const Interface& interface, Ip source) const;
@@ -277,15 +282,25 @@ class Net {
   Interface* owner_of(Ip address);
   int admit(Path& path, uint32_t owner, Nanos now);
   int ipv4_output(const Path& path, Frame* frame, const Ipv4Header& header, Nanos now);
-  int ipv4_output_fragments(const Path& path, const Halves& packet, Ipv4Header header,
-                            uint64_t token, Nanos now);
-  uint16_t fragment_id(Ipv4 source, Ipv4 destination);
   int link_output(const Path& path, Frame* frame, uint16_t type, Nanos now);
   int ip_output(const Path& path, Frame* frame, const IpFields& fields, Nanos now);
+
+  // fragment_output.cpp
+  static size_t fragment_bytes(const Path& path);
+  int ip_output_fragments(const Path& path, const Halves& packet, const IpFields& fields,
+                          uint64_t token, Nanos now);
+  bool take_frames(const Interface& interface, std::span<Frame*> out);
+  void fragment_output(const Path& path, Frame* frame, const Ipv6Part& part,
+                       const IpFields& fields, Nanos now);
+  uint32_t fragment_id(Ip source, Ip destination);
 
   // ipv6_input.cpp
   Drop ipv6_input(Interface& interface, const Frame& frame, Bytes bytes, bool link_group,
                   Nanos now);
+  Drop ipv6_walk_input(IpInput& in, const Ipv6Packet& packet, Ipv6Chain& chain, Nanos now);
+  Drop ipv6_deliver(const IpInput& in, Nanos now);
+  Drop ipv6_fragment_input(const IpInput& in, const Ipv6Chain& chain, Nanos now);
+  void ipv6_tell_late(const IpInput& in, Nanos now);
   Drop ipv6_check_addresses(IpInput& in, bool link_group) const;
   bool is_member(const Interface& interface, Ip group) const;
 
@@ -350,10 +365,11 @@ class Net {
   // icmp.cpp
   Drop icmp_input(const IpInput& in, Nanos now);
   Drop icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
-  Drop icmp_echo_fragmented(const IpInput& in, const IcmpMessage& message, const Path& path,
+  Drop icmp_echo_fragmented(const IpInput& in, const IcmpMessage& reply, const Path& path,
                             Nanos now);
   Drop icmp_error_input(const IcmpMessage& message, Nanos now);
   bool quoted_input(const IcmpQuote& quote, const TcpIcmpError& error, Nanos now);
+  void lower_path_mtu(Socket& sk, const IcmpQuote& quote, const TcpIcmpError& error, Nanos now);
   void port_unreachable(const IpInput& in, Nanos now);
   static Drop drop_of(int status);
   void icmp_error_output(const IpInput& in, IcmpType type, uint8_t code, Nanos now);
@@ -363,6 +379,7 @@ class Net {
   void loop_back(const UdpSend& send, const Path& path, Bytes payload, Nanos now);
   int udp_send_fragments(const UdpSend& send, Path& path, Nanos now);
   int udp_send_again(const UdpSend& send, const Flow& flow, Nanos now);
+  static uint16_t narrower_mtu(const UdpSend& send, const Path& path, Nanos now);
   bool holds(const Flow& flow, const UdpSend& send) const;
   bool flow_holds(const Flow& flow) const;
   void keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const;
@@ -388,8 +405,9 @@ class Net {
   std::vector<Interface> interfaces_;
   RouteTable routes_;
   Reassembly reassembly_;
-  std::array<uint16_t, 256> fragment_ids_{};
+  std::array<uint32_t, 256> fragment_ids_{};
   uint64_t fragment_secret_[2];
+  uint16_t path_mtu_min_;
   NeighbourTable neighbours_;
   UdpDemux udp_;
   Tcp tcp_;

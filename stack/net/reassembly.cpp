@@ -5,49 +5,30 @@
 
 #include "base/check.h"
 #include "wire/checksum.h"
-#include "wire/tcp.h"
 
 namespace pinion {
-namespace {
-
-// Bytes of its upper header that a first fragment must hold (RFC 1858, RFC 3128): whoever looks at
-// ports or flags before reassembly sees what will be delivered. 0: never in fragments.
-uint32_t first_bytes_least(uint8_t protocol) {
-  switch (protocol) {
-    case kProtocolIcmp:
-    case kProtocolUdp: return 8;
-    case kProtocolTcp: return 20;
-  }
-  return 0;
-}
-
-}  // namespace
 
 Reassembly::Reassembly(const ReassemblyLimits& limits)
     : limits_(limits),
       slots_(limits.datagrams_max),
-      memory_(std::make_unique_for_overwrite<std::byte[]>(size_t{limits.datagrams_max} *
-                                                          kSlotBytes)) {
+      memory_(
+          std::make_unique_for_overwrite<std::byte[]>(size_t{limits.datagrams_max} * kSlotBytes)) {
   STACK_CHECK(limits.datagrams_max == 0 || limits.per_source_max != 0);
 }
 
 Drop Reassembly::add(const Fragment& fragment, Datagram& out, Nanos now) {
-  const uint32_t least = first_bytes_least(fragment.key.protocol);
-  if (!enabled()) return Drop::ipv4_fragment;
-  if (least == 0) return Drop::ipv4_fragment_protocol;
-  if (fragment.offset == 0 && fragment.payload.size() < least) return Drop::ipv4_fragment_tiny;
+  if (!enabled()) return Drop::fragment_off;
   Slot& slot = *find_or_begin(fragment.key, now);
-  if (slot.refused) return Drop::ipv4_fragment_overlap;
+  if (slot.refused) return Drop::fragment_overlap;
   if (const Drop why = place(slot, fragment); why != Drop::none) {
-    slot.refused = why != Drop::ipv4_fragment_duplicate;
+    slot.refused = why != Drop::fragment_duplicate;
     return why;
   }
   ++slot.fragments;
   if (!is_complete(slot)) return Drop::none;
-  // Only now is it known how long the whole is, its header counted.
-  if (slot.header_bytes + slot.total > UINT16_MAX) {
+  if (is_too_long(slot)) {
     slot.refused = true;
-    return Drop::ipv4_fragment_too_long;
+    return Drop::fragment_too_long;
   }
   finish(slot, out);
   return Drop::none;
@@ -98,14 +79,14 @@ std::byte* Reassembly::payload_of(const Slot& slot) const {
 // two datagrams, and nobody can tell which to believe. Only what is there already, byte for byte,
 // is a network's copy (RFC 8200 4.5): A and B lines that carry the same packets make those.
 Drop Reassembly::place(Slot& slot, const Fragment& fragment) {
-  if (contradicts(slot, fragment)) return Drop::ipv4_fragment_overlap;
+  if (contradicts(slot, fragment)) return Drop::fragment_overlap;
   const auto length = static_cast<uint32_t>(fragment.payload.size());
   const uint32_t first = fragment.offset / 8, behind = (fragment.offset + length + 7) / 8;
   std::byte* at = payload_of(slot) + fragment.offset;
   if (const uint32_t there = mark(slot, first, behind, false); there != 0) {
     const bool same =
         there == behind - first && std::memcmp(at, fragment.payload.data(), length) == 0;
-    return same ? Drop::ipv4_fragment_duplicate : Drop::ipv4_fragment_overlap;
+    return same ? Drop::fragment_duplicate : Drop::fragment_overlap;
   }
   std::memcpy(at, fragment.payload.data(), length);
   slot.units += mark(slot, first, behind, true);
@@ -114,6 +95,7 @@ Drop Reassembly::place(Slot& slot, const Fragment& fragment) {
   if (fragment.offset != 0) return Drop::none;
   STACK_DCHECK(fragment.header.size() <= kHeaderRoom);
   slot.header_bytes = static_cast<uint32_t>(fragment.header.size());
+  slot.next_header_at = fragment.next_header_at;
   slot.first_bytes = length;
   std::memcpy(at - slot.header_bytes, fragment.header.data(), slot.header_bytes);
   return Drop::none;
@@ -144,22 +126,50 @@ bool Reassembly::is_complete(const Slot& slot) const {
   return slot.total != 0 && slot.units == (slot.total + 7) / 8;
 }
 
-// The header of the first fragment becomes that of the whole (RFC 791 3.2, step 16).
+// Only at the end is it known how long the whole is, its headers counted: of IPv6 those between the
+// first header and the fragment header.
+bool Reassembly::is_too_long(const Slot& slot) {
+  constexpr uint32_t kNotCounted = sizeof(Ipv6Hdr) + sizeof(Ipv6FragmentHdr);
+  const uint32_t headers = slot.header_bytes - (slot.key.source.is_v4() ? 0 : kNotCounted);
+  return headers + slot.total > UINT16_MAX;
+}
+
 void Reassembly::finish(Slot& slot, Datagram& out) {
   STACK_DCHECK(slot.header_bytes != 0 && slot.total >= slot.first_bytes);
+  const MutableBytes packet = slot.key.source.is_v4() ? finish_ipv4(slot) : finish_ipv6(slot);
+  out = {.key = slot.key,
+         .packet = packet,
+         .header_bytes = static_cast<uint32_t>(packet.size()) - slot.total,
+         .fragments = slot.fragments};
+  give(slot);
+}
+
+// The header of the first fragment becomes that of the whole (RFC 791 3.2, step 16).
+MutableBytes Reassembly::finish_ipv4(const Slot& slot) const {
   std::byte* ip = payload_of(slot) - slot.header_bytes;
+  const uint32_t length = slot.header_bytes + slot.total;
   Ipv4Hdr h;
   std::memcpy(&h, ip, sizeof h);
-  h.total_length = be16::of(static_cast<uint16_t>(slot.header_bytes + slot.total));
+  h.total_length = be16::of(static_cast<uint16_t>(length));
   h.flags_fragment = h.checksum = be16{};
   std::memcpy(ip, &h, sizeof h);
   h.checksum = be16::of(checksum({ip, slot.header_bytes}));
   std::memcpy(ip, &h, sizeof h);
-  out = {.key = slot.key,
-         .packet = {ip, size_t{slot.header_bytes} + slot.total},
-         .header_bytes = slot.header_bytes,
-         .fragments = slot.fragments};
-  give(slot);
+  return {ip, length};
+}
+
+// The headers before the first fragment's fragment header, the last of which now names what that
+// one did (RFC 8200 4.5). They move up over it.
+MutableBytes Reassembly::finish_ipv6(const Slot& slot) const {
+  constexpr size_t kGone = sizeof(Ipv6FragmentHdr);
+  std::byte* ip = payload_of(slot) - slot.header_bytes;
+  ip[slot.next_header_at] = ip[slot.header_bytes - kGone];
+  std::memmove(ip + kGone, ip, slot.header_bytes - kGone);
+  ip += kGone;
+  const size_t length = slot.header_bytes - kGone + slot.total;
+  const be16 payload_length = be16::of(static_cast<uint16_t>(length - sizeof(Ipv6Hdr)));
+  std::memcpy(ip + offsetof(Ipv6Hdr, payload_length), &payload_length, sizeof payload_length);
+  return {ip, length};
 }
 
 bool Reassembly::expire(Datagram& out, Nanos now) {

@@ -165,7 +165,7 @@ int Server::start_send(RequestQueue& rq, Request& r, Nanos now) {
   record_(Door::payload, {r.base, r.length});
   send.payload = {r.base, r.length};
   if (r.length > config_.copy_bytes) send.may_attach = rq.session->buffers.reach(r.buffer_id);
-  send.flow = &sk.flow;
+  send.flow = &sk.flow, send.path_mtu = &sk.path_mtu;
   send.owner = sk.owner;
   send.token = uint64_t{requests_.index(&r)} + 1;
   return net_.udp_send(send, now);

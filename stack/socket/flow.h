@@ -9,6 +9,17 @@ namespace pinion {
 
 struct Neighbour;
 
+// What routers say of the way to one destination of a socket (RFC 1191, RFC 8201), and what shows
+// that it is their business: anybody can send such an error. There is no table of these to fill, to
+// poison or to search: a socket remembers the last narrow path that it met, for a while.
+struct PathMtu {
+  Ip sent_to;              // by the last datagram
+  uint16_t sent_most = 0;  // bytes of the longest packet that went there
+  uint16_t mtu = 0;        // towards destination; 0: nothing was said
+  Ip destination;
+  Nanos until = 0;
+};
+
 struct Flow {
   static constexpr uint32_t kHeadersMaxIpv4 = 48;  // Ethernet, 802.1Q, IPv4, UDP
   static constexpr uint32_t kHeadersMax = 80;      // with IPv6; both multiples of 16

@@ -45,7 +45,7 @@ struct Socket {
   uint8_t tos = 0;
   uint8_t multicast_ttl = 1;
   bool multicast_loop = false;    // what is sent to a group reaches members on this core as well
-  bool fragment = false;          // IPv4 datagrams over the MTU leave in fragments
+  bool fragment = false;          // datagrams over the MTU leave in fragments
   GroupMember* groups = nullptr;  // GroupTable's list of its joins
   Endpoint local, remote;
   Endpoint bound_to;  // TcpDemux: what was bound; local may have become a connection's
@@ -53,6 +53,7 @@ struct Socket {
   Socket* demux_next = nullptr;  // the demux's chain: bound, or connected sockets
   int pending_error = 0;
   Flow flow;             // of the last datagram
+  PathMtu path_mtu;      // of datagrams; a connection has its own
   uint64_t dropped = 0;  // datagrams that found the backlog full
   StreamOptions stream;
   Tcb* tcb = nullptr;            // from connect or stream_accepted to the end of the connection

@@ -5,21 +5,10 @@
 #include "base/check.h"
 #include "socket/stream.h"
 #include "tcp/tcp.h"
+#include "wire/icmp.h"
 #include "wire/ipv6.h"
 
 namespace pinion {
-namespace {
-
-// RFC 1191 7.1: what to try when a router does not say.
-constexpr uint16_t kPlateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
-
-uint16_t plateau_below(uint16_t length) {
-  for (const uint16_t plateau : kPlateaus)
-    if (plateau < length) return plateau;
-  return 68;
-}
-
-}  // namespace
 
 bool Tcp::icmp_error(const TcpIcmpError& error, const FourTuple& flow, Nanos now) {
   auto* tcb = static_cast<Tcb*>(demux_.find(flow.local, flow.remote));
@@ -42,9 +31,10 @@ bool Tcp::icmp_error(const TcpIcmpError& error, const FourTuple& flow, Nanos now
 // age.
 void Tcp::lower_path_mtu(Tcb& tcb, const TcpIcmpError& error) {
   if (!error.dont_fragment) return;
-  uint16_t mtu = error.mtu != 0 ? error.mtu : plateau_below(error.total_length);
+  const bool v4 = tcb.local.address.is_v4();
+  uint16_t mtu = v4 ? icmp_told_mtu(error.mtu, error.total_length) : error.mtu;
   // RFC 8201 4: no path of IPv6 is narrower, so what says so is forged, or broken.
-  if (!tcb.local.address.is_v4() && mtu < kIpv6MtuMin) return;
+  if (!v4 && mtu < kIpv6MtuMin) return;
   mtu = std::max(mtu, config_.path_mtu_min);
   if (mtu >= tcb.path_mtu || mtu <= tcb.header_bytes) return;
   tcb.path_mtu = mtu;

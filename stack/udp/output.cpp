@@ -27,6 +27,15 @@ uint16_t put_payload(const UdpSend& send, bool attach, uint64_t pseudo, uint64_t
   return checksum_fold(pseudo);
 }
 
+// `bytes`: of the packet, or of its first fragment.
+void note_sent(const UdpSend& send, size_t bytes) {
+  PathMtu* path = send.path_mtu;
+  if (path == nullptr) return;
+  if (path->sent_to != send.destination.address)
+    path->sent_to = send.destination.address, path->sent_most = 0;
+  if (bytes > path->sent_most) path->sent_most = static_cast<uint16_t>(bytes);
+}
+
 void emit_datagram(const UdpSend& send, Ip source, bool attach, Frame& frame) {
   UdpDatagram datagram{send.source.port, send.destination.port, 0, send.payload};
   const auto length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
@@ -42,17 +51,18 @@ void emit_datagram(const UdpSend& send, Ip source, bool attach, Frame& frame) {
 
 int Net::udp_send(const UdpSend& send, Nanos now) {
   more_work_ = 0;
-  if (send.flow != nullptr && holds(*send.flow, send)) {
-    if (send.payload.size() <= send.flow->payload_max) return udp_send_again(send, *send.flow, now);
-    if (!send.fragment) return -EMSGSIZE;
-  }
+  // What is longer goes the long way, which knows how old payload_max is.
+  if (send.flow != nullptr && send.payload.size() <= send.flow->payload_max &&
+      holds(*send.flow, send))
+    return udp_send_again(send, *send.flow, now);
   if (send.destination.port == 0) return -EINVAL;
   Path path;
   if (const int status = find_path(send.source.address, send.destination.address, path);
       status != 0)
     return status;
   if (path.broadcast && !send.broadcast_ok) return -EACCES;
-  const size_t mtu = path.interface->mtu_bytes;
+  path.narrower = narrower_mtu(send, path, now);
+  const size_t mtu = path.mtu();
   const size_t headers = ip_header_bytes(send.destination.address) + sizeof(UdpHdr);
   if (mtu < headers || send.payload.size() > mtu - headers)
     return send.fragment ? udp_send_fragments(send, path, now) : -EMSGSIZE;
@@ -77,6 +87,7 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
                                now);
   if (status != 0) return status;
   ++counters_.udp_sent;
+  note_sent(send, headers + send.payload.size());
   if (path.group && send.loop) loop_back(send, path, payload, now);
   if (send.flow != nullptr && path.neighbour != nullptr && path.ready)
     keep(*send.flow, send, path, *frame);
@@ -85,9 +96,8 @@ int Net::udp_send(const UdpSend& send, Nanos now) {
 
 // A datagram over the MTU: its checksum is over the whole, so none of it is left to the port.
 int Net::udp_send_fragments(const UdpSend& send, Path& path, Nanos now) {
-  constexpr size_t kLengthMax = UINT16_MAX - sizeof(Ipv4Hdr);
   const size_t length = sizeof(UdpHdr) + send.payload.size();
-  if (!send.destination.address.is_v4() || length > kLengthMax) return -EMSGSIZE;
+  if (length > UINT16_MAX) return -EMSGSIZE;
   if (const int status = admit(path, send.owner, now); status != 0) return status;
   UdpDatagram datagram{send.source.port, send.destination.port, 0, send.payload};
   std::byte head[sizeof(UdpHdr)];
@@ -97,17 +107,25 @@ int Net::udp_send_fragments(const UdpSend& send, Path& path, Nanos now) {
   datagram.checksum = udp_checksum_field(
       checksum_add(checksum_join(pseudo, checksum_add(0, Bytes{head})), send.payload));
   udp_emit(datagram, head);
-  const int status = ipv4_output_fragments(path, {head, send.payload},
-                                           {.tos = send.tos,
-                                            .ttl = send.ttl,
-                                            .protocol = kProtocolUdp,
-                                            .source = path.source.v4(),
-                                            .destination = send.destination.address.v4()},
-                                           send.token, now);
+  const int status = ip_output_fragments(path, {head, send.payload},
+                                         {.ttl = send.ttl,
+                                          .tos = send.tos,
+                                          .protocol = kProtocolUdp,
+                                          .destination = send.destination.address},
+                                         send.token, now);
   if (status != 0) return status;
   ++counters_.udp_sent;
+  note_sent(send, path.mtu());
   if (path.group && send.loop) loop_back(send, path, send.payload, now);
   return 0;
+}
+
+// What routers said of the path to there, if it is below the interface's MTU; else 0.
+uint16_t Net::narrower_mtu(const UdpSend& send, const Path& path, Nanos now) {
+  const PathMtu* told = send.path_mtu;
+  if (told == nullptr || told->mtu == 0 || told->until <= now) return 0;
+  if (told->destination != send.destination.address) return 0;
+  return told->mtu < path.interface->mtu_bytes ? told->mtu : uint16_t{0};
 }
 
 // To members of this core: the frame waits for its port, so its bytes are there still. Nobody is
@@ -138,8 +156,7 @@ bool Net::flow_holds(const Flow& flow) const {
 void Net::keep(Flow& flow, const UdpSend& send, const Path& path, const Frame& frame) const {
   keep_ip(flow, send.source, send.destination, path, frame);
   flow.ttl = send.ttl, flow.tos = send.tos;
-  flow.payload_max =
-      static_cast<uint16_t>(path.interface->mtu_bytes - flow.ip_bytes - sizeof(UdpHdr));
+  flow.payload_max = static_cast<uint16_t>(path.mtu() - flow.ip_bytes - sizeof(UdpHdr));
   std::byte* at = flow.headers + flow.headers_length;
   flow.headers_length += sizeof(UdpHdr);
   STACK_DCHECK(flow.headers_length <= Flow::kHeadersMax);
@@ -215,6 +232,7 @@ int Net::udp_send_again(const UdpSend& send, const Flow& flow, Nanos now) {
   flow.neighbour->last_used = now;
   enqueue(interface, frame);
   ++counters_.udp_sent;
+  note_sent(send, size_t{flow.ip_bytes} + udp_length);
   return 0;
 }
 

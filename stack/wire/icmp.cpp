@@ -7,7 +7,8 @@
 namespace pinion {
 namespace {
 constexpr uint16_t kFragmentOffsetMask = 0x1fff, kDontFragment = 0x4000;
-}
+constexpr uint16_t kPlateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
+}  // namespace
 
 Drop icmp_parse(Bytes packet, IcmpMessage& out) {
   if (packet.size() < sizeof(IcmpHdr)) return Drop::icmp_short;
@@ -28,6 +29,13 @@ void icmp_emit_summed(const IcmpMessage& message, MutableBytes out, uint64_t bod
   IcmpHdr h{message.type, message.code, {}, be32::of(message.rest)};
   h.checksum = be16::of(checksum_finish(checksum_add(body_sum, std::as_bytes(std::span{&h, 1}))));
   std::memcpy(out.data(), &h, sizeof h);
+}
+
+uint16_t icmp_told_mtu(uint16_t told, uint16_t length) {
+  if (told != 0) return told;
+  for (const uint16_t plateau : kPlateaus)
+    if (plateau < length) return plateau;
+  return 68;
 }
 
 Drop icmp_quote_parse(Bytes body, IcmpQuote& out) {

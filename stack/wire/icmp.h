@@ -42,7 +42,7 @@ struct IcmpQuote {
   Ip source, destination;
   uint16_t source_port = 0, destination_port = 0;
   bool dont_fragment = false;
-  uint16_t total_length = 0;
+  uint16_t total_length = 0;  // of the packet, its IP header counted
   uint32_t sequence = 0;  // what stands behind the ports: of TCP, SEG.SEQ
 };
 
@@ -52,6 +52,9 @@ Drop icmp_parse(Bytes packet, IcmpMessage& out);
 void icmp_emit(const IcmpMessage& message, MutableBytes out);
 // As icmp_emit, for a body whose sum is known (copy_and_sum).
 void icmp_emit_summed(const IcmpMessage& message, MutableBytes out, uint64_t body_sum);
+// RFC 1191 7.1: the MTU to try, of a router that says `told`; 0: an old one, which does not say, of
+// a packet of `length` bytes.
+uint16_t icmp_told_mtu(uint16_t told, uint16_t length);
 // The quote in an error's body. Its checksums and length are not judged: routers change them.
 Drop icmp_quote_parse(Bytes body, IcmpQuote& out);
 

@@ -1,5 +1,7 @@
 #include "wire/icmp6.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "wire/checksum.h"
 #include "wire/ipv6.h"
@@ -38,14 +40,24 @@ Drop icmp6_quote_parse(Bytes body, IcmpQuote& out) {
   if (body.size() < sizeof h + sizeof ports) return Drop::icmp6_quote;
   std::memcpy(&h, body.data(), sizeof h);
   if (h.version_class_label.get() >> 28 != 6) return Drop::icmp6_quote;
-  std::memcpy(&ports, body.data() + sizeof h, sizeof ports);
-  out = {.protocol = h.next_header,
+  uint8_t protocol = h.next_header;
+  Bytes upper = body.subspan(sizeof h);
+  if (protocol == kNextHeaderFragment) {
+    Ipv6FragmentHdr f;
+    if (upper.size() < sizeof f + sizeof ports) return Drop::icmp6_quote;
+    std::memcpy(&f, upper.data(), sizeof f);
+    if (f.offset_flags.get() >> 3 != 0) return Drop::icmp6_quote;
+    protocol = f.next_header, upper = upper.subspan(sizeof f);
+  }
+  std::memcpy(&ports, upper.data(), sizeof ports);
+  const size_t length = sizeof h + h.payload_length.get();
+  out = {.protocol = protocol,
          .source = ip_of(h.source),
          .destination = ip_of(h.destination),
          .source_port = ports.source.get(),
          .destination_port = ports.destination.get(),
          .dont_fragment = true,
-         .total_length = h.payload_length.get(),
+         .total_length = static_cast<uint16_t>(std::min<size_t>(length, UINT16_MAX)),
          .sequence = ports.sequence.get()};
   // What looks like IPv4 inside would find the sockets of another family.
   return out.source.is_v4() || out.destination.is_v4() ? Drop::icmp6_quote : Drop::none;

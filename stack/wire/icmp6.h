@@ -33,6 +33,8 @@ enum Icmp6UnreachableCode : uint8_t {
   kIcmp6SourcePolicy = 5,
   kIcmp6RouteRejected = 6,
 };
+inline constexpr uint8_t kIcmp6ReassemblyTime = 1;     // a code of kIcmp6TimeExceeded
+inline constexpr uint8_t kIcmp6ErroneousField = 0;
 inline constexpr uint8_t kIcmp6UnknownNextHeader = 1;  // a code of kIcmp6ParameterProblem
 
 // `checksum_known_good`: the port has verified it.
@@ -41,7 +43,8 @@ Drop icmp6_parse(Bytes packet, Ip source, Ip destination, IcmpMessage& out,
 // Writes the header, with a checksum over pseudo header, header and the body, which stands behind
 // it in `out` already: out is the whole message.
 void icmp6_emit(const IcmpMessage& message, Ip source, Ip destination, MutableBytes out);
-// The quote in an error's body: a packet of ours, which has no extension headers.
+// The quote in an error's body: a packet of ours, which has no extension headers but that of a
+// fragment, of which the first has the ports.
 Drop icmp6_quote_parse(Bytes body, IcmpQuote& out);
 
 }  // namespace pinion

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "wire/checksum.h"
+#include "wire/tcp.h"
 
 namespace pinion {
 namespace {
@@ -101,7 +102,16 @@ Drop ipv4_check_fragment(const Ipv4Packet& packet) {
   if (h.more_fragments && packet.payload.size() % 8 != 0) return Drop::ipv4_fragment_bad;
   const size_t header = sizeof(Ipv4Hdr) + packet.options.size();
   const bool fits = header + size_t{h.fragment_offset} * 8 + packet.payload.size() <= kDatagramMax;
-  return fits ? Drop::none : Drop::ipv4_fragment_too_long;
+  return fits ? Drop::none : Drop::fragment_too_long;
+}
+
+size_t upper_header_least(uint8_t protocol) {
+  switch (protocol) {
+    case kProtocolIcmp:
+    case kProtocolUdp: return 8;
+    case kProtocolTcp: return 20;
+  }
+  return 0;
 }
 
 void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum) {

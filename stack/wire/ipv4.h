@@ -49,6 +49,9 @@ Drop ipv4_parse(Bytes packet, Ipv4Packet& out, bool checksum_known_good = false)
 Drop ipv4_check_options(Bytes options);
 // Fragments that no sender can have meant (RFC 791 3.2), or that reach beyond the longest packet.
 Drop ipv4_check_fragment(const Ipv4Packet& packet);
+// Bytes of its upper header that a first fragment must hold (RFC 1858, RFC 3128): whoever looks at
+// ports or flags before reassembly sees what will be delivered. 0: never in fragments.
+size_t upper_header_least(uint8_t protocol);
 // Writes a header without options but Router Alert. Its checksum is 0 if the port fills it in.
 void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum = true);
 

@@ -1,6 +1,7 @@
 #include "wire/ipv6.h"
 
 #include "base/check.h"
+#include "wire/ipv4.h"
 
 namespace pinion {
 namespace {
@@ -12,25 +13,25 @@ constexpr size_t kNextHeaderAt = 6;  // in the IPv6 header
 enum NextHeader : uint8_t {
   kHopByHop = 0,
   kRouting = 43,
-  kFragment = 44,
+  kFragment = kNextHeaderFragment,
   kNoNextHeader = 59,
   kDestinationOptions = 60,
 };
 enum OptionType : uint8_t { kPad1 = 0, kPadN = 1, kRouterAlert = 5 };
 // RFC 8200 4.2: what the upper two bits of an option nobody knows ask for.
 enum OptionAction : uint8_t { kSkip = 0, kDiscard = 1, kDiscardAndTell = 2, kTellIfUnicast = 3 };
-enum ProblemCode : uint8_t { kErroneousField = 0, kUnknownNextHeader = 1, kUnknownOption = 2 };
+enum ProblemCode : uint8_t {
+  kErroneousField = 0,
+  kUnknownNextHeader = 1,
+  kUnknownOption = 2,
+  kIncompleteChain = 3,  // RFC 7112
+};
 
 struct ExtensionHdr {
   uint8_t next_header, length;  // in units of 8 bytes, the first not counted
 };
 struct RoutingHdr {
   uint8_t next_header, length, type, segments_left;
-};
-struct FragmentHdr {
-  uint8_t next_header, reserved;
-  be16 offset_flags;
-  be32 id;
 };
 constexpr uint16_t kFragmentOffsetMask = 0xfff8, kMoreFragments = 1;
 
@@ -39,6 +40,12 @@ Drop tell(Ipv6Chain& out, Drop why, uint8_t code, size_t pointer) {
   out.code = code;
   out.pointer = static_cast<uint32_t>(pointer);
   return why;
+}
+
+// A chain that ends too soon. That of a first fragment goes on in the next one, which no filter
+// could judge (RFC 7112).
+Drop cut_short(Ipv6Chain& out) {
+  return out.is_part ? tell(out, Drop::fragment_tiny, kIncompleteChain, 0) : Drop::ipv6_extension;
 }
 
 // The options of one header; `at`: where they begin, from the IPv6 header on.
@@ -75,16 +82,37 @@ Drop walk_header(uint8_t kind, Bytes header, size_t at, Ipv6Chain& out) {
     if (h.segments_left == 0) return Drop::none;
     return tell(out, Drop::ipv6_routing, kErroneousField, at + offsetof(RoutingHdr, type));
   }
-  if (kind == kFragment) {
-    FragmentHdr h;
-    std::memcpy(&h, header.data(), sizeof h);
-    if (out.has_fragment) return Drop::ipv6_extension;  // nested
-    out.has_fragment = true;
-    const bool whole = (h.offset_flags.get() & (kFragmentOffsetMask | kMoreFragments)) == 0;
-    return whole ? Drop::none : Drop::ipv6_fragment;
-  }
   return walk_options(header.subspan(sizeof(ExtensionHdr)), at + sizeof(ExtensionHdr),
                       kind == kHopByHop, out);
+}
+
+// The fragment header at `at`, and the data behind it (4.5). `named_at`: the field that names it.
+Drop walk_fragment(Bytes bytes, size_t at, size_t named_at, Ipv6Chain& out) {
+  Ipv6FragmentHdr h;
+  std::memcpy(&h, bytes.data(), sizeof h);
+  if (out.has_fragment) return Drop::ipv6_extension;  // nested
+  out.has_fragment = true;
+  const uint16_t field = h.offset_flags.get();
+  out.part = {.id = h.id.get(),
+              .offset = uint32_t{field} & kFragmentOffsetMask,
+              .more = (field & kMoreFragments) != 0,
+              .begin = static_cast<uint32_t>(at + sizeof h),
+              .next_header_at = static_cast<uint32_t>(named_at)};
+  out.is_part = out.part.offset != 0 || out.part.more;
+  if (!out.is_part) return Drop::none;  // RFC 6946: it waits for nobody
+  const size_t length = bytes.size() - sizeof h;
+  if (out.part.more && length % 8 != 0)
+    return tell(out, Drop::ipv6_fragment_bad, kErroneousField, offsetof(Ipv6Hdr, payload_length));
+  if (length == 0) return Drop::ipv6_fragment_bad;
+  if (at - sizeof(Ipv6Hdr) + out.part.offset + length > UINT16_MAX)
+    return tell(out, Drop::fragment_too_long, kErroneousField,
+                at + offsetof(Ipv6FragmentHdr, offset_flags));
+  return Drop::none;
+}
+
+// What a first fragment must hold of the upper layer (8200 4.5: its whole header).
+size_t upper_least(uint8_t protocol) {
+  return protocol == kProtocolIcmp6 ? 8 : upper_header_least(protocol);
 }
 
 bool is_extension(uint8_t next_header) {
@@ -124,22 +152,25 @@ Drop ipv6_walk(const Ipv6Packet& packet, Ipv6Chain& out) {
     if (next == kHopByHop && n != 0)
       return tell(out, Drop::ipv6_next_header, kUnknownNextHeader, next_at);
     const Bytes rest = packet.payload.subspan(at);
-    if (rest.size() < sizeof(FragmentHdr)) return Drop::ipv6_extension;
+    if (rest.size() < sizeof(Ipv6FragmentHdr)) return cut_short(out);
     ExtensionHdr h;
     std::memcpy(&h, rest.data(), sizeof h);
-    const size_t length = next == kFragment ? sizeof(FragmentHdr) : (size_t{h.length} + 1) * 8;
-    if (length > rest.size() || at + length > kExtensionBytesMax) return Drop::ipv6_extension;
+    const size_t length = next == kFragment ? sizeof(Ipv6FragmentHdr) : (size_t{h.length} + 1) * 8;
+    if (at + length > kExtensionBytesMax) return Drop::ipv6_extension;
+    if (length > rest.size()) return cut_short(out);
     const size_t in_packet = sizeof(Ipv6Hdr) + at;
     // Also of a chain that is refused here: what its sender may be told depends on what it holds.
     out.protocol = h.next_header, out.payload = rest.subspan(length);
-    if (const Drop why = walk_header(next, rest.first(length), in_packet, out); why != Drop::none)
-      return why;
+    const Drop why = next == kFragment ? walk_fragment(rest, in_packet, next_at, out)
+                                       : walk_header(next, rest.first(length), in_packet, out);
+    if (why != Drop::none || (out.is_part && out.part.offset != 0)) return why;
     next = h.next_header, next_at = in_packet;
     at += length;
   }
   out.protocol = next;
   out.payload = packet.payload.subspan(at);
   out.pointer = static_cast<uint32_t>(next_at);
+  if (out.is_part && out.payload.size() < upper_least(next)) return cut_short(out);
   return next == kNoNextHeader ? Drop::ipv6_no_next_header : Drop::none;
 }
 
@@ -154,6 +185,17 @@ void ipv6_emit(const Ipv6Header& header, MutableBytes out) {
       .hop_limit = header.hop_limit,
       .source = {be64::of(header.source.hi), be64::of(header.source.lo)},
       .destination = {be64::of(header.destination.hi), be64::of(header.destination.lo)}};
+  std::memcpy(out.data(), &h, sizeof h);
+}
+
+void ipv6_emit_fragment(const Ipv6Part& part, uint8_t next_header, MutableBytes out) {
+  STACK_DCHECK(out.size() >= sizeof(Ipv6FragmentHdr));
+  STACK_DCHECK(part.offset % 8 == 0 && part.offset <= kFragmentOffsetMask);
+  const uint32_t field = part.offset | (part.more ? kMoreFragments : 0);
+  const Ipv6FragmentHdr h{.next_header = next_header,
+                          .reserved = 0,
+                          .offset_flags = be16::of(static_cast<uint16_t>(field)),
+                          .id = be32::of(part.id)};
   std::memcpy(out.data(), &h, sizeof h);
 }
 

@@ -15,6 +15,14 @@ struct Ipv6Hdr {
 };
 static_assert(sizeof(Ipv6Hdr) == 40 && alignof(Ipv6Hdr) == 1);
 
+struct Ipv6FragmentHdr {
+  uint8_t next_header, reserved;
+  be16 offset_flags;  // offset / 8 in the upper 13 bits
+  be32 id;
+};
+static_assert(sizeof(Ipv6FragmentHdr) == 8 && alignof(Ipv6FragmentHdr) == 1);
+
+inline constexpr uint8_t kNextHeaderFragment = 44;
 inline constexpr uint8_t kProtocolIcmp6 = 58;
 inline constexpr uint16_t kIpv6MtuMin = 1280;  // RFC 8200 5
 
@@ -39,12 +47,22 @@ struct Ipv6Packet {
   Bytes payload;  // as long as the payload length says: padding is not in it
 };
 
+// What a fragment says of itself (RFC 8200 4.5).
+struct Ipv6Part {
+  uint32_t id = 0, offset = 0;  // offset: bytes
+  bool more = false;            // fragments follow
+  uint32_t begin = 0;           // of its data, from the beginning of the IPv6 header
+  uint32_t next_header_at = 0;  // of the field that names the fragment header, likewise
+};
+
 // What follows the header, up to the upper layer.
 struct Ipv6Chain {
   uint8_t protocol = 0;
   Bytes payload;              // of that protocol
   bool has_fragment = false;  // a fragment header, if only of a packet that is whole (RFC 6946)
+  bool is_part = false;       // the packet is a fragment: part says of what
   bool router_alert = false;  // RFC 2711
+  Ipv6Part part;
   // Of a chain that was refused: the ICMPv6 parameter problem that its sender is told.
   bool tell = false;
   bool tell_if_group = false;  // also if the packet went to many (option type 10, RFC 8200 4.2)
@@ -53,9 +71,12 @@ struct Ipv6Chain {
 };
 
 Drop ipv6_parse(Bytes packet, Ipv6Packet& out);
-// Walks the extension headers in their order. A fragment that is not the whole packet is
-// Drop::ipv6_fragment.
+// Walks the extension headers in their order: of a first fragment all of them, which it must hold
+// (RFC 7112), of a later one as far as its fragment header. With out.has_fragment set from the
+// beginning, of a packet that was put together, no other fragment header may come.
 Drop ipv6_walk(const Ipv6Packet& packet, Ipv6Chain& out);
 void ipv6_emit(const Ipv6Header& header, MutableBytes out);
+// The header in front of a fragment's data: of part, id, offset and more count.
+void ipv6_emit_fragment(const Ipv6Part& part, uint8_t next_header, MutableBytes out);
 
 }  // namespace pinion

@@ -127,7 +127,7 @@ class Run {
   // Frames of which something was made, but for ARP replies: nothing counts those.
   uint64_t taken() const {
     const Counters& c = counters();
-    return c.ipv4_fragments_received + c.udp_received + c.tcp_received + c.icmp_echo_replies +
+    return c.fragments_received + c.udp_received + c.tcp_received + c.icmp_echo_replies +
            c.icmp_errors_received + c.igmp_received + c.arp_replies_sent + c.nd_received +
            c.mld_queries_received;
   }
@@ -313,7 +313,7 @@ void Run::judge_sent(const Packet& frame) {
   if (!d.icmp) return;
   STACK_CHECK(d.icmp->type == 0 || d.icmp->type == 3 || d.icmp->type == 11);
   // What was put together came in no frame as it is quoted or echoed.
-  if (counters().ipv4_reassembled == 0)
+  if (counters().reassembled == 0)
     STACK_CHECK(answers(d, frame.size(), kTagBytes + (d.icmp->type == 0 ? 0 : kErrorHeaders)));
   STACK_CHECK(counters().icmp_errors_sent <= kErrorsPerSecond * (1 + seconds));
 }

@@ -25,8 +25,8 @@ TEST(Ipv4Input, W18ImpossibleFragments) {
   expect_bad(peer, kReservedFlag | kMoreFragments, 16);
   expect_bad(peer, kDontFragment | kMoreFragments, 16);
   expect_bad(peer, kDontFragment | 1, 16);
-  expect_bad(peer, 0x1fff, 16, Drop::ipv4_fragment_too_long);  // ping of death
-  EXPECT_EQ(peer.counters().ipv4_fragments_received, 0u);
+  expect_bad(peer, 0x1fff, 16, Drop::fragment_too_long);  // ping of death
+  EXPECT_EQ(peer.counters().fragments_received, 0u);
   peer.expect_baseline();
 }
 
@@ -55,8 +55,8 @@ TEST(Ipv4Input, W18EveryFlagOffsetAndLength) {
                             .protocol = 17};
         const Packet frame = frame_of(Ipv4Segment{.ip = ip, .data = std::string(bytes, 'f')});
         ASSERT_EQ(peer.reaction_to(frame), !possible ? Drop::ipv4_fragment_bad
-                                           : fits    ? Drop::ipv4_fragment
-                                                     : Drop::ipv4_fragment_too_long)
+                                           : fits    ? Drop::fragment_off
+                                                     : Drop::fragment_too_long)
             << flags << " " << offset << " " << bytes;
       }
   peer.expects_nothing();
@@ -67,15 +67,15 @@ TEST(Ipv4Input, W18TinyFirstFragments) {
   Peer peer;
   UdpSocket socket(peer);
   const std::string segment = payload_of(TcpSegment{.tcp = {.flags = kSyn}, .data = text_of(64)});
-  peer.expect_drop(Drop::ipv4_fragment_tiny, fragment_of(segment, {0, 8, 1, 6}));
-  peer.expect_drop(Drop::ipv4_fragment_tiny, fragment_of(segment, {0, 16, 1, 6}));
+  peer.expect_drop(Drop::fragment_tiny, fragment_of(segment, {0, 8, 1, 6}));
+  peer.expect_drop(Drop::fragment_tiny, fragment_of(segment, {0, 16, 1, 6}));
   peer.expect_handled(fragment_of(segment, {0, 24, 2, 6}));
   // RFC 3128: a second one that would replace the flags of the first.
-  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(segment, {8, 32, 2, 6}));
+  peer.expect_drop(Drop::fragment_overlap, fragment_of(segment, {8, 32, 2, 6}));
   // The same with the second one first: whichever comes first, they are never put together.
   peer.expect_handled(fragment_of(segment, {8, 32, 3, 6}));
-  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(segment, {0, 24, 3, 6}));
-  EXPECT_EQ(peer.counters().ipv4_reassembled, 0u);
+  peer.expect_drop(Drop::fragment_overlap, fragment_of(segment, {0, 24, 3, 6}));
+  EXPECT_EQ(peer.counters().reassembled, 0u);
 }
 
 TEST(Ipv4Input, W18OtherProtocolsAreNotPutTogether) {

@@ -30,7 +30,7 @@ TEST(Ipv4Reassembly, InOrderBackwardsAndMixed) {
     for (const size_t i : order) peer.expect_handled(frames[i]);
     EXPECT_EQ(socket.expects_received(context), kCutData);
   } while (std::next_permutation(order.begin(), order.end()));
-  EXPECT_EQ(peer.counters().ipv4_reassembled, 6u);
+  EXPECT_EQ(peer.counters().reassembled, 6u);
   EXPECT_EQ(peer.counters().udp_received, 6u);
   peer.expects_nothing();
 }
@@ -102,9 +102,9 @@ TEST(Ipv4Reassembly, W19Overlaps) {
   uint16_t id = 100;
   for (const auto& cut : second) {
     peer.expect_handled(fragment_of(kCutWhole, {1480, 2960, ++id}));
-    peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(other, {cut.from, cut.to, id}));
+    peer.expect_drop(Drop::fragment_overlap, fragment_of(other, {cut.from, cut.to, id}));
     for (const Packet& f : fragments_of(kCutWhole, {.id = id}))
-      peer.expect_drop(Drop::ipv4_fragment_overlap, f);
+      peer.expect_drop(Drop::fragment_overlap, f);
   }
   socket.expects_no_completion();
 }
@@ -115,16 +115,16 @@ TEST(Ipv4Reassembly, W19LengthsThatContradict) {
   UdpSocket socket(peer);
   const std::string shorter = kCutWhole.substr(0, 3000), aligned = kCutWhole.substr(0, 2960);
   peer.expect_handled(fragment_of(kCutWhole, {2960, kCutWhole.size(), 1}));
-  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(shorter, {1480, 3000, 1}));
+  peer.expect_drop(Drop::fragment_overlap, fragment_of(shorter, {1480, 3000, 1}));
   peer.expect_handled(fragment_of(shorter, {1480, 3000, 2}));
-  peer.expect_drop(Drop::ipv4_fragment_overlap,
+  peer.expect_drop(Drop::fragment_overlap,
                    fragment_of(kCutWhole, {3200, kCutWhole.size(), 2}));
   peer.expect_handled(fragment_of(kCutWhole, {2960, 3200, 3}));
-  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(aligned, {1480, 2960, 3}));
+  peer.expect_drop(Drop::fragment_overlap, fragment_of(aligned, {1480, 2960, 3}));
   // The same bytes, once with and once without an end behind them.
   peer.expect_handled(fragment_of(kCutWhole, {1480, 2960, 4}));
-  peer.expect_drop(Drop::ipv4_fragment_overlap, fragment_of(aligned, {1480, 2960, 4}));
-  EXPECT_EQ(peer.counters().ipv4_reassembled, 0u);
+  peer.expect_drop(Drop::fragment_overlap, fragment_of(aligned, {1480, 2960, 4}));
+  EXPECT_EQ(peer.counters().reassembled, 0u);
 }
 
 // A network's copy is the same byte for byte.
@@ -134,10 +134,10 @@ TEST(Ipv4Reassembly, W19Duplicates) {
   socket.receive(1, 8192);
   const std::vector<Packet> frames = fragments_of(kCutWhole);
   peer.expect_handled(frames[0]);
-  peer.expect_drop(Drop::ipv4_fragment_duplicate, frames[0]);
+  peer.expect_drop(Drop::fragment_duplicate, frames[0]);
   peer.expect_handled(frames[2]);
-  peer.expect_drop(Drop::ipv4_fragment_duplicate, frames[2]);
-  peer.expect_drop(Drop::ipv4_fragment_duplicate, frames[0]);
+  peer.expect_drop(Drop::fragment_duplicate, frames[2]);
+  peer.expect_drop(Drop::fragment_duplicate, frames[0]);
   peer.expect_handled(frames[1]);
   EXPECT_EQ(socket.expects_received(1), kCutData);
 }
@@ -152,7 +152,7 @@ TEST(Ipv4Reassembly, W20LongerThanAnyPacket) {
                                           .protocol = 17, .options = std::string(4, '\x01')},
                                    .data = whole.substr(0, 1480)});
   for (size_t i = 0; i + 1 < frames.size(); ++i) peer.expect_handled(frames[i]);
-  peer.expect_drop(Drop::ipv4_fragment_too_long, frames.back());
+  peer.expect_drop(Drop::fragment_too_long, frames.back());
   peer.expect_baseline();
 }
 
@@ -192,11 +192,11 @@ TEST(Ipv4Reassembly, W22TimeIsOver) {
   EXPECT_EQ(error.icmp->code, 1);
   EXPECT_EQ(error.data, payload_of(Ipv4Segment{.data = error.data}));
   EXPECT_EQ(error.data.size(), 28u);  // the header and 8 bytes, as RFC 792 has it
-  EXPECT_EQ(peer.counters().ipv4_reassembly_timeouts, 1u);
+  EXPECT_EQ(peer.counters().reassembly_timeouts, 1u);
   peer.expect_handled(frames[2]);  // begins another
   peer.wait(2 * kReassemblyTimeout);
   peer.expects_nothing();
-  EXPECT_EQ(peer.counters().ipv4_reassembly_timeouts, 2u);
+  EXPECT_EQ(peer.counters().reassembly_timeouts, 2u);
   socket.expects_no_completion();
 }
 
@@ -212,7 +212,7 @@ TEST(Ipv4Reassembly, W22OneSourceHasItsShare) {
   peer.expect_handled(good[1]);
   for (unsigned i = 0; i < 10'000; ++i)
     peer.sends(fragment_of(kCutWhole, {0, 64, static_cast<uint16_t>(i)}));
-  EXPECT_EQ(peer.counters().ipv4_reassembly_evicted, 10'000u - 4);
+  EXPECT_EQ(peer.counters().reassembly_evicted, 10'000u - 4);
   peer.expect_handled(good[2]);
   EXPECT_EQ(socket.expects_received(1), kCutData);
 }
@@ -243,7 +243,7 @@ TEST(Ipv4Reassembly, W22FragmentsWithGaps) {
     peer.sends(fragment_of(whole, {at, at + 8}));
   EXPECT_EQ(peer.port.outstanding(), 0u);
   EXPECT_EQ(peer.dropped_in_all(), 0u);
-  EXPECT_EQ(peer.counters().ipv4_reassembly_evicted, 0u);
+  EXPECT_EQ(peer.counters().reassembly_evicted, 0u);
   peer.wait(2 * kReassemblyTimeout);
   peer.expects_nothing();
   peer.expect_baseline();

@@ -168,18 +168,13 @@ TEST(Ipv6Input, W69RoutingHeaders) {  // RFC 5095: type 0 as any other
   }
 }
 
-TEST(Ipv6Input, W70Fragments) {
+// What is put together is in ipv6_reassembly_test.cpp.
+TEST(Ipv6Input, W70FragmentsThatAreTheWholePacket) {  // RFC 6946
   Ipv6Peer peer;
-  const auto fragment = [](unsigned offset_flags) {
-    return V6{.next_header = 44,
-              .extensions = bytes8({17, 0, offset_flags >> 8, offset_flags & 0xff, 1, 2, 3, 4})};
-  };
-  for (const unsigned offset_flags : {1u, 8u, 9u, 0xfff8u, 0xfff9u})
-    peer.expect_drop(Drop::ipv6_fragment, v6_frame(fragment(offset_flags), kNextUdp, kDatagram6));
-  // RFC 6946: one that is the whole packet is just that.
   UdpSocket socket(peer, {.local = {kOurIp6, 9999}});
   socket.receive(1);
-  peer.expect_handled(v6_frame(fragment(0), kNextUdp, kDatagram6));
+  const V6 atomic{.next_header = 44, .extensions = bytes8({17, 0, 0, 0, 1, 2, 3, 4})};
+  peer.expect_handled(v6_frame(atomic, kNextUdp, kDatagram6));
   socket.expects_received(1);
   peer.expect_drop(Drop::ipv6_extension, v6_frame({.next_header = 44,
                                                    .extensions = bytes8({44, 0, 0, 0, 1, 2, 3, 4}) +

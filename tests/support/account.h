@@ -27,7 +27,7 @@ inline Account account_of(const Counters& c) {
     return table;
   }();
   Account a{c.rx_frames,
-            c.arp_received + c.ipv4_fragments_received + c.udp_received + c.tcp_received +
+            c.arp_received + c.fragments_received + c.udp_received + c.tcp_received +
                 c.icmp_echo_replies + c.icmp_errors_received + c.igmp_received + c.nd_received +
                 c.mld_queries_received,
             0};

@@ -104,7 +104,7 @@ enum rio_control_opcode {
 #define RIO_SO_MULTICAST_TTL 21u  /* 1..255 of what is sent to a group; default 1 */
 #define RIO_SO_MULTICAST_LOOP 22u /* 0 | 1: it reaches members on this core too; default 0 */
 /* Of datagram sockets, since version 1.3. */
-#define RIO_SO_FRAGMENT 23u /* 0 | 1: IPv4 datagrams over the MTU leave in fragments; default 0 */
+#define RIO_SO_FRAGMENT 23u /* 0 | 1: datagrams over the MTU leave in fragments; default 0 */
 
 #define RIO_CONGESTION_NEWRENO 1u
 #define RIO_CONGESTION_CUBIC 2u

@@ -334,8 +334,9 @@ static inline int rio_commit(rio_rq* rq) {
  * 0: exactly one completion will come. Refused, none will come: -ENOBUFS: quota full, dequeue and
  * retry; -EINVAL: a flag that sends do not have.
  * Completion status: 0; -EINVAL: slice outside a registered buffer or malformed request;
- * -EAFNOSUPPORT: the peer's family; -EMSGSIZE: larger than the interface's MTU takes
- * (with RIO_SO_FRAGMENT, on IPv4: than 65,507 bytes, or than 128 fragments hold);
+ * -EAFNOSUPPORT: the peer's family; -EMSGSIZE: larger than the MTU takes, of the interface or of
+ * the path, as far as routers told this socket, which RIO_SO_ERROR says once (with RIO_SO_FRAGMENT:
+ * than 65,507 bytes on IPv4, 65,527 on IPv6, or than 128 fragments hold);
  * -EDESTADDRREQ: no peer; -ENETUNREACH: no route; -EHOSTUNREACH: neighbour does not answer;
  * -ENOBUFS: too many wait for that neighbour (one in fragments waits for none; send it again: it is
  * asked), or no room to bind; -EADDRINUSE: no ephemeral port is

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <tuple>
 
 #include "config/config.h"
 
@@ -107,6 +108,23 @@ TEST(ConfigLoad, APhysicalNic) {
                                  "nics: [{name: x, device: {pci: ") +
                              wrong + ", binding: vfio-pci}, core: a, addresses: [10.0.0.1/24]}]\n";
     EXPECT_EQ(load(text, "f", config, errors), -EINVAL) << wrong;
+  }
+}
+
+TEST(ConfigLoad, TheEndsOfEachRangeOfFragments) {
+  for (const auto& [max, share, ms] : {std::tuple(0u, 1u, 10u), {256u, 256u, 120'000u}}) {
+    Config config;
+    std::vector<ConfigError> errors;
+    const std::string text =
+        "version: 1\ncores: [{name: a, cpu: 2}]\n"
+        "nics: [{name: x, device: {vdev: net_null0}, core: a, addresses: [10.0.0.1/24]}]\n"
+        "ipv4: {reassembly_max: " +
+        std::to_string(max) + ", reassembly_per_source_max: " + std::to_string(share) +
+        ", reassembly_timeout_ms: " + std::to_string(ms) + "}\n";
+    ASSERT_EQ(load(text, "f", config, errors), 0) << format_errors(errors);
+    EXPECT_EQ(config.ipv4.reassembly_max, max);
+    EXPECT_EQ(config.ipv4.reassembly_per_source_max, share);
+    EXPECT_EQ(config.ipv4.reassembly_timeout_ms, ms);
   }
 }
 

@@ -43,6 +43,13 @@ TEST(ConfigErrors, ValuesOutOfRange) {
        "prefix of groups such as 239.1.0.0/16"},
       {"udp: {receive_backlog_max: 0}",
        "4:28: 'receive_backlog_max' is '0'; expected a number from 1 to 65536"},
+      {"ipv4: {reassembly_max: 257, reassembly_per_source_max: 0, reassembly_timeout_ms: 9}",
+       "4:24: 'reassembly_max' is '257'; expected a number from 0 to 256\n"
+       "4:56: 'reassembly_per_source_max' is '0'; expected a number from 1 to 256\n"
+       "4:82: 'reassembly_timeout_ms' is '9'; expected a number from 10 to 120000"},
+      {"ipv4: {reassembly_per_source_max: 257, reassembly_timeout_ms: 120001}",
+       "4:35: 'reassembly_per_source_max' is '257'; expected a number from 1 to 256\n"
+       "4:63: 'reassembly_timeout_ms' is '120001'; expected a number from 10 to 120000"},
       {"limits: {rx_burst: 257, defer_max_us: 10001}",
        "4:20: 'rx_burst' is '257'; expected a number from 1 to 256\n"
        "4:39: 'defer_max_us' is '10001'; expected a number from 0 to 10000"},

@@ -96,8 +96,8 @@ TEST(Ipv4, FragmentsAreDroppedWithoutAnAnswer) {
     fix_ipv4_checksum(p);
     return bed.receive(p);
   };
-  EXPECT_EQ(fragment(0x20, 0, 16), Drop::ipv4_fragment);
-  EXPECT_EQ(fragment(0, 2, 5), Drop::ipv4_fragment);
+  EXPECT_EQ(fragment(0x20, 0, 16), Drop::fragment_off);
+  EXPECT_EQ(fragment(0, 2, 5), Drop::fragment_off);
   EXPECT_EQ(fragment(0x20, 0, 15), Drop::ipv4_fragment_bad);
   EXPECT_EQ(fragment(0, 2, 0), Drop::ipv4_fragment_bad);
   EXPECT_EQ(fragment(0x60, 0, 16), Drop::ipv4_fragment_bad);

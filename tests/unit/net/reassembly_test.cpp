@@ -44,12 +44,13 @@ class Bed {
     if (cut.spoilt) bytes[rng.below(static_cast<uint32_t>(bytes.size()))] ^= 1;
     const std::byte header[kHeader] = {std::byte{0x45}};
     out = {};
-    return reassembly.add({.key = {.source = {1}, .destination = {2}, .id = id, .protocol = 17},
-                           .header = header,
-                           .payload = std::as_bytes(std::span{bytes}),
-                           .offset = cut.from,
-                           .more = cut.to < whole.size()},
-                          out, now);
+    return reassembly.add(
+        {.key = {.source = Ipv4{1}, .destination = Ipv4{2}, .id = id, .protocol = 17},
+         .header = header,
+         .payload = std::as_bytes(std::span{bytes}),
+         .offset = cut.from,
+         .more = cut.to < whole.size()},
+        out, now);
   }
   std::string random_text(uint32_t length) {
     std::string text(length, '\0');
@@ -83,7 +84,7 @@ TEST(Reassembly, RandomCutsGiveTheOriginal) {
       if (!bed.rng.chance(0.2)) continue;
       const Cut again = seen[bed.rng.below(static_cast<uint32_t>(seen.size()))];
       Reassembly::Datagram none;
-      ASSERT_EQ(bed.add(whole, again, id, none), Drop::ipv4_fragment_duplicate);
+      ASSERT_EQ(bed.add(whole, again, id, none), Drop::fragment_duplicate);
     }
     ASSERT_EQ(out.fragments, cuts.size());
     ASSERT_EQ(text(out.packet.subspan(kHeader)), whole) << "id " << id;
@@ -106,7 +107,7 @@ TEST(Reassembly, OverlapsNeverGiveAnythingButTheOriginal) {
     for (const Cut& c : cuts) {
       Reassembly::Datagram out;
       const Drop why = bed.add(whole, c, id, out);
-      if (why == Drop::ipv4_fragment_overlap) ++refused;
+      if (why == Drop::fragment_overlap) ++refused;
       if (out.packet.empty()) continue;
       ASSERT_EQ(why, Drop::none);
       ASSERT_EQ(out.packet.size(), kHeader + whole.size());
@@ -125,9 +126,9 @@ TEST(Reassembly, ACutThatOverlapsIsTheEndOfTheDatagram) {
   const std::string whole = bed.random_text(4000);
   Reassembly::Datagram out;
   ASSERT_EQ(bed.add(whole, {0, 1480}, 1, out), Drop::none);
-  ASSERT_EQ(bed.add(whole, {1472, 2960}, 1, out), Drop::ipv4_fragment_overlap);
+  ASSERT_EQ(bed.add(whole, {1472, 2960}, 1, out), Drop::fragment_overlap);
   for (const Cut& c : {Cut{0, 1480}, Cut{1480, 2960}, Cut{2960, 4000}}) {
-    EXPECT_EQ(bed.add(whole, c, 1, out), Drop::ipv4_fragment_overlap);
+    EXPECT_EQ(bed.add(whole, c, 1, out), Drop::fragment_overlap);
     EXPECT_TRUE(out.packet.empty());
   }
 }

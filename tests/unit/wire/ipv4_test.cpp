@@ -157,7 +157,7 @@ TEST(Ipv4Wire, ImpossibleFragments) {
   EXPECT_EQ(checked(true, 0, 8, true), Drop::ipv4_fragment_bad);
   EXPECT_EQ(checked(true, 0, 8, false, true), Drop::ipv4_fragment_bad);
   EXPECT_EQ(checked(false, 0x1ffd, 3), Drop::none);
-  EXPECT_EQ(checked(false, 0x1ffd, 4), Drop::ipv4_fragment_too_long);
+  EXPECT_EQ(checked(false, 0x1ffd, 4), Drop::fragment_too_long);
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ TEST(Ipv6Wire, AnyChainEndsWithinThePacket) {
     EXPECT_LE(out.pointer, sizeof(Ipv6Hdr) + payload.size());
     if (why == Drop::none) {
       EXPECT_EQ(out.payload.data() + out.payload.size(), payload.data() + payload.size());
+      EXPECT_LE(out.part.begin, sizeof(Ipv6Hdr) + payload.size());
     }
   }
 }
