@@ -28,10 +28,11 @@ uint32_t run_epoch() {
 
 // What each session may have of the core's pools of accepted requests and waiting data.
 constexpr uint32_t kRequestsEach = 16384, kChunksEach = 2048;
+constexpr uint32_t kJoinsMax = 65536;  // of a core
 
 // The pools hold all that the policies promise: no session can use up another one's share.
 struct Promised {
-  uint64_t sessions = 0, sockets = 0, queues = 0;
+  uint64_t sessions = 0, sockets = 0, queues = 0, joins = 0;
 };
 Promised promised(const config::Config& config) {
   Promised all;
@@ -39,6 +40,7 @@ Promised promised(const config::Config& config) {
     all.sessions += s.sessions_max;
     all.sockets += uint64_t{s.sessions_max} * s.sockets_max;
     all.queues += uint64_t{s.sessions_max} * s.request_queues_max;
+    if (!s.groups.empty()) all.joins += uint64_t{s.sessions_max} * s.joins_max;
   }
   return all;
 }
@@ -117,6 +119,9 @@ std::string unsupported(const config::Config& config) {
   if (all.sockets > NetConfig{}.udp_sockets_max || all.queues > 4 * NetConfig{}.udp_sockets_max)
     return "the policies promise more sockets (sessions_max x sockets_max) or request queues than "
            "a core can have";
+  if (all.joins > kJoinsMax)
+    return "the policies promise more joins of multicast groups (sessions_max x joins_max) than a "
+           "core can have";
   return "";
 }
 
@@ -167,8 +172,10 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.reassembly_timeout = config.ipv4.reassembly_timeout_ms * kMilli;
   k.net.igmp_version = config.igmp.version;
   k.net.igmp_robustness = config.igmp.robustness;
-  k.net.igmp_groups_max = config.igmp.groups_max;
-  k.net.igmp_joins_max = config.igmp.joins_max;
+  // Each join may be of another group.
+  const auto joins = static_cast<uint32_t>(promised(config).joins);
+  k.net.igmp_groups_max = std::max(config.igmp.groups_max, joins);
+  k.net.igmp_joins_max = std::max(config.igmp.joins_max, joins);
   size_pools(promised(config), k.server);
   k.net.owners_max = std::max(1u, static_cast<uint32_t>(promised(config).sessions));
   k.server.epoch = run_epoch();
