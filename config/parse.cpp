@@ -79,12 +79,12 @@ std::optional<Prefix> parse_prefix(std::string_view text) {
 }
 
 std::optional<Prefix> parse_groups(std::string_view text) {
-  constexpr uint8_t kAllGroups = 4;  // 224.0.0.0/4
   std::optional<Prefix> prefix = parse_prefix(text);
-  if (const std::optional<Ipv4> one = parse_ipv4(text)) prefix = Prefix{*one, 32};
-  if (!prefix || !prefix->address.is_v4() || prefix->length < kAllGroups ||
-      !prefix->address.is_multicast())
-    return std::nullopt;
+  if (const std::optional<Ip> one = parse_address(text))
+    prefix = Prefix{*one, prefix_length_max(*one)};
+  if (!prefix || !prefix->address.is_multicast()) return std::nullopt;
+  const uint8_t all_groups = prefix->address.is_v4() ? 4 : 8;  // 224.0.0.0/4, ff00::/8
+  if (prefix->length < all_groups) return std::nullopt;
   return prefix->address == prefix->network() ? prefix : std::nullopt;
 }
 

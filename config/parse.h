@@ -47,7 +47,8 @@ std::optional<uint64_t> parse_decimal(std::string_view text);
 std::optional<Ipv4> parse_ipv4(std::string_view text);
 std::optional<Ip> parse_address(std::string_view text);
 std::optional<Prefix> parse_prefix(std::string_view text);
-// A group of IPv4, or a prefix of groups: "239.1.2.3", "239.1.0.0/16". No bits behind the length.
+// A group, or a prefix of groups: "239.1.2.3", "239.1.0.0/16", "ff3e::/32". No bits behind the
+// length.
 std::optional<Prefix> parse_groups(std::string_view text);
 std::optional<Mac> parse_mac(std::string_view text);
 std::optional<PortRange> parse_port_range(std::string_view text);

@@ -29,7 +29,8 @@ constexpr std::string_view kBindForm =
     "\"[2001:db8::5]:7000\"";
 
 constexpr std::string_view kGroupsForm =
-    "a multicast group such as 239.1.2.3, or a prefix of groups such as 239.1.0.0/16";
+    "a multicast group such as 239.1.2.3 or \"ff3e::8000:1\", or a prefix of groups such as "
+    "239.1.0.0/16 or \"ff3e::/32\"";
 
 Place read_host_address(Section& section, std::string_view key, Ip& out) {
   const Place place = parse_key(section, key, kAddressForm, parse_address, out);

@@ -137,8 +137,10 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.reassembly_timeout = config.ipv4.reassembly_timeout_ms * kMilli;
   k.net.igmp_version = config.igmp.version;
   k.net.igmp_robustness = config.igmp.robustness;
-  k.net.igmp_groups_max = config.igmp.groups_max;
-  k.net.igmp_joins_max = config.igmp.joins_max;
+  // Each join may be of another group.
+  const auto joins = static_cast<uint32_t>(promised(config).joins);
+  k.net.igmp_groups_max = std::max(config.igmp.groups_max, joins);
+  k.net.igmp_joins_max = std::max(config.igmp.joins_max, joins);
   size_pools(promised(config), k.server);
   k.net.owners_max = std::max(1u, static_cast<uint32_t>(promised(config).sessions));
   k.server.epoch = run_epoch();

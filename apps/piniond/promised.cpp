@@ -6,12 +6,17 @@
 
 namespace pinion::daemon {
 
+namespace {
+constexpr uint32_t kJoinsMax = 65536;  // of a core
+}
+
 Promised promised(const config::Config& config) {
   Promised all;
   for (const config::Session& s : config.sessions) {
     all.sessions += s.sessions_max;
     all.sockets += uint64_t{s.sessions_max} * s.sockets_max;
     all.queues += uint64_t{s.sessions_max} * s.request_queues_max;
+    if (!s.groups.empty()) all.joins += uint64_t{s.sessions_max} * s.joins_max;
   }
   return all;
 }
@@ -30,6 +35,9 @@ std::string unsupported(const config::Config& config) {
   if (all.sockets > NetConfig{}.udp_sockets_max || all.queues > 4 * NetConfig{}.udp_sockets_max)
     return "the policies promise more sockets (sessions_max x sockets_max) or request queues than "
            "a core can have";
+  if (all.joins > kJoinsMax)
+    return "the policies promise more joins of multicast groups (sessions_max x joins_max) than a "
+           "core can have";
   return "";
 }
 

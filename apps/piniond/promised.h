@@ -9,7 +9,7 @@ namespace pinion::daemon {
 
 // The pools hold all of it: no session can use up another one's share.
 struct Promised {
-  uint64_t sessions = 0, sockets = 0, queues = 0;
+  uint64_t sessions = 0, sockets = 0, queues = 0, joins = 0;
 };
 Promised promised(const config::Config& config);
 

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "config/parse.h"
 
@@ -149,7 +150,7 @@ void StatusPage::add_counters(const Counters& c) {
            {"nd_received", "messages of use", c.nd_received},
            {"nd_duplicate_addresses", "addresses of ours that another station has",
             c.nd_duplicate_addresses},
-           {"mld_queries_received", "", c.mld_queries_received},
+           {"mld_received", "queries, and reports of other hosts", c.mld_received},
            {"mld_reports_sent", "", c.mld_reports_sent},
            {"icmp_echo_replies", "pings answered", c.icmp_echo_replies},
            {"icmp_errors_received", "about datagrams of ours", c.icmp_errors_received},
@@ -178,9 +179,10 @@ void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) 
         config::to_text(c.address.address) + std::string(" ") + state_text(c.state),
         c.state == AddressState::valid);
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
-  if (s.querier_version != 0)
-    add(RIO_STATUS_GAUGE, name + ".igmp_querier", "its version; from " + config::to_text(s.querier),
-        s.querier_version);
+  for (const auto& [of, querier] : {std::pair{".igmp_querier", s.igmp}, {".mld_querier", s.mld}})
+    if (querier.version != 0)
+      add(RIO_STATUS_GAUGE, name + of, "its version; from " + config::to_text(querier.address),
+          querier.version);
 }
 
 // Each group that is joined: where, with which filter, and what came.
@@ -188,7 +190,7 @@ void StatusPage::add_groups(const Net& net) {
   const GroupTable& groups = net.groups();
   for (uint32_t i = 0, shown = 0; i < groups.capacity() && shown < kGroupsShown; ++i) {
     const Group& g = groups.slot(i);
-    if (g.any_members + g.source_members == 0) continue;
+    if (g.any_members + g.source_members == g.own) continue;  // nobody's, or ours alone
     ++shown;
     const std::string where = net.interface_status(g.interface).name;
     add(RIO_STATUS_COUNTER, where + "." + config::to_text(g.address),

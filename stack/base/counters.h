@@ -15,7 +15,7 @@ struct Counters {
   uint64_t fragments_received = 0;
   uint64_t udp_received = 0;  // datagrams that a socket took
   uint64_t icmp_echo_replies = 0;
-  uint64_t nd_received = 0, mld_queries_received = 0;
+  uint64_t nd_received = 0, mld_received = 0;
   uint64_t icmp_errors_received = 0;  // that belonged to a socket
 
   uint64_t igmp_received = 0;  // queries taken, and reports of other hosts

@@ -32,4 +32,17 @@ constexpr bool is_host_address(Ip a) {
   return !a.is_multicast() && (a.hi != 0 || a.lo >> 48 != 0);
 }
 
+// RFC 4291 2.7: what has a lesser scope than the link's never leaves a host.
+inline constexpr unsigned kScopeOfLink = 2;
+constexpr unsigned group_scope(Ip group) { return static_cast<unsigned>(group.hi >> 48 & 0xf); }
+constexpr bool is_group_of_link(Ip a) {
+  return a.hi >> 56 == 0xff && group_scope(a) <= kScopeOfLink;
+}
+// A group that there can be on a link. Nobody joins 224.0.0.1 or ff02::1: each host is a member.
+constexpr bool may_be_joined(Ip group) {
+  if (group.is_v4()) return group.is_multicast() && group != Ip{ipv4(224, 0, 0, 1)};
+  return group.is_multicast() && group_scope(group) >= kScopeOfLink &&
+         group != Ip{0xff02'0000'0000'0000, 1};
+}
+
 }  // namespace pinion

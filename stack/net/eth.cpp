@@ -175,8 +175,7 @@ void Net::link_came_up(const PortState& p, Nanos now) {
     if (&ports_[i.port] != &p) continue;
     for (const InterfaceAddress& a : i.addresses)
       if (a.address.is_v4()) arp_request(i, a.address.v4(), a.address.v4(), kBroadcastMac);
-    groups_.announce(i.index, now);
-    if (!i.groups.empty()) mld_begin(i, now);
+    for (const bool ipv4 : {true, false}) groups_.announce(i.index, ipv4, now);
   }
 }
 

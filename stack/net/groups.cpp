@@ -9,7 +9,7 @@
 namespace pinion {
 
 GroupTable::GroupTable(const GroupLimits& limits)
-    : robustness_(limits.robustness),
+    : robustness_{limits.robustness, limits.robustness},
       secret_(limits.secret),
       rng_(limits.secret ^ 0x67726f757073),  // "groups": no other sequence of this core
       pool_(limits.groups_max),
@@ -18,18 +18,18 @@ GroupTable::GroupTable(const GroupLimits& limits)
       timers_(limits.groups_max),
       buckets_(std::bit_ceil(size_t{limits.groups_max}), nullptr) {}
 
-Group*& GroupTable::bucket_of(uint32_t interface, Ip group) {
+size_t GroupTable::bucket_of(uint32_t interface, Ip group) const {
   const uint64_t hash = mix_words(group.hi ^ interface, group.lo, secret_, ~secret_);
-  return buckets_[hash & (buckets_.size() - 1)];
+  return hash & (buckets_.size() - 1);
 }
 
-Group* GroupTable::lookup(uint32_t interface, Ip group) {
-  Group* g = bucket_of(interface, group);
+Group* GroupTable::lookup(uint32_t interface, Ip group) const {
+  Group* g = buckets_[bucket_of(interface, group)];
   while (g != nullptr && (g->address != group || g->interface != interface)) g = g->next;
   return g;
 }
 
-Group* GroupTable::find(uint32_t interface, Ip group) {
+Group* GroupTable::find(uint32_t interface, Ip group) const {
   Group* g = lookup(interface, group);
   return g != nullptr && g->wanted() ? g : nullptr;
 }
@@ -46,7 +46,7 @@ Group* GroupTable::create(uint32_t interface, Ip group) {
   }
   *g = Group{};
   g->address = group, g->interface = interface;
-  Group*& bucket = bucket_of(interface, group);
+  Group*& bucket = buckets_[bucket_of(interface, group)];
   g->next = bucket;
   bucket = g;
   groups_.push_back(g);
@@ -55,7 +55,7 @@ Group* GroupTable::create(uint32_t interface, Ip group) {
 
 void GroupTable::remove(Group& group) {
   STACK_DCHECK(!group.wanted());
-  Group** link = &bucket_of(group.interface, group.address);
+  Group** link = &buckets_[bucket_of(group.interface, group.address)];
   while (*link != &group) link = &(*link)->next;
   *link = group.next;
   while (GroupSource* s = group.sources) {
@@ -88,6 +88,15 @@ int GroupTable::join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos 
   return 0;
 }
 
+void GroupTable::add_own(uint32_t interface, Ip group, Nanos now) {
+  Group* g = create(interface, group);
+  STACK_CHECK(g != nullptr);
+  g->own = true;
+  g->any_members = 1;
+  g->mode_changes_left = robustness(*g);
+  change(*g, now);
+}
+
 // As many sources as joins: those that nobody wants any more give theirs back when they are needed.
 GroupSource* GroupTable::want_source(Group& group, Ip address) {
   for (GroupSource* s = group.sources; s != nullptr; s = s->next)
@@ -112,7 +121,7 @@ void GroupTable::add(Group& group, GroupMember& member, Nanos now) {
   group.members.push_back(&member);
   if (member.source.is_any()) {
     if (group.any_members++ != 0) return;
-    group.mode_changes_left = robustness_;
+    group.mode_changes_left = robustness(group);
     forget_told(group);
     return change(group, now);
   }
@@ -150,7 +159,7 @@ void GroupTable::drop(GroupMember& member, Nanos now) {
   members_.give(&member);
   if (source.is_any()) {
     if (--group.any_members != 0) return;
-    group.mode_changes_left = robustness_;
+    group.mode_changes_left = robustness(group);
     forget_told(group);
     return change(group, now);
   }
@@ -162,8 +171,8 @@ void GroupTable::drop(GroupMember& member, Nanos now) {
 
 // While reports of the whole filter are due, they tell of the source as well.
 void GroupTable::change_of(Group& group, GroupSource& source) {
-  if (group.mode_changes_left != 0) group.mode_changes_left = robustness_;
-  else source.changes_left = robustness_;
+  if (group.mode_changes_left != 0) group.mode_changes_left = robustness(group);
+  else source.changes_left = robustness(group);
 }
 
 // A report of the whole filter follows: no source needs one of its own.
@@ -200,10 +209,10 @@ void GroupTable::on_query_source(Group& group, Ip source) {
     if (s->address == source) s->asked = true;
 }
 
-void GroupTable::announce(uint32_t interface, Nanos now) {
+void GroupTable::announce(uint32_t interface, bool ipv4, Nanos now) {
   for (Group* g = groups_.front(); g != nullptr; g = groups_.next(g)) {
-    if (g->interface != interface || !g->wanted()) continue;
-    g->mode_changes_left = robustness_;
+    if (g->interface != interface || !g->wanted() || g->address.is_v4() != ipv4) continue;
+    g->mode_changes_left = robustness(*g);
     forget_told(*g);
     change(*g, now);
   }

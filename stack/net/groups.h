@@ -1,6 +1,7 @@
 // GroupTable: who has joined which multicast group on which interface, with which sources, and what
-// routers are still to be told of it (RFC 3376 5 and 6, RFC 2236 3). A pure state machine: Net asks
-// what is due and sends it. A socket either joins a group with every source (EXCLUDE of none) or
+// routers are still to be told of it: of both families, whose protocols have one state machine (RFC
+// 3376 5 and RFC 3810 6; RFC 2236 3 and RFC 2710 4 for the older ones). It is pure: Net asks what
+// is due and sends it. A socket either joins a group with every source (EXCLUDE of none) or
 // with single sources (INCLUDE), so an interface's filter is EXCLUDE{} as soon as one wants all,
 // and else the INCLUDE of all sources that anybody wants.
 #pragma once
@@ -41,6 +42,7 @@ struct GroupSource {
 struct Group {
   Ip address;
   uint32_t interface = 0;
+  bool own = false;             // the stack's, whoever else joins: one more that wants every source
   uint32_t any_members = 0;     // that want every source
   uint32_t source_members = 0;  // that want one
   List<GroupMember, &GroupMember::of_group> members;
@@ -54,11 +56,11 @@ struct Group {
   Link<Group> listed;
   TimerNode timer;
 
-  bool wanted() const { return !members.empty(); }
+  bool wanted() const { return any_members + source_members != 0; }
 };
 
 struct GroupLimits {
-  uint32_t groups_max = 1024;
+  uint32_t groups_max = 1024;   // own ones count
   uint32_t members_max = 4096;  // joins of all sockets
   uint8_t robustness = 2;
   uint64_t secret = 0;
@@ -74,15 +76,17 @@ class GroupTable {
   // interface UINT32_MAX: wherever it joined. -EADDRNOTAVAIL: the socket has not joined so.
   int leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
   void leave_all(Socket& sk, Nanos now);
+  // A group of our own, for ever; once a group, before anybody joins it.
+  void add_own(uint32_t interface, Ip group, Nanos now);
   // The group, if a member is left; nullptr.
-  Group* find(uint32_t interface, Ip group);
+  Group* find(uint32_t interface, Ip group) const;
 
   // A query that concerns the group, to be answered `delay` from now at the latest: with its whole
   // filter, or with those of its sources for which on_query_source is called before.
   void on_query(Group& group, Nanos delay, bool sources, Nanos now);
   static void on_query_source(Group& group, Ip source);
-  // The link came up, or the querier changed its version: tell everything anew.
-  void announce(uint32_t interface, Nanos now);
+  // The link came up, or there is an address to say it with: tell everything of that family anew.
+  void announce(uint32_t interface, bool ipv4, Nanos now);
 
   // A group with a report due; nullptr: none. Net reports, then calls reported.
   Group* due(Nanos now) { return timers_.pop_due(now); }
@@ -98,12 +102,13 @@ class GroupTable {
   // For status, which another thread reads: any recent values will do. `i` is below capacity().
   const Group& slot(uint32_t i) const { return pool_[i]; }
   uint32_t capacity() const { return pool_.capacity(); }
-  void set_robustness(uint8_t value) { robustness_ = value; }
+  // As a querier of that family's protocol has it.
+  void set_robustness(bool ipv4, uint8_t value) { robustness_[ipv4] = value; }
   const List<Group, &Group::listed>& groups() const { return groups_; }
 
  private:
-  Group*& bucket_of(uint32_t interface, Ip group);
-  Group* lookup(uint32_t interface, Ip group);
+  size_t bucket_of(uint32_t interface, Ip group) const;
+  Group* lookup(uint32_t interface, Ip group) const;
   Group* create(uint32_t interface, Ip group);
   void remove(Group& group);
   GroupSource* want_source(Group& group, Ip address);
@@ -114,7 +119,9 @@ class GroupTable {
   void forget_told(Group& group);
   void set_timer(Group& group);
 
-  uint8_t robustness_;
+  uint8_t robustness(const Group& group) const { return robustness_[group.address.is_v4()]; }
+
+  uint8_t robustness_[2];  // of IPv6, of IPv4
   uint64_t secret_;
   Rng rng_;
   Pool<Group> pool_;

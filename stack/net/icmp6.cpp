@@ -52,6 +52,9 @@ Drop Net::icmp6_input(const IpInput& in, Nanos now) {
     case kIcmp6Echo: return icmp6_echo(in, message, now);
     case kIcmp6NeighbourAdvertisement: return nd_input(in, message, now);
     case kIcmp6MldQuery: return mld_input(in, message, now);
+    case kIcmp6MldReport:
+      if (in.group) return mld_input(in, message, now);
+      break;
     // Addresses and routes are the configuration's: no router is asked, or believed.
     case kIcmp6RouterSolicitation:
     case kIcmp6RouterAdvertisement: return Drop::nd_router;

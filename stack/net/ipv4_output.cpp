@@ -12,7 +12,7 @@ namespace pinion {
 int Net::find_path(Ip source, Ip dst, Path& out, uint32_t only) {
   if (dst.is_any()) return -EINVAL;
   if (dst.is_limited_broadcast()) return broadcast_path(source, out);
-  if (dst.is_multicast()) return dst.is_v4() ? group_path(source, dst, out) : -ENETUNREACH;
+  if (dst.is_multicast()) return group_path(source, dst, out);
   if (!is_host_address(dst) || is_local(dst)) return -ENETUNREACH;
   if (source.is_v4() != dst.is_v4() && !source.is_any()) return -ENETUNREACH;
   if (!source.is_any() && only == kAnyInterface) {
@@ -37,16 +37,6 @@ int Net::broadcast_path(Ip source, Path& out) {
   out.source = source.is_any() ? address_towards(*out.interface, Ipv4{UINT32_MAX}) : source;
   out.broadcast = true;
   return out.source.is_any() ? -ENETUNREACH : 0;  // it may speak IPv6 alone
-}
-
-int Net::group_path(Ip source, Ip group, Path& out) {
-  const uint32_t index = group_interface(source, group, {});
-  if (index == kAnyInterface) return -ENETUNREACH;
-  out.interface = &interfaces_[index];
-  out.source = source.is_any() ? address_towards(*out.interface, group) : source;
-  out.next_hop = group;
-  out.group = true;
-  return out.source.is_any() ? -ENETUNREACH : 0;
 }
 
 Net::Interface* Net::owner_of(Ip address) {
@@ -74,9 +64,8 @@ Ip Net::source_for(Ip dst) const {
   if (dst.is_limited_broadcast())
     return interfaces_.empty() ? Ip{} : address_towards(interfaces_.front(), dst);
   if (dst.is_multicast()) {
-    if (!dst.is_v4()) return any_of(dst);
     const uint32_t index = group_interface({}, dst, {});
-    return index == kAnyInterface ? Ip{} : address_towards(interfaces_[index], dst);
+    return index == kAnyInterface ? any_of(dst) : address_towards(interfaces_[index], dst);
   }
   const Route* route = routes_.lookup(dst);
   if (!route) return any_of(dst);
@@ -137,7 +126,7 @@ int Net::link_output(const Path& path, Frame* frame, uint16_t type, Nanos now) {
   Interface& interface = *path.interface;
   Neighbour* n = path.neighbour;
   const Mac dst = path.broadcast ? kBroadcastMac
-                  : path.group   ? group_mac(path.next_hop.v4())
+                  : path.group   ? group_mac(path.next_hop)
                   : path.ready   ? n->mac
                                  : Mac{};
   eth_emit(interface, *frame, dst, type);

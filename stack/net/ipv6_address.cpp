@@ -32,11 +32,11 @@ void Net::ipv6_add_addresses(Interface& interface, const InterfaceConfig& config
   for (AddressClaim& c : interface.claims) {
     c.probes_left = dad_transmits_;
     const Ip group = solicited_node(c.address.address);
-    if (!is_member(interface, group)) interface.groups.push_back(group);
+    if (!is_member(interface, group)) groups_.add_own(interface.index, group, 0);
     if (dad_transmits_ == 0) use_address(interface, c);
     else c.deadline = 0;  // as soon as there is a now
   }
-  mld_begin(interface, 0);
+  ipv6_deadline_ = 0;
 }
 
 void Net::use_address(Interface& interface, AddressClaim& claim) {
@@ -76,8 +76,6 @@ void Net::ipv6_expire(Nanos now) {
       if (c.deadline <= now) claim_due(i, c, now);
       ipv6_deadline_ = std::min(ipv6_deadline_, c.deadline);
     }
-    if (i.mld_deadline <= now) mld_due(i, now);
-    ipv6_deadline_ = std::min(ipv6_deadline_, i.mld_deadline);
   }
 }
 
@@ -96,7 +94,7 @@ void Net::claim_due(Interface& interface, AddressClaim& claim, Nanos now) {
   if (claim.probes_left == 0) {
     use_address(interface, claim);
     // Routers that ignored a report from "::" hear one of an address now (RFC 3590 4).
-    if (claim.address.address.is_link_local()) mld_begin(interface, now);
+    if (claim.address.address.is_link_local()) groups_.announce(interface.index, false, now);
     return;
   }
   --claim.probes_left;

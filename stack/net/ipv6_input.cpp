@@ -1,6 +1,4 @@
 // IPv6 input (RFC 8200): what is for us, by whom, and to which protocol it goes.
-#include <algorithm>
-
 #include "net/net.h"
 #include "wire/ipv6.h"
 #include "wire/ndp.h"
@@ -129,12 +127,12 @@ Drop Net::ipv6_check_addresses(IpInput& in, bool link_group) const {
     return Drop::ipv6_destination;
   }
   in.group = true;
-  return is_member(interface, in.destination) ? Drop::none : Drop::ipv6_destination;
+  if (is_member(interface, in.destination)) return Drop::none;
+  return may_be_joined(in.destination) ? Drop::ipv6_group_not_joined : Drop::ipv6_destination;
 }
 
 bool Net::is_member(const Interface& interface, Ip group) const {
-  return group == kAllNodes || std::find(interface.groups.begin(), interface.groups.end(), group) !=
-                                   interface.groups.end();
+  return group == kAllNodes || groups_.find(interface.index, group) != nullptr;
 }
 
 }  // namespace pinion

@@ -29,10 +29,11 @@ int Net::ipv6_output(const Path& path, Frame* frame, const IpFields& fields, Nan
   return link_output(path, frame, kEthTypeIpv6, now);
 }
 
-// RFC 6724, rules 2 and 8: of the destination's scope, then the longest common prefix. "::": there
-// is none, and nothing of another scope will do.
+// RFC 6724, rules 2 and 8: of the destination's scope (for a group of a wider one than the link's,
+// a global one), then the longest common prefix. "::": there is none, and nothing of another scope
+// will do.
 Ip Net::ipv6_address_towards(const Interface& interface, Ip dst) const {
-  const bool link = dst.is_link_local() || dst.is_multicast();
+  const bool link = dst.is_link_local() || is_group_of_link(dst);
   Ip best = kAnyIpv6;
   for (const InterfaceAddress& a : interface.addresses) {
     if (a.address.is_v4() || a.address.is_link_local() != link) continue;
@@ -50,14 +51,18 @@ Drop Net::ipv6_send_own(Interface& interface, const Ipv6Header& header, Mac dst,
   if (frame == nullptr) return Drop::tx_no_frame;
   const auto length = static_cast<uint32_t>(payload.size());
   std::memcpy(frame->append(length), payload.data(), length);
+  ipv6_output_own(interface, frame, header, dst);
+  return Drop::none;
+}
+
+// The same, with the payload in the frame already.
+void Net::ipv6_output_own(Interface& interface, Frame* frame, Ipv6Header header, Mac dst) {
+  header.payload_length = static_cast<uint16_t>(frame->length);
   frame->l3_length = sizeof(Ipv6Hdr);
   frame->push(sizeof(Ipv6Hdr));
-  Ipv6Header whole = header;
-  whole.payload_length = static_cast<uint16_t>(length);
-  ipv6_emit(whole, frame->bytes());
+  ipv6_emit(header, frame->bytes());
   eth_emit(interface, *frame, dst, kEthTypeIpv6);
   enqueue(interface, frame);
-  return Drop::none;
 }
 
 }  // namespace pinion

@@ -6,9 +6,11 @@
 namespace pinion {
 namespace {
 
+// RFC 4607 1: 232/8, and ff3x::/32.
 bool is_source_specific(Ip group) {
-  return group.is_v4() && group.v4().v >> 24 == 232;
-}  // RFC 4607 1
+  if (group.is_v4()) return group.v4().v >> 24 == 232;
+  return (group.hi >> 32 & 0xfff0'ffff) == 0xff30'0000;
+}
 
 // A bound socket gets what comes to its port, if it is bound to every address or to the group.
 bool listens(const Socket& sk, const Endpoint& to) {
@@ -24,26 +26,46 @@ uint32_t Net::interface_named(std::string_view name) const {
   return kAnyInterface;
 }
 
-// That of an address of ours, else of a route to the group or the source, else the first (RFC 1122
-// 3.3.7). kAnyInterface: there is none.
+// That of an address of ours, else of a route to the group or the source, else the first that
+// speaks its family (RFC 1122 3.3.7). No route says where a group of the link's scope is.
+// kAnyInterface: there is none.
 uint32_t Net::group_interface(Ip local, Ip group, Ip source) const {
   if (!local.is_any() && !local.is_multicast()) {
     for (const Interface& i : interfaces_)
       if (owns(i, local)) return i.index;
     return kAnyInterface;
   }
-  const Route* route = routes_.lookup(group);
+  const Route* route = is_group_of_link(group) ? nullptr : routes_.lookup(group);
   if (route == nullptr && !source.is_any()) route = routes_.lookup(source);
   if (route != nullptr) return route->interface;
-  return interfaces_.empty() ? kAnyInterface : 0;
+  for (const Interface& i : interfaces_)
+    if (group.is_v4() || i.ipv6) return i.index;
+  return kAnyInterface;
+}
+
+int Net::group_path(Ip source, Ip group, Path& out) {
+  if (!group.is_v4() && group_scope(group) < kScopeOfLink) return -ENETUNREACH;
+  const uint32_t index = group_interface(source, group, {});
+  if (index == kAnyInterface) return -ENETUNREACH;
+  out.interface = &interfaces_[index];
+  out.source = source.is_any() ? address_towards(*out.interface, group) : source;
+  out.next_hop = group;
+  out.group = true;
+  return out.source.is_any() ? -ENETUNREACH : 0;
 }
 
 int Net::join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
-  if (!group.is_multicast() || !group.is_v4() || group == Ip{kAllSystems}) return -EINVAL;
-  if (!source.is_any() && !is_host_address(source)) return -EINVAL;
+  if (!may_be_joined(group)) return -EINVAL;
+  if (!source.is_any() && (!is_host_address(source) || source.is_v4() != group.is_v4()))
+    return -EINVAL;
   if (is_source_specific(group) && source.is_any()) return -EINVAL;
-  if (interface == kAnyInterface) interface = group_interface(sk.local.address, group, source);
+  if (interface == kAnyInterface) {
+    const bool bound = !sk.local.address.is_any() && !sk.local.address.is_multicast();
+    if (is_group_of_link(group) && !bound) return -ENODEV;  // there is one on each link
+    interface = group_interface(sk.local.address, group, source);
+  }
   if (interface >= interfaces_.size()) return -ENODEV;
+  if (!group.is_v4() && !interfaces_[interface].ipv6) return -ENODEV;
   return groups_.join(sk, interface, group, source, now);
 }
 
@@ -55,7 +77,7 @@ int Net::leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
 // would have, else by what it missed all of them by.
 Drop Net::group_deliver(uint32_t interface, const Arrival& arrival, Nanos now) {
   Group* group = groups_.find(interface, arrival.to.address);
-  if (group == nullptr) return Drop::udp_multicast_not_joined;
+  if (group == nullptr || group->members.empty()) return Drop::udp_multicast_not_joined;
   Drop why = Drop::udp_multicast_port;
   bool taken = false;
   for (GroupMember* m = group->members.front(); m != nullptr; m = group->members.next(m)) {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "net/net.h"
+#include "wire/eth.h"
 #include "wire/ipv6.h"
 
 namespace pinion {
@@ -56,7 +57,7 @@ Drop Net::nd_solicitation_input(const IpInput& in, const NdMessage& nd, Nanos no
 
 Drop Net::nd_answer(Interface& interface, const IpInput& in, const NdMessage& nd, bool probe) {
   const Ip to = probe ? kAllNodes : in.source;
-  Mac mac = mac_of_group(kAllNodes);
+  Mac mac = group_mac(kAllNodes);
   if (!probe && nd.has_link_address) {
     mac = nd.link_address;
   } else if (!probe) {
@@ -112,7 +113,7 @@ void Net::nd_solicit(Interface& interface, Ip target, const Mac* known) {
   const NdMessage question{
       .target = target, .has_link_address = true, .link_address = interface.mac};
   const Drop why =
-      nd_output(interface, question, source, to, known != nullptr ? *known : mac_of_group(to));
+      nd_output(interface, question, source, to, known != nullptr ? *known : group_mac(to));
   if (why == Drop::none) ++counters_.nd_solicitations_sent;
   else counters_.drop(why);
 }
@@ -121,7 +122,7 @@ void Net::nd_solicit(Interface& interface, Ip target, const Mac* known) {
 void Net::nd_ask_for_claim(Interface& interface, Ip address) {
   const Ip group = solicited_node(address);
   const Drop why = nd_output(interface, {.target = address, .link_address = {}}, kAnyIpv6, group,
-                             mac_of_group(group));
+                             group_mac(group));
   if (why == Drop::none) ++counters_.nd_solicitations_sent;
   else counters_.drop(why);
 }

@@ -28,8 +28,15 @@ UdpDemuxConfig demux_config(const NetConfig& c) {
           .secret = {c.secret[0], c.secret[1]}};
 }
 
+// Those of our own addresses of IPv6 have room beside the applications'.
 GroupLimits group_limits(const NetConfig& c) {
-  return {.groups_max = c.igmp_groups_max,
+  uint32_t own = 0;
+  for (const InterfaceConfig& i : c.interfaces) {
+    uint32_t of_ipv6 = 0;
+    for (const InterfaceAddress& a : i.addresses) of_ipv6 += !a.address.is_v4();
+    if (of_ipv6 != 0) own += of_ipv6 + 1;  // the link-local one
+  }
+  return {.groups_max = c.igmp_groups_max + own,
           .members_max = c.igmp_joins_max,
           .robustness = c.igmp_robustness,
           .secret = c.secret[1]};
@@ -69,6 +76,7 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       igmp_queries_(config.igmp_queries_per_s),
       igmp_general_queries_(config.igmp_queries_per_s),
       mld_queries_(config.igmp_queries_per_s),
+      mld_general_queries_(config.igmp_queries_per_s),
       dad_transmits_(config.dad_transmits),
       rng_(config.secret[0] ^ config.secret[1]) {
   STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);
@@ -162,7 +170,7 @@ void Net::expire(Nanos now) {
   }
   ipv6_expire(now);
   reassembly_expire(now);
-  if (groups_.next_deadline() <= now) igmp_report(now);
+  if (groups_.next_deadline() <= now) report_groups(now);
   tcp_.expire(now);  // behind: a SYN finds out that its neighbour has failed
 }
 
@@ -190,8 +198,8 @@ InterfaceStatus Net::interface_status(size_t index) const {
           .tx_bytes = i.tx_bytes,
           .tx_queued = p.queued,
           .ipv6 = i.claims,
-          .querier = i.igmp.querier,
-          .querier_version = i.igmp.querier_version};
+          .igmp = i.igmp.querier,
+          .mld = i.mld.querier};
 }
 
 }  // namespace pinion

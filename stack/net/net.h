@@ -66,6 +66,12 @@ struct AddressClaim {
   Nanos deadline = kNever;
 };
 
+// Of a group protocol.
+struct Querier {
+  Ip address;
+  uint8_t version = 0;  // 0: none was seen yet
+};
+
 struct InterfaceStatus {
   const char* name = "";
   Mac mac;
@@ -74,8 +80,7 @@ struct InterfaceStatus {
   uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
   uint32_t tx_queued = 0;              // of its port
   std::span<const AddressClaim> ipv6;  // its addresses of IPv6, the link-local one too
-  Ipv4 querier;                        // of IGMP, the last that was seen; its version, 0: none yet
-  uint8_t querier_version = 0;
+  Querier igmp, mld;                   // the last that were seen
 };
 
 class Net {
@@ -135,8 +140,9 @@ class Net {
   const Tcp& tcp() const { return tcp_; }
   // Multicast, for the socket's owner. `interface`: its number; kAnyInterface: the one that has the
   // address that the socket is bound to, or a route to the group or the source, or the first. 0;
-  // -EINVAL: no group, a source that is none, a group of 232/8 without a source (RFC 4607), or both
-  // ways of joining; -EADDRINUSE: joined already; -ENODEV: no such interface; -ENOBUFS: a limit.
+  // -EINVAL: no group, a source that is none, a group of 232/8 or ff3x::/32 without a source (RFC
+  // 4607), or both ways of joining; -EADDRINUSE: joined already; -ENODEV: no such interface, or it
+  // does not speak IPv6, or it must be named (a group of link scope); -ENOBUFS: a limit.
   int join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
   // -EADDRNOTAVAIL: it has not joined so.
   int leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
@@ -170,11 +176,10 @@ class Net {
     bool link_up = false;
     Nanos link_looked_at = 0;
   };
-  // What the queriers of an interface have shown of themselves.
-  struct IgmpState {
+  // What the queriers of an interface have shown of themselves, by one protocol.
+  struct QuerierState {
     Nanos v1_until = 0, v2_until = 0;  // an older one is present
-    Ipv4 querier;
-    uint8_t querier_version = 0;  // 0: none was seen
+    Querier querier;
   };
   struct Interface {
     std::string name;
@@ -185,13 +190,9 @@ class Net {
     uint8_t tx_offload = kTxNone;
     std::vector<InterfaceAddress> addresses;  // those in use
     bool ipv6 = false;
-    std::vector<AddressClaim> claims;  // every address of IPv6
-    std::vector<Ip> groups;            // their solicited-node groups (RFC 4291 2.7.1)
-    uint8_t mld_changes_left = 0;
-    Nanos mld_deadline = kNever;
-    Nanos mld_version_1_until = 0;
+    std::vector<AddressClaim> claims;  // every address of IPv6; their groups are in groups_
     Ip good_source;  // the last that may send to us through here, 0: none yet
-    IgmpState igmp;
+    QuerierState igmp, mld;
     uint64_t rx_frames = 0, rx_bytes = 0, tx_frames = 0, tx_bytes = 0;
   };
   // Where a packet goes.
@@ -275,8 +276,6 @@ class Net {
   // ipv4_output.cpp
   int find_path(Ip source, Ip dst, Path& out, uint32_t only = kAnyInterface);
   int broadcast_path(Ip source, Path& out);
-  int group_path(Ip source, Ip group, Path& out);
-  uint32_t group_interface(Ip local, Ip group, Ip source) const;
   Ip address_towards(const Interface& interface, Ip dst) const;
   Ip source_towards(const Interface& interface, Ip dst, Ip next_hop) const;
   Interface* owner_of(Ip address);
@@ -308,6 +307,7 @@ class Net {
   int ipv6_output(const Path& path, Frame* frame, const IpFields& fields, Nanos now);
   Ip ipv6_address_towards(const Interface& interface, Ip dst) const;
   Drop ipv6_send_own(Interface& interface, const Ipv6Header& header, Mac dst, Bytes payload);
+  void ipv6_output_own(Interface& interface, Frame* frame, Ipv6Header header, Mac dst);
 
   // ipv6_address.cpp
   void ipv6_add_addresses(Interface& interface, const InterfaceConfig& config);
@@ -319,11 +319,13 @@ class Net {
 
   // mld.cpp
   Drop mld_input(const IpInput& in, const IcmpMessage& message, Nanos now);
-  void mld_begin(Interface& interface, Nanos now);
-  void mld_due(Interface& interface, Nanos now);
-  void mld_report(Interface& interface, std::span<const Ip> groups, bool change);
-  void mld_report_v1(Interface& interface, Ip group);
-  void mld_send(Interface& interface, Ip source, Ip destination, MutableBytes payload);
+  Drop mld_query_input(const IpInput& in, const IcmpMessage& message, Nanos now);
+  Drop mld_report_input(const IpInput& in, const IcmpMessage& message, Nanos now);
+  void mld_report(Interface& interface, Frame* frame, uint16_t records);
+  void mld_old_report(Interface& interface, const Group& group);
+  Ip mld_source(const Interface& interface) const;
+  Frame* mld_frame(Interface& interface);
+  void mld_output(Interface& interface, Frame* frame, Ip source, Ip destination);
 
   // nd.cpp
   Drop nd_input(const IpInput& in, const IcmpMessage& message, Nanos now);
@@ -343,23 +345,30 @@ class Net {
   void icmp6_error_output(const IpInput& in, const IcmpMessage& error, Nanos now);
 
   // multicast.cpp
+  uint32_t group_interface(Ip local, Ip group, Ip source) const;
+  int group_path(Ip source, Ip group, Path& out);
   Drop group_deliver(uint32_t interface, const Arrival& arrival, Nanos now);
 
-  // igmp.cpp
+  // group_report.cpp
   struct GroupReport;
+  void querier_seen(Querier& querier, const GroupQuery& query, Ip source);
+  void cancel_answers(const Interface& interface, bool ipv4);
+  void group_query(Interface& interface, const GroupQuery& query, Nanos now);
+  bool tells_sources(const Interface& interface, bool ipv4, Nanos now) const;
+  void report_groups(Nanos now);
+  void report_group(GroupReport& report, const Group& group, Nanos now);
+  template <class Pick>
+  void report_record(GroupReport& report, const Group& group, GroupRecord type, bool empty,
+                     Pick pick);
+  bool report_begin(GroupReport& report);
+  void report_flush(GroupReport& report);
+  Frame* report_frame(Interface& interface);
+
+  // igmp.cpp
   uint8_t igmp_version(const Interface& interface, Nanos now) const;
   Drop igmp_input(const IpInput& in, const Ipv4Header& header, Nanos now);
   Drop igmp_query_input(const IpInput& in, const IgmpMessage& m, Nanos now);
-  void igmp_cancel(const Interface& interface);
-  void igmp_report(Nanos now);
-  void igmp_records(GroupReport& report, const Group& group, Nanos now);
-  template <class Pick>
-  void igmp_record(GroupReport& report, const Group& group, GroupRecord type, bool empty,
-                   Pick pick);
-  bool igmp_begin(GroupReport& report);
-  void igmp_flush(GroupReport& report);
   void igmp_old_report(Interface& interface, const Group& group, Nanos now);
-  Frame* igmp_frame(Interface& interface);
   void igmp_output(Interface& interface, Frame* frame, Ipv4 to);
 
   // icmp.cpp
@@ -415,7 +424,7 @@ class Net {
   uint32_t more_work_ = 0;
   uint8_t igmp_version_max_;
   TokenBucket neighbour_replies_, icmp_errors_, icmp_echoes_;
-  TokenBucket igmp_queries_, igmp_general_queries_, mld_queries_;
+  TokenBucket igmp_queries_, igmp_general_queries_, mld_queries_, mld_general_queries_;
   uint8_t dad_transmits_;
   Rng rng_;  // pauses that stations of a link must not share
   Nanos ipv6_deadline_ = kNever;

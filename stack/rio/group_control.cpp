@@ -22,10 +22,12 @@ bool may_join(const SessionQuota& quota, Ip group) {
 const char* reason(int status) {
   switch (status) {
     case -EINVAL:
-      return "not a group and a source, 232/8 without a source, or joined the other way before";
+      return "not a group and a source, 232/8 or ff3x::/32 without a source, or joined the other "
+             "way before";
     case -EADDRINUSE: return "the socket has joined this group and source already";
     case -EADDRNOTAVAIL: return "the socket has not joined this group and source";
-    case -ENODEV: return "no such NIC on this core";
+    case -ENODEV:
+      return "no such NIC on this core, or it has no IPv6, or a group of link scope names none";
     default: return "the core's multicast groups or joins are all in use";
   }
 }
@@ -38,14 +40,17 @@ int Server::membership(Session& s, KernelMessage& m, Nanos now) {
   if (sq == nullptr) return refuse(m, -EBADF, "no such socket");
   if (sq->socket.type != SocketType::datagram)
     return refuse(m, -EOPNOTSUPP, "a stream joins no groups");
-  if (app.address.family != RIO_FAMILY_IPV4 || sq->socket.ipv6)
-    return refuse(m, -EAFNOSUPPORT, "groups are of IPv4, and joined by sockets of IPv4");
+  // ::ffff:a.b.c.d is IPv4 by another name: a socket of IPv6 has none of it.
+  const Ip group = endpoint_of(app.address).address;
+  if (app.address.family != (sq->socket.ipv6 ? RIO_FAMILY_IPV6 : RIO_FAMILY_IPV4) ||
+      group.is_v4() == sq->socket.ipv6)
+    return refuse(m, -EAFNOSUPPORT, "not a group of the socket's family");
   if (app.address.port != 0 || app.address.scope != 0)
     return refuse(m, -EINVAL, "a group has no port and no scope");
   uint8_t bytes[16];
   std::memcpy(bytes, &app.offset, 8), std::memcpy(bytes + 8, &app.size, 8);
-  const Ip group = endpoint_of(app.address).address;
-  const Ip source = load_address(bytes, app.address.family);
+  Ip source = load_address(bytes, app.address.family);
+  if (source.is_any()) source = any_of(group);
   uint32_t interface = kAnyInterface;
   if (app.why[0] != 0) {
     interface = net_.interface_named(std::string_view(app.why));

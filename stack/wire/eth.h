@@ -27,10 +27,13 @@ Drop eth_parse(Bytes frame, EthPacket& out);
 // Writes the header to the front of out; the payload is the caller's.
 void eth_emit(const EthPacket& packet, MutableBytes out);
 
-// The station address of a group (RFC 1112 6.4).
-inline Mac group_mac(Ipv4 group) {
-  return {{0x01, 0x00, 0x5e, static_cast<uint8_t>(group.v >> 16 & 0x7f),
-           static_cast<uint8_t>(group.v >> 8), static_cast<uint8_t>(group.v)}};
+// The station address of a group (RFC 1112 6.4, RFC 2464 7).
+constexpr Mac group_mac(Ip group) {
+  const auto low = static_cast<uint32_t>(group.lo);
+  const auto b1 = static_cast<uint8_t>(low >> 16), b2 = static_cast<uint8_t>(low >> 8),
+             b3 = static_cast<uint8_t>(low);
+  if (group.is_v4()) return {{0x01, 0x00, 0x5e, static_cast<uint8_t>(b1 & 0x7f), b2, b3}};
+  return {{0x33, 0x33, static_cast<uint8_t>(low >> 24), b1, b2, b3}};
 }
 
 }  // namespace pinion

@@ -2,7 +2,7 @@
 // joined is net's business.
 #pragma once
 #include "base/drop.h"
-#include "base/types.h"
+#include "wire/group_record.h"
 
 namespace pinion {
 
@@ -30,30 +30,12 @@ struct IgmpReportHdr {
 };
 static_assert(sizeof(IgmpReportHdr) == 8 && alignof(IgmpReportHdr) == 1);
 
-// Of a report of version 3; its sources follow, each a be32.
-struct IgmpRecordHdr {
-  uint8_t type, aux_words;
-  be16 sources;
-  be32 group;
-};
-static_assert(sizeof(IgmpRecordHdr) == 8 && alignof(IgmpRecordHdr) == 1);
-
 enum IgmpType : uint8_t {
   kIgmpQuery = 0x11,
   kIgmpV1Report = 0x12,
   kIgmpV2Report = 0x16,
   kIgmpV2Leave = 0x17,
   kIgmpV3Report = 0x22
-};
-
-// RFC 3376 4.2.12.
-enum class GroupRecord : uint8_t {
-  is_include = 1,
-  is_exclude = 2,
-  to_include = 3,
-  to_exclude = 4,
-  allow = 5,
-  block = 6
 };
 
 struct IgmpMessage {
@@ -64,6 +46,8 @@ struct IgmpMessage {
   uint8_t robustness = 0;  // of a query of version 3; 0: not told
   Nanos interval = 0;      // as well
   Bytes sources;           // as well; 4 bytes each
+
+  GroupQuery query() const { return {group, version, robustness, max_response, sources}; }
 };
 
 // A message of another type is not looked at further: its type says so.

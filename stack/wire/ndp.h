@@ -23,14 +23,9 @@ Drop nd_parse(const IcmpMessage& message, NdMessage& out);
 // Writes the whole ICMPv6 message, with the link address if there is one; returns its length.
 size_t nd_emit(const NdMessage& message, Ip source, Ip destination, MutableBytes out);
 
-// ff02::1:ffXX:XXXX (RFC 4291 2.7.1), and the MAC of a group (RFC 2464 7).
+// ff02::1:ffXX:XXXX (RFC 4291 2.7.1).
 constexpr Ip solicited_node(Ip address) {
   return {0xff02'0000'0000'0000, uint64_t{0x1'ff00'0000} | (address.lo & 0xff'ffff)};
-}
-constexpr Mac mac_of_group(Ip group) {
-  const auto low = static_cast<uint32_t>(group.lo);
-  return {{0x33, 0x33, static_cast<uint8_t>(low >> 24), static_cast<uint8_t>(low >> 16),
-           static_cast<uint8_t>(low >> 8), static_cast<uint8_t>(low)}};
 }
 inline constexpr Ip kAllNodes{0xff02'0000'0000'0000, 1};
 

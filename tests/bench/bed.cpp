@@ -7,6 +7,8 @@
 #include <fstream>
 #include <thread>
 
+#include "rio/slot_address.h"
+
 namespace pinion::bench {
 
 namespace {
@@ -37,6 +39,7 @@ EmbeddedConfig host_config(TscClock& clock, const BedOptions& options, bool huge
   c.policy.quota.queues_max = options.queues_max;
   c.policy.quota.sockets_max = sockets_max(options);
   c.policy.quota.cqs_max = kCqsMax;
+  c.policy.quota.joins_max = options.net.igmp_joins_max;
   c.sessions.sessions_max = 1;
   c.sessions.features = RIO_FEATURE_EMBEDDED;
   c.sessions.region.hugepages = hugepages;
@@ -62,12 +65,10 @@ uint64_t hugepages_free() {
   return pages;
 }
 
-rio_address address_of(Ipv4 address, uint16_t port) {
+rio_address address_of(Ip address, uint16_t port) {
   rio_address out{};
-  const be32 wire = be32::of(address.v);
-  out.family = RIO_FAMILY_IPV4;
+  out.family = store_address(address, out.bytes);
   out.port = port;
-  std::memcpy(out.bytes, wire.b, sizeof wire.b);
   return out;
 }
 
@@ -111,9 +112,9 @@ rio_cq* Bed::create_cq(uint32_t entries, uint32_t notification) {
   return cq;
 }
 
-rio_socket_t Bed::create_socket(uint32_t type) {
+rio_socket_t Bed::create_socket(uint32_t type, uint32_t family) {
   rio_socket_t socket;
-  must(rio_socket(session_, RIO_FAMILY_IPV4, type, 0, &socket), "socket");
+  must(rio_socket(session_, family, type, 0, &socket), "socket");
   return socket;
 }
 

@@ -15,7 +15,7 @@
 
 namespace pinion::bench {
 
-rio_address address_of(Ipv4 address, uint16_t port);
+rio_address address_of(Ip address, uint16_t port);
 
 struct BedOptions {
   // True: serve() runs on the other processor. False: the client calls poll() between its calls.
@@ -41,7 +41,7 @@ class Bed {
 
   // Cold calls. They end the process when they fail: nothing here can be missing on a machine.
   rio_cq* create_cq(uint32_t entries, uint32_t notification = RIO_NOTIFY_NONE);
-  rio_socket_t create_socket(uint32_t type = RIO_TYPE_DATAGRAM);
+  rio_socket_t create_socket(uint32_t type = RIO_TYPE_DATAGRAM, uint32_t family = RIO_FAMILY_IPV4);
   rio_rq* create_rq(rio_socket_t socket, uint32_t receives, uint32_t sends, rio_cq* cq);
   // Registered memory from rio_map_memory.
   struct Memory {

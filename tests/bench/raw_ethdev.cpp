@@ -16,6 +16,7 @@
 #include "pmd-glue/eal.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 #include "wire/udp.h"
 
 namespace pinion::bench {
@@ -37,10 +38,23 @@ struct Headers {
   UdpHdr udp;
 };
 
-void swap_addresses(Headers& h) {
+struct Headers6 {
+  EthHdr eth;
+  Ipv6Hdr ip;
+  UdpHdr udp;
+};
+
+template <class AnyHeaders>
+void swap_addresses(AnyHeaders& h) {
   std::swap(h.eth.dst, h.eth.src);
   std::swap(h.ip.destination, h.ip.source);
   std::swap(h.udp.destination_port, h.udp.source_port);
+}
+
+void swap_addresses_of(rte_mbuf* m) {
+  auto* h = rte_pktmbuf_mtod(m, Headers*);
+  if (h->eth.type.get() == kEthTypeIpv6) swap_addresses(*rte_pktmbuf_mtod(m, Headers6*));
+  else swap_addresses(*h);
 }
 
 size_t send_or_free(uint16_t port, rte_mbuf** mbufs, uint16_t count) {
@@ -105,7 +119,7 @@ PortPair open_memif() {
 size_t reflect_burst(uint16_t port) {
   rte_mbuf* mbufs[kBurst];
   const uint16_t count = rte_eth_rx_burst(port, 0, mbufs, kBurst);
-  for (uint16_t i = 0; i < count; ++i) swap_addresses(*rte_pktmbuf_mtod(mbufs[i], Headers*));
+  for (uint16_t i = 0; i < count; ++i) swap_addresses_of(mbufs[i]);
   if (count != 0) send_or_free(port, mbufs, count);
   return count;
 }
@@ -179,6 +193,28 @@ size_t RawClient::send_burst(size_t wanted) {
     std::copy(frame_.begin(), frame_.end(), reinterpret_cast<std::byte*>(room));
   }
   return send_or_free(port_, mbufs, count);
+}
+
+void RawFeed::serve(const std::atomic<bool>& stop) {
+  const int registered = eal_register_thread();
+  while (!stop.load(std::memory_order_relaxed)) burst();
+  if (registered == 0) eal_unregister_thread();
+}
+
+void RawFeed::burst() {
+  Frame* frames[kBurst];
+  if (const size_t came = port_.rx_burst(frames); came != 0) port_.free({frames, came});
+  const size_t count = port_.alloc(frames);
+  size_t at = next_;
+  for (Frame* f : std::span(frames).first(count)) {
+    f->next = nullptr, f->attached_length = 0, f->tx_offload = kTxNone;
+    const std::vector<std::byte>& bytes = frames_[at];
+    std::copy(bytes.begin(), bytes.end(), f->append(static_cast<uint32_t>(bytes.size())));
+    at = at + 1 == frames_.size() ? 0 : at + 1;
+  }
+  const size_t sent = count == 0 ? 0 : port_.tx_burst({frames, count});
+  if (sent < count) port_.free({frames + sent, count - sent});
+  next_ = (next_ + sent) % frames_.size();
 }
 
 }  // namespace pinion::bench

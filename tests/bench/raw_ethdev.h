@@ -4,6 +4,7 @@
 #pragma once
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/types.h"
@@ -23,7 +24,7 @@ void start_eal();
 // Waits until the port's link is up.
 void await_link(EthdevPort& port);
 
-// Sends each frame that arrives back to where it came from: Ethernet, IPv4 and UDP addresses
+// Sends each frame that arrives back to where it came from: Ethernet, IP and UDP addresses
 // swapped. One burst; returns how many frames came. What the device does not take is lost.
 size_t reflect_burst(uint16_t port);
 void reflect(uint16_t port, const std::atomic<bool>& stop);
@@ -48,6 +49,22 @@ class RawClient {
   uint16_t port_;
   std::vector<std::byte> frame_;
   MempoolPtr pool_;
+};
+
+// A source that puts one after the other of these frames on the device, as fast as it takes them;
+// what comes in is thrown away. A stack receives them by reference, so they are the port's own.
+class RawFeed {
+ public:
+  RawFeed(Port& port, std::vector<std::vector<std::byte>> frames)
+      : port_(port), frames_(std::move(frames)) {}
+  void serve(const std::atomic<bool>& stop);
+
+ private:
+  void burst();
+
+  Port& port_;
+  std::vector<std::vector<std::byte>> frames_;
+  size_t next_ = 0;
 };
 
 }  // namespace pinion::bench

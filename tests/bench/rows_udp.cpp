@@ -19,6 +19,7 @@ namespace {
 constexpr size_t kRoundTrips = 10'000;  // a window
 constexpr size_t kForwarded = 100'000;
 constexpr uint32_t kCirculating = 256;  // frames
+constexpr uint32_t kGroups = 1000;
 constexpr size_t kFrameBytes = sizeof(EthHdr) + sizeof(Ipv4Hdr) + sizeof(UdpHdr) + kPayloadBytes;
 
 template <class RoundTrip>
@@ -137,6 +138,61 @@ Contest udp_pps() {
   return {{echo, generator(stack)}, {io, generator(bare)}};
 }
 
+// Round trips through a stack inline, and a bare loop behind its device.
+struct RingUdp {
+  PortPair ports = open_net_ring();
+  UdpBed application;
+
+  explicit RingUdp(UdpBedOptions options)
+      : application(*ports.near, (options.peer_mac = ports.far->capabilities().mac, options)) {}
+};
+
+Load ring_round_trips(const UdpBedOptions& options) {
+  auto udp = std::make_shared<RingUdp>(options);
+  auto client = [udp](Samples& samples) {
+    measure(samples, [&] { return udp->application.round_trip(); });
+  };
+  auto peer = [udp](const std::atomic<bool>& stop) { reflect(udp->ports.far->port_id(), stop); };
+  return {client, peer};
+}
+
+// What the longer header and addresses cost: the same round trip over IPv6, to IPv4's.
+Contest udp6_inline() {
+  constexpr Ip kLocal6{0x2001'0db8'0000'0000, 1}, kPeer6{0x2001'0db8'0000'0000, 2};
+  return {ring_round_trips({.local = kLocal6, .peer = kPeer6}), ring_round_trips({})};
+}
+
+// A feed of as many different frames on either side, so that the source does the same: to a group
+// each, or all to the one that is joined.
+struct FeedUdp {
+  PortPair ports = open_net_ring();
+  UdpBed application;
+  RawFeed feed;
+
+  explicit FeedUdp(uint32_t groups)
+      : application(
+            *ports.near,
+            {.peer_mac = ports.far->capabilities().mac, .slots = kCirculating, .groups = groups}),
+        feed(*ports.far, frames(application, groups)) {}
+
+  static std::vector<testing::Packet> frames(const UdpBed& bed, uint32_t groups) {
+    std::vector<testing::Packet> all;
+    for (uint32_t i = 0; i < kGroups; ++i) all.push_back(bed.of_group(i % groups));
+    return all;
+  }
+};
+
+Load group_feed(uint32_t groups) {
+  auto udp = std::make_shared<FeedUdp>(groups);
+  auto client = [udp](Samples& samples) {
+    const uint64_t start = tsc();
+    udp->application.take(kForwarded);
+    samples.add_each(tsc() - start, kForwarded);
+  };
+  auto source = [udp](const std::atomic<bool>& stop) { udp->feed.serve(stop); };
+  return {client, source};
+}
+
 }  // namespace
 
 void add_udp_rows(Registry& rows) {
@@ -145,6 +201,11 @@ void add_udp_rows(Registry& rows) {
   rows.push_back({"udp_inline_memif", "bare frames on the same device", 1.5,
                   [] { return udp_inline(open_memif()); }});
   rows.push_back({"core_hop", "nop round trip", 1.5, core_hop});
+  rows.push_back({"udp6_inline_net_ring", "the same over IPv4", 1.1, udp6_inline});
+  // Of times for a datagram: a rate of 0.85 at least is a ratio of 1 / 0.85 at most.
+  rows.push_back({"multicast_1000_groups", "one joined group", 1.18, [] {
+                    return Contest{group_feed(kGroups), group_feed(1)};
+                  }});
   rows.push_back({"udp_pps_memif", "bare forwarding as testpmd's io", 2.5, udp_pps});
 }
 

@@ -205,7 +205,7 @@ std::string configuration() {
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp +
          ", nic: nic}]\n"
-         "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4]}, "
+         "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4, \"ff00::/8\"]}, "
          "{user: nobody, bind: [\"*:7000\"]}]\n" +
          // An emulated processor may stand still for seconds.
          (vm_nic() == nullptr ? "" : "limits: {core_silent_ms: 30000}\n");

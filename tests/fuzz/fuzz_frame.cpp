@@ -129,7 +129,7 @@ class Run {
     const Counters& c = counters();
     return c.fragments_received + c.udp_received + c.tcp_received + c.icmp_echo_replies +
            c.icmp_errors_received + c.igmp_received + c.arp_replies_sent + c.nd_received +
-           c.mld_queries_received;
+           c.mld_received;
   }
 
   bool pad_;

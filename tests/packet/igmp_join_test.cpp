@@ -159,7 +159,7 @@ TEST(IgmpOutput, ManySources) {
   options.mtu_bytes = 576;
   Peer peer(options);
   UdpSocket socket = feed_socket(peer);
-  for (uint32_t i = 1; i <= 300; ++i) ASSERT_EQ(socket.join(kSsmFeed, {kSourceA.v + i}), 0);
+  for (uint32_t i = 1; i <= 300; ++i) ASSERT_EQ(socket.join(kSsmFeed, Ipv4{kSourceA.v + i}), 0);
   peer.poll();
   size_t sources = 0;
   for (const Record& r : reported(peer)) {

@@ -54,10 +54,12 @@ TEST(Ipv6Input, W76SourcesThatNoHostHas) {
 
 TEST(Ipv6Input, W76DestinationsThatAreNotOurs) {
   Ipv6Peer peer;
-  for (const char* destination : {"::ffff:10.0.0.1", "ff01::1", "ff02::2", "ff02::1:ff00:9", "::1",
-                                  "::", "2001:db8::9", "ff0e::1"})
+  for (const char* destination : {"::ffff:10.0.0.1", "ff01::1", "::1", "::", "2001:db8::9"})
     peer.expect_drop(Drop::ipv6_destination,
                      v6_frame({.dst = ip6(destination)}, kNextUdp, kDatagram6));
+  for (const char* group : {"ff02::2", "ff02::1:ff00:9", "ff0e::1"})
+    peer.expect_drop(Drop::ipv6_group_not_joined,
+                     v6_frame({.dst = ip6(group)}, kNextUdp, kDatagram6));
   peer.expect_drop(Drop::ipv6_destination,  // ours, but sent to all of the link
                    v6_frame({.dst_mac = kAllNodesMac}, kNextUdp, kDatagram6));
 }

@@ -134,7 +134,7 @@ TEST(Udp6, ASocketOfOneFamilyRefusesTheOther) {
   EXPECT_EQ(app.bind(six, {ip6("2001:db8::9"), 4000}).status, -EADDRNOTAVAIL);
   UdpSocket socket(peer, {.local = {kOurIp6, 4000}});
   socket.send("data", kPeerEndpoint, 1);
-  socket.send("data", Endpoint{ip6("ff02::1"), 5000}, 2);
+  socket.send("data", Endpoint{ip6("ff01::1"), 5000}, 2);
   peer.poll();
   socket.expects_sent(1, -EAFNOSUPPORT);
   socket.expects_sent(2, -ENETUNREACH);

@@ -29,7 +29,7 @@ inline Account account_of(const Counters& c) {
   Account a{c.rx_frames,
             c.arp_received + c.fragments_received + c.udp_received + c.tcp_received +
                 c.icmp_echo_replies + c.icmp_errors_received + c.igmp_received + c.nd_received +
-                c.mld_queries_received,
+                c.mld_received,
             0};
   for (size_t i = 0; i < kDropCount; ++i) (is_ours[i] ? a.ours : a.named) += c.drops[i];
   return a;

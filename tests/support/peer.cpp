@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "rio/slot_address.h"
 #include "support/account.h"
 
 namespace pinion::testing {
@@ -394,22 +395,22 @@ rio_control UdpSocket::call(uint16_t opcode, uint32_t option, uint64_t value) {
   return app().call(m);
 }
 
-int UdpSocket::membership(uint16_t opcode, Ipv4 group, Ipv4 source, const char* nic) {
+int UdpSocket::membership(uint16_t opcode, Ip group, Ip source, const char* nic) {
   rio_control m{};
   m.magic = RIO_CONTROL_MAGIC, m.opcode = opcode, m.handle = handle_;
-  m.address.family = RIO_FAMILY_IPV4;
-  const be32 bytes = be32::of(group.v), from = be32::of(source.v);
-  std::memcpy(m.address.bytes, &bytes, sizeof bytes);
-  std::memcpy(&m.offset, &from, sizeof from);
+  m.address.family = store_address(group, m.address.bytes);
+  uint8_t from[16] = {};
+  if (!source.is_any()) store_address(source, from);
+  std::memcpy(&m.offset, from, 8), std::memcpy(&m.size, from + 8, 8);
   std::strncpy(m.why, nic, sizeof m.why - 1);
   return app().call(m).status;
 }
 
-int UdpSocket::join(Ipv4 group, Ipv4 source, const char* nic) {
+int UdpSocket::join(Ip group, Ip source, const char* nic) {
   return membership(RIO_CTL_JOIN, group, source, nic);
 }
 
-int UdpSocket::leave(Ipv4 group, Ipv4 source, const char* nic) {
+int UdpSocket::leave(Ip group, Ip source, const char* nic) {
   return membership(RIO_CTL_LEAVE, group, source, nic);
 }
 

@@ -132,8 +132,8 @@ class UdpSocket {
   void expects_no_completion(Where where = Where::current());
 
   // source: nothing, every one. Statuses are the call's.
-  int join(Ipv4 group, Ipv4 source = {}, const char* nic = "");
-  int leave(Ipv4 group, Ipv4 source = {}, const char* nic = "");
+  int join(Ip group, Ip source = {}, const char* nic = "");
+  int leave(Ip group, Ip source = {}, const char* nic = "");
   int set_option(uint32_t option, uint64_t value);
   int64_t option(uint32_t option);
   // The bytes that the receive with that context was given.
@@ -145,7 +145,7 @@ class UdpSocket {
 
  private:
   rio_control call(uint16_t opcode, uint32_t option = 0, uint64_t value = 0);
-  int membership(uint16_t opcode, Ipv4 group, Ipv4 source, const char* nic);
+  int membership(uint16_t opcode, Ip group, Ip source, const char* nic);
 
   Peer& peer_;
   uint32_t session_;

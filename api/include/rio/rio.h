@@ -225,13 +225,15 @@ int rio_shutdown(rio_socket_t socket);
 /* UDP: the socket gets what is sent to the group and to the port it is bound to (it is bound to
  * every address, or to the group; not connected), from every source (NULL) or from this one; more
  * sources by more calls. nic: a name of the configuration; NULL: the NIC that has the address which
- * the socket is bound to, else that of the route to the group or the source, else the first.
+ * the socket is bound to, else that of the route to the group or the source, else the first that
+ * speaks its family. A group of IPv6 with the link's scope (ff02::) needs either of the former two.
  * Several sockets of one port, of any applications, set RIO_SO_REUSEADDR first; each gets a copy.
- * -EINVAL: no group's address, 224.0.0.1, a source that is no host's, 232/8 without a source
- * (RFC 4607), a port or scope, or the socket has joined the group with every source and asks for
- * one, or the other way round; -EADDRINUSE: joined already; -EPERM: the configuration does not
- * grant this group; -EDQUOT: joins_max of the session; -ENODEV: no such NIC; -ENOBUFS: the core's
- * limits; -EOPNOTSUPP: a stream; -EAFNOSUPPORT: a group or a socket of IPv6. */
+ * -EINVAL: no group's address, 224.0.0.1, ff02::1 or a scope within the host, a source that is no
+ * host's of the group's family, 232/8 or ff3x::/32 without a source (RFC 4607), a port or scope, or
+ * the socket has joined the group with every source and asks for one, or the other way round;
+ * -EADDRINUSE: joined already; -EPERM: the configuration does not grant this group; -EDQUOT:
+ * joins_max of the session; -ENODEV: no such NIC, one without IPv6, or it must be named; -ENOBUFS:
+ * the core's limits; -EOPNOTSUPP: a stream; -EAFNOSUPPORT: not the socket's family. */
 int rio_join_group(rio_socket_t socket, const rio_address* group, const rio_address* source,
                    const char* nic);
 /* With the same arguments. -EADDRNOTAVAIL: not joined so. Closing the socket leaves all. */

@@ -89,6 +89,16 @@ TEST(ConfigParse, ModeIsFourOctalDigits) {
   }
 }
 
+TEST(ConfigParse, MulticastGroups) {
+  EXPECT_EQ(parse_groups("239.1.2.3"), (Prefix{ipv4(239, 1, 2, 3), 32}));
+  EXPECT_EQ(parse_groups("224.0.0.0/4"), (Prefix{ipv4(224, 0, 0, 0), 4}));
+  EXPECT_EQ(parse_groups("ff3e::8000:1"), (Prefix{Ip{0xff3e'0000'0000'0000, 0x8000'0001}, 128}));
+  EXPECT_EQ(parse_groups("ff00::/8"), (Prefix{Ip{0xff00'0000'0000'0000, 0}, 8}));
+  for (const char* bad : {"10.0.0.1", "224.0.0.0/3", "239.1.2.3/16", "fe00::/7", "ff00::/7",
+                          "fe80::1", "2001:db8::/32", "ff3e::1/32", "ff3e::/129", "::/0", ""})
+    EXPECT_FALSE(parse_groups(bad)) << bad;
+}
+
 TEST(ConfigParse, Ipv6IsHexadecimalGroups) {
   constexpr Ip address{0x2001'0db8'0000'0000, 5};
   EXPECT_EQ(parse_address("2001:db8::5"), address);

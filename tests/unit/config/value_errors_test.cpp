@@ -35,12 +35,15 @@ TEST(ConfigErrors, ValuesOutOfRange) {
        "4:32: 'robustness' is '8'; expected a number from 1 to 7\n"
        "4:47: 'groups_max' is '0'; expected a number from 1 to 65536"},
       {"sessions: [{user: root, groups: [10.0.0.1, 239.1.0.0/3, 239.1.2.3/16, 239.1.2.3]}]",
-       "4:34: 'groups' is '10.0.0.1'; expected a multicast group such as 239.1.2.3, or a prefix "
-       "of groups such as 239.1.0.0/16\n"
-       "4:44: 'groups' is '239.1.0.0/3'; expected a multicast group such as 239.1.2.3, or a "
-       "prefix of groups such as 239.1.0.0/16\n"
-       "4:57: 'groups' is '239.1.2.3/16'; expected a multicast group such as 239.1.2.3, or a "
-       "prefix of groups such as 239.1.0.0/16"},
+       "4:34: 'groups' is '10.0.0.1'; expected a multicast group such as "
+       "239.1.2.3 or \"ff3e::8000:1\", or a prefix of groups such as 239.1.0.0/16 or "
+       "\"ff3e::/32\"\n"
+       "4:44: 'groups' is '239.1.0.0/3'; expected a multicast group such as "
+       "239.1.2.3 or \"ff3e::8000:1\", or a prefix of groups such as 239.1.0.0/16 or "
+       "\"ff3e::/32\"\n"
+       "4:57: 'groups' is '239.1.2.3/16'; expected a multicast group such as "
+       "239.1.2.3 or \"ff3e::8000:1\", or a prefix of groups such as 239.1.0.0/16 or "
+       "\"ff3e::/32\""},
       {"udp: {receive_backlog_max: 0}",
        "4:28: 'receive_backlog_max' is '0'; expected a number from 1 to 65536"},
       {"ipv4: {reassembly_max: 257, reassembly_per_source_max: 0, reassembly_timeout_ms: 9}",

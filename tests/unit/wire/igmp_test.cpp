@@ -70,7 +70,7 @@ TEST(Igmp, VersionsOfAQuery) {  // RFC 3376 7.1
 }
 
 TEST(Igmp, ReportHasAChecksumOverItsRecords) {
-  Packet wire(sizeof(IgmpReportHdr) + sizeof(IgmpRecordHdr), std::byte{0x5a});
+  Packet wire(sizeof(IgmpReportHdr) + sizeof(GroupRecordHdr) + sizeof(be32), std::byte{0x5a});
   igmp_emit_report(1, wire);
   EXPECT_EQ(checksum(wire), 0);
   IgmpMessage out;

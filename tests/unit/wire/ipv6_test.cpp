@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "wire/checksum.h"
+#include "wire/eth.h"
 #include "wire/mld.h"
 #include "wire/ndp.h"
 
@@ -142,19 +143,22 @@ TEST(NdWire, GroupsAndLinkLocal) {
   const Mac mac{{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}};
   EXPECT_EQ(link_local_of(mac), (Ip{0xfe80'0000'0000'0000, 0x0011'22ff'fe33'4455}));
   EXPECT_EQ(solicited_node(link_local_of(mac)), (Ip{0xff02'0000'0000'0000, 0x1'ff33'4455}));
-  EXPECT_EQ(mac_of_group(solicited_node(link_local_of(mac))),
+  EXPECT_EQ(group_mac(solicited_node(link_local_of(mac))),
             (Mac{{0x33, 0x33, 0xff, 0x33, 0x44, 0x55}}));
 }
 
-TEST(MldWire, ReportsAreWholeAndQueriesBounded) {
-  const Ip groups[] = {kAllNodes, solicited_node(kTo)};
-  Octets report(mld_report_bytes(2));
-  mld_report_emit(groups, MldRecord::to_exclude, kTo, report);
+TEST(MldWire, OldMessagesAndQueries) {
+  Octets report(kMldV1Bytes);
+  mld_v1_emit(kIcmp6MldDone, solicited_node(kTo), kTo, kAllRouters6, report);
   IcmpMessage message;
-  ASSERT_EQ(icmp6_parse(report, kTo, kMldRouters, message), Drop::none);
-  EXPECT_EQ(message.type, kIcmp6MldReportV2);
-  EXPECT_EQ(message.rest, 2u);
-  MldQuery query;
+  ASSERT_EQ(icmp6_parse(report, kTo, kAllRouters6, message), Drop::none);
+  EXPECT_EQ(message.type, kIcmp6MldDone);
+  Ip group;
+  EXPECT_EQ(mld_v1_parse(message, group), Drop::none);
+  EXPECT_EQ(group, solicited_node(kTo));
+  message.body = message.body.first(15);
+  EXPECT_EQ(mld_v1_parse(message, group), Drop::mld_malformed);
+  GroupQuery query;
   const Octets body(20 + 32);
   for (size_t length = 0; length <= body.size(); ++length) {
     const IcmpMessage m{
@@ -162,7 +166,14 @@ TEST(MldWire, ReportsAreWholeAndQueriesBounded) {
     const bool whole = length == 16 || length >= 20;
     EXPECT_EQ(mld_query_parse(m, query), whole ? Drop::none : Drop::mld_malformed) << length;
   }
-  EXPECT_EQ(query.max_response_ms, 0x1fffu << 10);
+  EXPECT_EQ(query.max_response, Nanos{0x1fff << 10} * kMilli);
+  EXPECT_EQ(query.version, 2);
+  EXPECT_TRUE(query.sources.empty());
+  Octets two(20 + 32);
+  two[16] = std::byte{0x0f}, two[19] = std::byte{2};  // S and a robustness of 7; two sources
+  ASSERT_EQ(mld_query_parse({.type = kIcmp6MldQuery, .body = Bytes{two}}, query), Drop::none);
+  EXPECT_EQ(query.robustness, 7);
+  EXPECT_EQ(query.sources.size(), 32u);
 }
 
 }  // namespace
