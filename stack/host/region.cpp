@@ -164,17 +164,4 @@ void Region::reset() {
 
 bool Region::evicted() const { return range_evicted(watch_); }
 
-void Region::swap(Region& other) noexcept {
-  std::swap(config_, other.config_);
-  std::swap(base_, other.base_);
-  std::swap(size_, other.size_);
-  std::swap(reach_, other.reach_);
-  std::swap(page_bytes_, other.page_bytes_);
-  std::swap(fd_, other.fd_);
-  std::swap(watch_, other.watch_);
-  std::swap(populated_, other.populated_);
-  std::swap(sealed_, other.sealed_);
-  std::swap(live_, other.live_);
-}
-
 }  // namespace pinion

@@ -36,11 +36,8 @@ class Region {
 
   Region() = default;
   ~Region() { reset(); }
-  Region(Region&& other) noexcept { swap(other); }
-  Region& operator=(Region&& other) noexcept {
-    swap(other);
-    return *this;
-  }
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
 
   // bytes is rounded up to whole pages. -EINVAL; -ENOMEM, with a sentence that says what to do.
   int create(const RegionConfig& config, uint64_t bytes, bool small_pages, std::string& why);
@@ -61,7 +58,6 @@ class Region {
   bool evicted() const;
 
  private:
-  void swap(Region& other) noexcept;
   int map(std::string& why);
   int seal(std::string& why);
   int populate(std::byte* at, size_t bytes, std::string& why);

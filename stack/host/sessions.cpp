@@ -71,7 +71,7 @@ HostSession* Sessions::open(uint32_t index, const SessionPolicy& policy) {
   if (free_slot == nullptr || of_policy >= policy.sessions_max) return nullptr;
   free_slot->policy = index;
   free_slot->granted = policy;
-  free_slot->regions.resize(policy.quota.regions_max);
+  free_slot->regions = std::vector<HostSession::Held>(policy.quota.regions_max);
   free_slot->state = HostSession::State::offered;
   return free_slot;
 }
