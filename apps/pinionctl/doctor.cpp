@@ -104,27 +104,33 @@ void vfio(const NicInfo& nic, Findings& out) {
       "readable and writable for the daemon's user", "chown <user> " + file);
 }
 
+void device(const std::string& name, const config::Device& device, uint32_t cpu, Findings& out) {
+  const std::string& pci = device.pci;
+  if (pci.empty()) return;
+  const bool is_vfio = device.binding == config::Binding::vfio_pci;
+  const std::string why = check_binding(pci, is_vfio);
+  NicInfo nic;
+  const bool there = find_nic(pci, nic);
+  add(out, why.empty(), Verdict::fails, "nic " + name,
+      pci + " " +
+          (!there               ? "is not there"
+           : nic.driver.empty() ? "no driver"
+                                : nic.driver),
+      is_vfio ? "vfio-pci, behind an IOMMU" : "its Linux driver (mlx5_core)", why);
+  if (!there) return;
+  if (is_vfio) vfio(nic, out);
+  const int node = node_of_cpu(cpu);
+  if (nic.numa_node < 0 || node < 0) return;
+  add(out, nic.numa_node == node, Verdict::slow, "node of " + name + " and its core",
+      std::to_string(nic.numa_node) + " and " + std::to_string(node), "the same",
+      "choose a CPU of /sys/bus/pci/devices/" + pci + "/local_cpulist");
+}
+
 void nics(const config::Config& config, Findings& out) {
-  for (const config::Nic& entry : config.nics) {
-    const std::string& pci = entry.device.pci;
-    if (pci.empty()) continue;
-    const bool is_vfio = entry.device.binding == config::Binding::vfio_pci;
-    const std::string why = check_binding(pci, is_vfio);
-    NicInfo nic;
-    const bool there = find_nic(pci, nic);
-    add(out, why.empty(), Verdict::fails, "nic " + entry.name,
-        pci + " " +
-            (!there               ? "is not there"
-             : nic.driver.empty() ? "no driver"
-                                  : nic.driver),
-        is_vfio ? "vfio-pci, behind an IOMMU" : "its Linux driver (mlx5_core)", why);
-    if (!there) continue;
-    if (is_vfio) vfio(nic, out);
-    const int node = node_of_cpu(config.cores[entry.core_index].cpu);
-    if (nic.numa_node < 0 || node < 0) continue;
-    add(out, nic.numa_node == node, Verdict::slow, "node of " + entry.name + " and its core",
-        std::to_string(nic.numa_node) + " and " + std::to_string(node), "the same",
-        "choose a CPU of /sys/bus/pci/devices/" + pci + "/local_cpulist");
+  for (const config::Nic& nic : config.nics) {
+    const uint32_t cpu = config.cores[nic.core_index].cpu;
+    device(nic.name, nic.device, cpu, out);
+    if (nic.backup) device(nic.name + " backup", *nic.backup, cpu, out);
   }
 }
 
