@@ -46,6 +46,15 @@ std::optional<uint32_t> gid_of(const std::string& name) {
 
 }  // namespace
 
+std::vector<Device> all_devices(const Config& config) {
+  std::vector<Device> all;
+  for (const Nic& nic : config.nics) {
+    all.push_back(nic.device);
+    if (nic.backup) all.push_back(*nic.backup);
+  }
+  return all;
+}
+
 Lookups system_lookups() { return {uid_of, gid_of}; }
 
 int load(std::string_view text, std::string_view file_name, Config& out,

@@ -60,6 +60,7 @@ struct Device {
 struct Nic {
   std::string name;
   Device device;
+  std::optional<Device> backup;  // works while `device` has no link, and on from there
   std::string core;
   size_t core_index = 0;  // in Config::cores
   std::vector<Prefix> addresses;
@@ -178,6 +179,9 @@ struct Config {
   Limits limits;
   Log log;
 };
+
+// Every device of every NIC, the backups too.
+std::vector<Device> all_devices(const Config& config);
 
 struct ConfigError {
   std::string file;

@@ -3,6 +3,9 @@
 // compared one by one.
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "config/draft.h"
 #include "config/parse.h"
@@ -28,9 +31,9 @@ size_t index_of(const std::vector<Entry>& entries, const std::string& name) {
 }
 
 // A PCI address, or the DPDK name of a virtual device: what stands in front of its arguments.
-std::string_view device_name(const Nic& nic) {
-  if (!nic.device.pci.empty()) return nic.device.pci;
-  const std::string_view vdev = nic.device.vdev;
+std::string_view device_name(const Device& device) {
+  if (!device.pci.empty()) return device.pci;
+  const std::string_view vdev = device.vdev;
   return vdev.substr(0, vdev.find(','));
 }
 
@@ -60,12 +63,29 @@ void check_nic_names(const Draft& draft, Errors& errors) {
         errors.add(here.name, "NIC name " + quoted(nics[i].name) + " is taken " +
                                   at_line(there.name) + "; expected each name once");
       }
-      const bool both = here.device.known() && there.device.known();
-      if (both && device_name(nics[i]) == device_name(nics[j])) {
-        errors.add(here.device, "device " + quoted(device_name(nics[i])) + " is taken " +
-                                    at_line(there.device) + "; expected each device once");
-      }
     }
+  }
+}
+
+// A backup is a device like any other: nobody has it twice.
+void check_devices(const Draft& draft, Errors& errors) {
+  std::vector<std::pair<std::string_view, Place>> seen;
+  const auto check = [&](const Device& device, Place place) {
+    if (!place.known()) return;
+    const std::string_view name = device_name(device);
+    const auto twin = std::find_if(seen.begin(), seen.end(),
+                                   [name](const auto& other) { return other.first == name; });
+    if (twin == seen.end()) {
+      seen.emplace_back(name, place);
+      return;
+    }
+    errors.add(place, "device " + quoted(name) + " is taken " + at_line(twin->second) +
+                          "; expected each device once");
+  };
+  for (size_t i = 0; i < draft.nics.size(); ++i) {
+    const Nic& nic = draft.config.nics[i];
+    check(nic.device, draft.nics[i].device);
+    if (nic.backup) check(*nic.backup, draft.nics[i].backup);
   }
 }
 
@@ -316,6 +336,7 @@ void cross_check(Draft& draft, const Lookups& lookups, Errors& errors) {
   }
   check_cores(draft, errors);
   check_nic_names(draft, errors);
+  check_devices(draft, errors);
   check_nic_cores(draft, errors);
   check_addresses(draft, errors);
   check_routes(draft, errors);

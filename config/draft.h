@@ -14,7 +14,7 @@ struct CorePlaces {
   Place name, cpu;
 };
 struct NicPlaces {
-  Place name, device, core;
+  Place name, device, backup, core;
   std::vector<Place> addresses;  // one for each of Nic::addresses
   bool all_addresses = false;    // none was missing or reported
 };

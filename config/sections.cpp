@@ -94,9 +94,9 @@ void read_core(const Node& node, Draft& draft, Errors& errors) {
   section.finish();
 }
 
-Place read_device(const Node& node, Device& device, Errors& errors) {
+Place read_device(const Node& node, std::string_view what, Device& device, Errors& errors) {
   constexpr std::array<std::string_view, 2> kBindings = {"vfio-pci", "bifurcated"};
-  Section section(node, "'device'", errors);
+  Section section(node, what, errors);
   const bool physical = section.has("pci") || section.has("binding");
   const Need need = physical ? Need::required : Need::optional;
   const Node* pci = section.text("pci", kPciRule, device.pci, need);
@@ -143,7 +143,10 @@ void read_nic(const Node& node, Draft& draft, Errors& errors) {
   Section section(node, "a NIC", errors);
   places.name = place_of(section.text("name", kNameRule, nic.name, Need::required));
   if (const Node* device = section.find("device", Need::required)) {
-    places.device = read_device(*device, nic.device, errors);
+    places.device = read_device(*device, "'device'", nic.device, errors);
+  }
+  if (const Node* backup = section.find("backup")) {
+    places.backup = read_device(*backup, "'backup'", nic.backup.emplace(), errors);
   }
   places.core = place_of(section.text("core", kNameRule, nic.core, Need::required));
   if (const Node* list = section.list("addresses", kAddressesMax, Need::required)) {

@@ -142,8 +142,9 @@ std::unique_ptr<EthdevPort> EthdevPort::open_id(uint16_t port_id, bool probed,
   }
   port->started_ = true;
   port->released_.reserve(size_t{port->tx_descriptors_} + kBurstFrames);
-  port->set_address();
+  if (!port->set_address(config.mac, error)) return nullptr;
   port->set_filters();
+  if (!port->watch_kernel_link(error)) return nullptr;
   if (config.rx_interrupt) {
     const int status = rte_eth_dev_rx_intr_enable(port_id, 0);
     port->rx_interrupt_ = status == 0;
@@ -249,15 +250,28 @@ bool EthdevPort::make_queues(std::string& error) {
   return true;
 }
 
-void EthdevPort::set_address() {
+// An address that was asked for is needed: what is sent to it must not be filtered out.
+bool EthdevPort::set_address(const Mac& wanted, std::string& error) {
   rte_ether_addr address{};
   rte_eth_macaddr_get(port_id_, &address);
-  std::copy_n(address.addr_bytes, sizeof capabilities_.mac.b, capabilities_.mac.b);
-  if (!capabilities_.mac.is_zero()) return;
-  capabilities_.mac = made_up_mac(port_id_);
-  std::copy_n(capabilities_.mac.b, sizeof address.addr_bytes, address.addr_bytes);
+  Mac& mac = capabilities_.mac;
+  std::copy_n(address.addr_bytes, sizeof mac.b, mac.b);
+  const bool asked = !wanted.is_zero();
+  if (asked ? mac == wanted : !mac.is_zero()) return true;
+  mac = asked ? wanted : made_up_mac(port_id_);
+  std::copy_n(mac.b, sizeof address.addr_bytes, address.addr_bytes);
   const int status = rte_eth_dev_default_mac_addr_set(port_id_, &address);
-  if (status != 0) note_unsupported("setting the MAC", status);
+  if (status == 0) return true;
+  if (asked) return fail(error, port_id_, "does not take the MAC address " + mac_text(mac), status);
+  note_unsupported("setting the MAC", status);
+  return true;
+}
+
+// net_af_packet says "up" at its start and nothing ever after.
+bool EthdevPort::watch_kernel_link(std::string& error) {
+  rte_eth_dev_info info{};
+  if (driver_ != "net_af_packet" || rte_eth_dev_info_get(port_id_, &info) != 0) return true;
+  return kernel_link_.open(info.if_index, error);
 }
 
 // The stack filters by itself: groups come and go without the device being told, so the device

@@ -286,7 +286,9 @@ void EthdevPort::free(std::span<Frame*> frames) {
 bool EthdevPort::refresh_link() {
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(port_id_, &link) == 0) {
-    link_up_.store(link.link_status == RTE_ETH_LINK_UP, std::memory_order_relaxed);
+    const bool up = link.link_status == RTE_ETH_LINK_UP &&
+                    (!kernel_link_.is_open() || kernel_link_.up());
+    link_up_.store(up, std::memory_order_relaxed);
   }
   return link_up();
 }

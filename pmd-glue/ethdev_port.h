@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "pmd-glue/kernel_link.h"
 #include "port/port.h"
 
 struct rte_device;
@@ -24,6 +25,7 @@ struct PortConfig {
   int pool_frames = 0;             // 0: as many as are needed
   uint16_t transmit_frames = 512;  // that may wait, for tx_burst or a neighbour
   bool rx_interrupt = false;       // ask the driver for receive interrupts
+  Mac mac{};                       // to have in place of its own; zeros: its own
 };
 
 // The device's own counters, and what this file dropped.
@@ -99,7 +101,8 @@ class EthdevPort final : public Port {
   bool make_pool(const PortConfig& config, std::string& error);
   bool make_queues(std::string& error);
   void set_mtu(uint16_t wanted);
-  void set_address();
+  bool set_address(const Mac& wanted, std::string& error);
+  bool watch_kernel_link(std::string& error);
   void set_filters();
   void note_unsupported(const char* what, int status);
   bool adopt(rte_mbuf* m, Frame*& out);
@@ -135,6 +138,7 @@ class EthdevPort final : public Port {
   Frame* kept_by_driver_ = nullptr;                                       // of the self-test
   std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
   rte_device* device_ = nullptr;
+  KernelLink kernel_link_;  // open: it is asked beside the driver
   MempoolPtr pool_;
   std::shared_ptr<RingPair> rings_;  // of a ring pair: outlives both ports
   std::string driver_;

@@ -93,22 +93,26 @@ SessionPolicy policy_of(const config::Session& s) {
 EalConfig eal_config(const config::Config& config) {
   EalConfig eal;
   eal.hugepages_mb = static_cast<int>(config.host.hugepages_mb);
-  for (const config::Nic& nic : config.nics)
-    if (!nic.device.pci.empty()) eal.pci.push_back(nic.device.pci);
+  for (const config::Device& device : all_devices(config))
+    if (!device.pci.empty()) eal.pci.push_back(device.pci);
   return eal;
 }
 
-PortConfig port_config(const config::Config& config, const config::Nic& nic) {
+// Of a bond the first one's frames are sent by either: some may lie in the other's ring. No driver
+// tells a sleeping core that a link was lost, so a core with a bond naps.
+PortConfig port_config(const config::Config& config, const config::Nic& nic,
+                       const config::Device& device) {
   PortConfig port;
-  const bool physical = !nic.device.pci.empty();
-  port.device = physical ? nic.device.pci : nic.device.vdev;
+  const bool physical = !device.pci.empty();
+  port.device = physical ? device.pci : device.vdev;
   port.rx_descriptors = nic.rx_descriptors;
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
   const NetConfig net;
   port.transmit_frames =
-      static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max);
-  port.rx_interrupt = !physical && !config.cores[0].idle.busy;
+      static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max +
+                            (nic.backup ? nic.tx_descriptors : 0));
+  port.rx_interrupt = !physical && !nic.backup && !config.cores[0].idle.busy;
   return port;
 }
 
@@ -188,33 +192,81 @@ Clock clock_of(TscClock& tsc) {
   return c;
 }
 
-bool open_ports(const config::Config& config, std::vector<std::unique_ptr<EthdevPort>>& ports,
-                std::string& why) {
+namespace {
+
+// Null, and why. The core is told of its link from the start.
+std::unique_ptr<EthdevPort> open_port(const config::Device& device, const PortConfig& config,
+                                      std::string& why) {
+  if (!device.pci.empty()) {
+    why = check_binding(device.pci, device.binding == config::Binding::vfio_pci);
+    if (!why.empty()) return nullptr;
+  }
+  auto port = EthdevPort::open(config, why);
+  if (port) port->refresh_link();
+  return port;
+}
+
+// Both work under the first one's MAC address, so a move changes nothing for the neighbours.
+bool open_nic(const config::Config& config, const config::Nic& nic, NicPorts& out,
+              std::string& why) {
+  out.device = open_port(nic.device, port_config(config, nic, nic.device), why);
+  if (!out.device || !nic.backup) return out.device != nullptr;
+  PortConfig backup = port_config(config, nic, *nic.backup);
+  backup.mac = out.device->capabilities().mac;
+  out.backup = open_port(*nic.backup, backup, why);
+  if (!out.backup) {
+    why.insert(0, "backup: ");
+    return false;
+  }
+  out.bond = std::make_unique<BondPort>(*out.device, *out.backup);
+  return true;
+}
+
+}  // namespace
+
+bool open_ports(const config::Config& config, std::vector<NicPorts>& ports, std::string& why) {
   for (const config::Nic& nic : config.nics) {
-    if (!nic.device.pci.empty()) {
-      why = check_binding(nic.device.pci, nic.device.binding == config::Binding::vfio_pci);
-      if (!why.empty()) {
-        why.insert(0, "nic " + nic.name + ": ");
-        return false;
-      }
-    }
-    ports.push_back(EthdevPort::open(port_config(config, nic), why));
-    if (ports.back() == nullptr) {
-      why.insert(0, "nic " + nic.name + ": ");
-      return false;
-    }
-    ports.back()->refresh_link();
+    if (open_nic(config, nic, ports.emplace_back(), why)) continue;
+    why.insert(0, "nic " + nic.name + ": ");
+    return false;
   }
   return true;
 }
 
-void look_after_ports(std::vector<std::unique_ptr<EthdevPort>>& ports, TscClock& clock) {
-  for (auto& port : ports) {
-    port->refresh_link();
-    if (port->needs_dma_map() && port->watch(clock.now()))
-      std::fprintf(stderr, "pinion: restarted a NIC that sent nothing any more: %s\n",
-                   port->describe().c_str());
+std::vector<std::pair<std::string, std::string>> describe_ports(
+    const config::Config& config, const std::vector<NicPorts>& ports) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (size_t i = 0; i < ports.size(); ++i) {
+    const std::string& name = config.nics[i].name;
+    out.emplace_back(name, ports[i].device->describe());
+    if (ports[i].backup) out.emplace_back(name + " backup", ports[i].backup->describe());
   }
+  return out;
+}
+
+void look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
+  for (const NicPorts& nic : ports) {
+    for (EthdevPort* port : {nic.device.get(), nic.backup.get()}) {
+      if (port == nullptr) continue;
+      port->refresh_link();
+      if (port->needs_dma_map() && port->watch(clock.now()))
+        std::fprintf(stderr, "pinion: restarted a NIC that sent nothing any more: %s\n",
+                     port->describe().c_str());
+    }
+  }
+}
+
+void look_at_bonds(std::vector<NicPorts>& ports) {
+  for (const NicPorts& nic : ports) {
+    if (!nic.bond) continue;
+    nic.device->refresh_link();
+    nic.backup->refresh_link();
+  }
+}
+
+bool has_bonds(const std::vector<NicPorts>& ports) {
+  return std::any_of(ports.begin(), ports.end(),
+                     [](const NicPorts& nic) { return nic.bond != nullptr; });
 }
 
 }  // namespace pinion::daemon

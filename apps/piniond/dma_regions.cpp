@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "base/check.h"
+
 namespace pinion::daemon {
 
 // As much as all sessions may have, each region in whole units: it never runs out before they do.
@@ -16,12 +18,13 @@ bool DmaRegions::reserve(const config::Config& config, std::string& error) {
   return arena_ != nullptr;
 }
 
-bool DmaRegions::serve(const std::vector<std::unique_ptr<EthdevPort>>& ports, std::string& error) {
+bool DmaRegions::serve(const std::vector<NicPorts>& ports, std::string& error) {
   bool real = false;
-  for (const auto& port : ports) {
-    const bool attaches = port->capabilities().tx_attach;
-    ports_.push_back(attaches ? port.get() : nullptr);
-    real = real || (attaches && port->needs_dma_map());
+  for (const NicPorts& nic : ports) {
+    const bool attaches = nic.port()->capabilities().tx_attach;
+    STACK_CHECK(!attaches || !nic.bond);
+    ports_.push_back(attaches ? nic.device.get() : nullptr);
+    real = real || (attaches && nic.device->needs_dma_map());
   }
   if (!real) return true;
   const int status = arena_->register_once();

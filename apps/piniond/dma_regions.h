@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "host/sessions.h"
+#include "piniond/build.h"
 #include "pmd-glue/dma_arena.h"
 #include "pmd-glue/ethdev_port.h"
 
@@ -18,7 +19,7 @@ class DmaRegions final : public AddressArena {
   // Before EAL starts, which takes the low addresses for itself. False, and in error why.
   bool reserve(const config::Config& config, std::string& error);
   // After the ports were opened, in the order in which Net knows them.
-  bool serve(const std::vector<std::unique_ptr<EthdevPort>>& ports, std::string& error);
+  bool serve(const std::vector<NicPorts>& ports, std::string& error);
 
   void* take(size_t bytes) override { return arena_->take(bytes); }
   // A region that a NIC does not let go of stays taken: better addresses lost than sent from.

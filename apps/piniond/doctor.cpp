@@ -107,12 +107,12 @@ void vfio(const NicInfo& nic, Findings& out) {
 }
 
 // A bifurcated NIC is driven by verbs, and all memory that it may reach is registered with it.
-void rdma(const config::Nic& entry, uint64_t hugepages_mb, Findings& out) {
+void rdma(const std::string& name, const std::string& pci, uint64_t hugepages_mb, Findings& out) {
   std::string why;
   const std::vector<RdmaDevice> devices = list_rdma_devices(why);
-  const auto found = std::ranges::find(devices, entry.device.pci, &RdmaDevice::pci);
+  const auto found = std::ranges::find(devices, pci, &RdmaDevice::pci);
   const bool there = found != devices.end();
-  const std::string what = "RDMA device of " + entry.name;
+  const std::string what = "RDMA device of " + name;
   if (!there) {
     add(out, false, Verdict::fails, what, why.empty() ? "none" : why, "one, for DPDK's driver",
         "modprobe mlx5_ib; apt-get install ibverbs-providers; then pinionctl rdma list");
@@ -121,35 +121,44 @@ void rdma(const config::Nic& entry, uint64_t hugepages_mb, Findings& out) {
   const bool ethernet = found->link_layer == "Ethernet";
   add(out, ethernet, Verdict::fails, what,
       found->name + ", firmware " + found->firmware + ", " + found->link_layer, "Ethernet",
-      "mlxconfig -d " + entry.device.pci + " set LINK_TYPE_P1=2, and a cold restart");
+      "mlxconfig -d " + pci + " set LINK_TYPE_P1=2, and a cold restart");
   why = try_registration(found->name, hugepages_mb);
   add(out, why.empty(), Verdict::fails, "memory for " + found->name,
       why.empty() ? "can be registered" : "cannot be registered",
       std::to_string(hugepages_mb) + " MiB", why);
 }
 
+// hugepages_mb: what the daemon will register.
+void device(const std::string& name, const config::Device& device, uint32_t cpu,
+            uint64_t hugepages_mb, Findings& out) {
+  const std::string& pci = device.pci;
+  if (pci.empty()) return;
+  const bool is_vfio = device.binding == config::Binding::vfio_pci;
+  const std::string why = check_binding(pci, is_vfio);
+  NicInfo nic;
+  const bool there = find_nic(pci, nic);
+  add(out, why.empty(), Verdict::fails, "nic " + name,
+      pci + " " +
+          (!there               ? "is not there"
+           : nic.driver.empty() ? "no driver"
+                                : nic.driver),
+      is_vfio ? "vfio-pci, behind an IOMMU" : "its Linux driver (mlx5_core)", why);
+  if (!there) return;
+  if (is_vfio) vfio(nic, out);
+  else rdma(name, pci, hugepages_mb, out);
+  const int node = node_of_cpu(cpu);
+  if (nic.numa_node < 0 || node < 0) return;
+  add(out, nic.numa_node == node, Verdict::slow, "node of " + name + " and its core",
+      std::to_string(nic.numa_node) + " and " + std::to_string(node), "the same",
+      "choose a CPU of /sys/bus/pci/devices/" + pci + "/local_cpulist");
+}
+
 void nics(const config::Config& config, Findings& out) {
-  for (const config::Nic& entry : config.nics) {
-    const std::string& pci = entry.device.pci;
-    if (pci.empty()) continue;
-    const bool is_vfio = entry.device.binding == config::Binding::vfio_pci;
-    const std::string why = check_binding(pci, is_vfio);
-    NicInfo nic;
-    const bool there = find_nic(pci, nic);
-    add(out, why.empty(), Verdict::fails, "nic " + entry.name,
-        pci + " " +
-            (!there               ? "is not there"
-             : nic.driver.empty() ? "no driver"
-                                  : nic.driver),
-        is_vfio ? "vfio-pci, behind an IOMMU" : "its Linux driver (mlx5_core)", why);
-    if (!there) continue;
-    if (is_vfio) vfio(nic, out);
-    else rdma(entry, config.host.hugepages_mb, out);
-    const int node = node_of_cpu(config.cores[entry.core_index].cpu);
-    if (nic.numa_node < 0 || node < 0) continue;
-    add(out, nic.numa_node == node, Verdict::slow, "node of " + entry.name + " and its core",
-        std::to_string(nic.numa_node) + " and " + std::to_string(node), "the same",
-        "choose a CPU of /sys/bus/pci/devices/" + pci + "/local_cpulist");
+  for (const config::Nic& nic : config.nics) {
+    const uint32_t cpu = config.cores[nic.core_index].cpu;
+    const uint64_t hugepages_mb = config.host.hugepages_mb;
+    device(nic.name, nic.device, cpu, hugepages_mb, out);
+    if (nic.backup) device(nic.name + " backup", *nic.backup, cpu, hugepages_mb, out);
   }
 }
 
@@ -292,8 +301,8 @@ void memory(const config::Config& config, Findings& out) {
   getrlimit(RLIMIT_MEMLOCK, &limit);
   const bool unlimited = geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY;
   const bool locks = config.host.lock_memory ||
-                     std::ranges::any_of(config.nics, [](const config::Nic& nic) {
-                       return !nic.device.pci.empty();  // what it may reach is locked
+                     std::ranges::any_of(all_devices(config), [](const config::Device& device) {
+                       return !device.pci.empty();  // what it may reach is locked
                      });
   add(out, unlimited, locks ? Verdict::fails : Verdict::slow, "memlock",
       unlimited ? "unlimited" : std::to_string(limit.rlim_cur >> 10) + " KiB", "unlimited",

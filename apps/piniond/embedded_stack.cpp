@@ -71,7 +71,7 @@ struct EmbeddedStack::Parts {
   std::unique_ptr<TscClock> tsc;
   DmaRegions regions;
   std::unique_ptr<Eal> eal;
-  std::vector<std::unique_ptr<EthdevPort>> ports;
+  std::vector<NicPorts> ports;
   std::unique_ptr<EmbeddedHost> host;
   std::unique_ptr<Kernel> kernel;
   rio_session* session = nullptr;
@@ -86,7 +86,7 @@ struct EmbeddedStack::Parts {
   }
   bool open_session(std::string& why) {
     std::vector<Port*> raw;
-    for (const auto& port : ports) raw.push_back(port.get());
+    for (const NicPorts& nic : ports) raw.push_back(nic.port());
     host = std::make_unique<EmbeddedHost>(host_config(config, *tsc, regions));
     kernel = std::make_unique<Kernel>(embedded_kernel_config(config, raw, host->hooks()));
     host->attach_kernel(*kernel);
@@ -122,8 +122,8 @@ std::unique_ptr<EmbeddedStack> EmbeddedStack::open(const std::string& file, bool
 
 std::vector<std::string> EmbeddedStack::nics() const {
   std::vector<std::string> out;
-  for (size_t i = 0; i < parts_->ports.size(); ++i)
-    out.push_back(parts_->config.nics[i].name + ": " + parts_->ports[i]->describe());
+  for (const auto& [name, text] : describe_ports(parts_->config, parts_->ports))
+    out.push_back(name + ": " + text);
   return out;
 }
 

@@ -23,6 +23,7 @@ namespace pinion::daemon {
 namespace {
 
 constexpr time_t kHousekeepingNs = 200'000'000;
+constexpr time_t kBondLinksNs = 1'000'000;
 constexpr Nanos kEmulatedSlowdown = 60;
 constexpr int kArenasMax = 8;
 
@@ -41,15 +42,21 @@ int check(const std::string& file, config::Config& out) {
   return why.empty() ? 0 : fail(file + ": " + why);
 }
 
-// Waits for SIGTERM or SIGINT; in between, what nobody else has time for.
-void housekeeping(const sigset_t& signals, std::vector<std::unique_ptr<EthdevPort>>& ports,
-                  TscClock& clock, const std::function<void()>& update) {
-  const timespec turn{0, kHousekeepingNs};
-  for (uint32_t n = 0;; ++n) {
-    update();
+// Waits for SIGTERM or SIGINT; in between, what nobody else has time for. Links that another one
+// can stand in for are looked at in each turn.
+void housekeeping(const sigset_t& signals, std::vector<NicPorts>& ports, TscClock& clock,
+                  const std::function<void()>& update) {
+  const timespec turn{0, has_bonds(ports) ? kBondLinksNs : kHousekeepingNs};
+  Nanos next = 0;
+  for (uint32_t n = 0;;) {
+    if (const Nanos now = clock.now(); now >= next) {
+      next = now + kHousekeepingNs;
+      update();
+      look_after_ports(ports, clock);
+      if (n++ % 5 == 0) clock.recalibrate();
+    }
     if (sigtimedwait(&signals, nullptr, &turn) > 0) return;
-    look_after_ports(ports, clock);
-    if (n % 5 == 0) clock.recalibrate();
+    look_at_bonds(ports);
   }
 }
 
@@ -57,20 +64,22 @@ void housekeeping(const sigset_t& signals, std::vector<std::unique_ptr<EthdevPor
 // when its session comes, whatever lock_memory says. A bifurcated NIC's driver needs its rights at
 // each restart of the device: beside one nothing is given up.
 bool give_up_privileges(const config::Config& config, std::string& why) {
-  for (const config::Nic& nic : config.nics) {
-    if (nic.device.pci.empty() || nic.device.binding != config::Binding::bifurcated) continue;
-    std::printf("piniond: nic %s is bifurcated: privileges are kept\n", nic.name.c_str());
+  const std::vector<config::Device> devices = all_devices(config);
+  for (const config::Device& device : devices) {
+    if (device.pci.empty() || device.binding != config::Binding::bifurcated) continue;
+    std::printf("piniond: NIC %s is bifurcated: privileges are kept\n", device.pci.c_str());
     return true;
   }
   mallopt(M_ARENA_MAX, kArenasMax);  // else malloc counts the CPUs, in a file
   const config::Host& host = config.host;
   const bool locks = host.lock_memory ||
-                     std::any_of(config.nics.begin(), config.nics.end(),
-                                 [](const config::Nic& nic) { return !nic.device.pci.empty(); });
+                     std::any_of(devices.begin(), devices.end(),
+                                 [](const config::Device& device) { return !device.pci.empty(); });
   if (host.drop_capabilities && !drop_capabilities(locks, why)) return false;
   const bool memif =
-      std::any_of(config.nics.begin(), config.nics.end(),
-                  [](const config::Nic& nic) { return nic.device.vdev.starts_with("net_memif"); });
+      std::any_of(devices.begin(), devices.end(), [](const config::Device& device) {
+        return device.vdev.starts_with("net_memif");
+      });
   return !host.filter_system_calls || filter_system_calls(why, memif);
 }
 
@@ -115,15 +124,14 @@ int run(const config::Config& config, const Lenience& lenience) {
   if (!regions.reserve(config, why)) return fail(why);
   const auto eal = Eal::start(eal_config(config), why);
   if (eal == nullptr) return fail(why);
-  std::vector<std::unique_ptr<EthdevPort>> ports;
+  std::vector<NicPorts> ports;
   if (!open_ports(config, ports, why)) return fail(why);
-  for (size_t i = 0; i < ports.size(); ++i)
-    std::printf("piniond: nic %s: %s\n", config.nics[i].name.c_str(),
-                ports[i]->describe().c_str());
+  for (const auto& [name, text] : describe_ports(config, ports))
+    std::printf("piniond: nic %s: %s\n", name.c_str(), text.c_str());
   if (!regions.serve(ports, why)) return fail(why);
   std::vector<Port*> raw;
   raw.reserve(ports.size());
-  for (auto& p : ports) raw.push_back(p.get());
+  for (const NicPorts& nic : ports) raw.push_back(nic.port());
 
   CoreLink link;
   if (link.open(why) != 0) return fail(why);
@@ -144,8 +152,7 @@ int run(const config::Config& config, const Lenience& lenience) {
   if (!status.open(control.path + ".status", control.mode, control.gid, why)) return fail(why);
   status.info("instance", config.instance);
   status.info("core", config.cores[0].name + " on CPU " + std::to_string(config.cores[0].cpu));
-  for (size_t i = 0; i < ports.size(); ++i)
-    status.info("nic " + config.nics[i].name, ports[i]->describe());
+  for (const auto& [name, text] : describe_ports(config, ports)) status.info("nic " + name, text);
   if (config.host.lock_memory && mlockall(MCL_CURRENT) != 0)
     return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
   if (core.start(*kernel, why) != 0) return fail(why);

@@ -224,7 +224,8 @@ int add_partly(scmp_filter_ctx f, bool memif) {
   }
   // Signals to our own threads.
   add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid())));
-  // Is the link of a tap up? (To set it down, at the end, is up to the kernel.)
+  // Is the link of a tap up, or of what a packet socket is bound to? (To set it down, at the end,
+  // is up to the kernel.)
   for (const scmp_datum_t request : {scmp_datum_t{SIOCGIFFLAGS}, scmp_datum_t{SIOCSIFFLAGS}})
     add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, request));
   // vfio: mapping memory, and a device that is restarted. All its requests are of one type.

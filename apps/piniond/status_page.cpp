@@ -160,13 +160,7 @@ void StatusPage::add_counters(const Counters& c) {
     add(RIO_STATUS_COUNTER, name, text, glance(value));
 }
 
-void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) {
-  const std::string name = s.name;
-  add(RIO_STATUS_GAUGE, name + ".link", "1: up", s.link_up);
-  add(RIO_STATUS_COUNTER, name + ".rx_frames", "", s.rx_frames);
-  add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
-  add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
-  add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
+void StatusPage::add_port(const std::string& name, const PortStats& port) {
   add(RIO_STATUS_COUNTER, name + ".tx_attached", "frames with payload from where it lay",
       port.tx_attached);
   add(RIO_STATUS_COUNTER, name + ".rx_missed", "no descriptor was free: the core was too slow",
@@ -174,11 +168,37 @@ void StatusPage::add_interface(const InterfaceStatus& s, const PortStats& port) 
   add(RIO_STATUS_COUNTER, name + ".rx_no_frame", "the pool was dry", port.rx_no_frame);
   add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
   add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
+  add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
+}
+
+// Which of the two works, whether the other one could, and how often they changed places.
+void StatusPage::add_bond(const std::string& name, const NicPorts& nic) {
+  const BondStatus& bond = nic.bond->status();
+  const bool backup = glance(bond.active) != 0;
+  add(RIO_STATUS_GAUGE, name + ".active", backup ? "2: the backup works" : "1: the device works",
+      backup ? 2 : 1);
+  add(RIO_STATUS_GAUGE, name + ".device_link", "1: up", nic.device->link_up());
+  add(RIO_STATUS_GAUGE, name + ".backup_link", "1: up", nic.backup->link_up());
+  add(RIO_STATUS_COUNTER, name + ".failovers", "the link was lost and the other one's was there",
+      glance(bond.moves));
+  add(RIO_STATUS_COUNTER, name + ".rx_standby", "frames that the one standing by heard as well",
+      glance(bond.rx_dropped));
+  add_port(name + ".backup", nic.backup->stats());
+}
+
+void StatusPage::add_interface(const InterfaceStatus& s, const NicPorts& nic) {
+  const std::string name = s.name;
+  add(RIO_STATUS_GAUGE, name + ".link", "1: up", s.link_up);
+  add(RIO_STATUS_COUNTER, name + ".rx_frames", "", s.rx_frames);
+  add(RIO_STATUS_COUNTER, name + ".rx_bytes", "", s.rx_bytes);
+  add(RIO_STATUS_COUNTER, name + ".tx_frames", "", s.tx_frames);
+  add(RIO_STATUS_COUNTER, name + ".tx_bytes", "", s.tx_bytes);
+  add_port(name, nic.device->stats());
+  if (nic.bond) add_bond(name, nic);
   for (const AddressClaim& c : s.ipv6)
     add(RIO_STATUS_GAUGE, name + ".ipv6",
         config::to_text(c.address.address) + std::string(" ") + state_text(c.state),
         c.state == AddressState::valid);
-  add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
   for (const auto& [of, querier] : {std::pair{".igmp_querier", s.igmp}, {".mld_querier", s.mld}})
     if (querier.version != 0)
       add(RIO_STATUS_GAUGE, name + of, "its version; from " + config::to_text(querier.address),
@@ -203,8 +223,7 @@ void StatusPage::add_groups(const Net& net) {
 
 void StatusPage::update(const Kernel& kernel, const CoreThread& core,
                         const AttachServer::Status& attach,
-                        const std::vector<std::unique_ptr<EthdevPort>>& ports,
-                        const DmaRegions& regions) {
+                        const std::vector<NicPorts>& ports, const DmaRegions& regions) {
   rio_word_store(&page_->seqlock, page_->seqlock + 1);
   next_ = fixed_;
   const auto usage = kernel.server().usage();
@@ -232,7 +251,7 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
       attach.barriers_failed.load());
   add_counters(kernel.counters());
   for (size_t i = 0; i < kernel.net().interface_count(); ++i)
-    add_interface(kernel.net().interface_status(i), ports[i]->stats());
+    add_interface(kernel.net().interface_status(i), ports[i]);
   add_groups(kernel.net());
   for (size_t d = 1; d < kDropCount; ++d) {
     const auto drop = static_cast<Drop>(d);

@@ -12,8 +12,8 @@
 #include "host/attach_server.h"
 #include "host/core_thread.h"
 #include "kernel/kernel.h"
+#include "piniond/build.h"
 #include "piniond/dma_regions.h"
-#include "pmd-glue/ethdev_port.h"
 
 namespace pinion::daemon {
 
@@ -31,12 +31,14 @@ class StatusPage {
   void info(std::string_view name, std::string_view text);
   // ports[i] is the port of the kernel's interface i.
   void update(const Kernel& kernel, const CoreThread& core, const AttachServer::Status& attach,
-              const std::vector<std::unique_ptr<EthdevPort>>& ports, const DmaRegions& regions);
+              const std::vector<NicPorts>& ports, const DmaRegions& regions);
 
  private:
   void add_tcp_gauges(const Tcp& tcp);
   void add_counters(const Counters& c);
-  void add_interface(const InterfaceStatus& s, const PortStats& port);
+  void add_interface(const InterfaceStatus& s, const NicPorts& nic);
+  void add_port(const std::string& name, const PortStats& port);
+  void add_bond(const std::string& name, const NicPorts& nic);
   void add_groups(const Net& net);
   void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);
 

@@ -16,7 +16,7 @@ enum class Door : uint8_t {
   rx,          // of a port: the number of frames, then each frame (port/recorded_port.h)
   tx,          // frames that the port took; tokens that it released
   alloc,       // frames that the port gave
-  link,        // is it up?
+  link,        // is it up? how often has it moved?
   word,        // of application memory: a sequence, position, doorbell or count
   slot,        // 64 bytes of application memory
   payload,     // of a send

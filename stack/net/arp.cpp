@@ -81,6 +81,11 @@ void Net::arp_request(Interface& interface, Ipv4 source, Ipv4 target, Mac dst) {
   else counters_.drop(why);
 }
 
+// RFC 5227 2.3: a request for one's own address.
+void Net::arp_announce(Interface& interface, Ipv4 address) {
+  arp_request(interface, address, address, kBroadcastMac);
+}
+
 Drop Net::arp_output(Interface& interface, const ArpPacket& arp, Mac dst) {
   if (ports_[interface.port].queued >= tx_queue_max_) return Drop::tx_port_full;
   Frame* frame = frame_alloc(interface);

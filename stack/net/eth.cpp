@@ -1,6 +1,7 @@
 // Ethernet and 802.1Q: bursts from and to the ports, and the way of a frame to its interface.
 #include "wire/eth.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/check.h"
@@ -9,8 +10,9 @@
 
 namespace pinion {
 namespace {
-constexpr Nanos kLinkInterval = 100 * kMilli;    // between two looks at a link that is up
-constexpr uint64_t kAttachedToken = UINT64_MAX;  // no socket has it
+constexpr Nanos kLinkInterval = kMilli;           // between two looks at a link that is up
+constexpr Nanos kAnnounceInterval = 2 * kSecond;  // RFC 5227 1.1
+constexpr uint64_t kAttachedToken = UINT64_MAX;   // no socket has it
 }  // namespace
 
 size_t Net::rx_port(uint32_t port, Nanos now) {
@@ -165,17 +167,45 @@ void Net::look_at_link(PortState& p, Nanos now) {
   const bool was_up = p.link_up;
   p.link_up = p.port->link_up();
   p.link_looked_at = now;
-  if (p.link_up && !was_up) link_came_up(p, now);
+  const uint32_t moves = p.port->moves();
+  const bool moved = moves != p.moves;
+  p.moves = moves;
+  if (!p.link_up || (was_up && !moved)) return;
+  say_where_we_are(p, now);
+  if (!moved) return;
+  // Switches took us to be elsewhere, and may not have been ready yet: once more (RFC 5227 2.3).
+  p.announce_at = now + kAnnounceInterval;
+  announce_deadline_ = std::min(announce_deadline_, p.announce_at);
 }
 
-// Whoever is at the other end may be another switch than before: it learns where we are (RFC 5227
-// 2.3) and what we have joined.
-void Net::link_came_up(const PortState& p, Nanos now) {
+// Whoever is at the other end may be another switch than before: it learns where we are and what we
+// have joined.
+void Net::say_where_we_are(const PortState& p, Nanos now) {
+  announce_addresses(p);
   for (Interface& i : interfaces_) {
     if (&ports_[i.port] != &p) continue;
-    for (const InterfaceAddress& a : i.addresses)
-      if (a.address.is_v4()) arp_request(i, a.address.v4(), a.address.v4(), kBroadcastMac);
     for (const bool ipv4 : {true, false}) groups_.announce(i.index, ipv4, now);
+  }
+}
+
+void Net::announce_addresses(const PortState& p) {
+  for (Interface& i : interfaces_) {
+    if (&ports_[i.port] != &p) continue;
+    for (const InterfaceAddress& a : i.addresses) {
+      if (a.address.is_v4()) arp_announce(i, a.address.v4());
+      else nd_announce(i, a.address);
+    }
+  }
+}
+
+void Net::announce_again(Nanos now) {
+  announce_deadline_ = kNever;
+  for (PortState& p : ports_) {
+    if (p.announce_at <= now) {
+      p.announce_at = kNever;
+      if (p.link_up) announce_addresses(p);
+    }
+    announce_deadline_ = std::min(announce_deadline_, p.announce_at);
   }
 }
 

@@ -127,6 +127,18 @@ void Net::nd_ask_for_claim(Interface& interface, Ip address) {
   else counters_.drop(why);
 }
 
+// RFC 4861 7.2.6: unsolicited, to all nodes. Switches learn from it as from an ARP announcement.
+void Net::nd_announce(Interface& interface, Ip address) {
+  const NdMessage here{.advertisement = true,
+                       .override_known = true,
+                       .target = address,
+                       .has_link_address = true,
+                       .link_address = interface.mac};
+  const Drop why = nd_output(interface, here, address, kAllNodes, group_mac(kAllNodes));
+  if (why == Drop::none) ++counters_.nd_advertisements_sent;
+  else counters_.drop(why);
+}
+
 Drop Net::nd_output(Interface& interface, const NdMessage& nd, Ip source, Ip destination, Mac dst) {
   std::byte wire[kNdBytes];
   const size_t length = nd_emit(nd, source, destination, wire);

@@ -133,7 +133,7 @@ uint32_t Net::port_index(Port* port) {
   for (uint32_t i = 0; i < ports_.size(); ++i)
     if (ports_[i].port == port) return i;
   STACK_CHECK(ports_.size() < kPortsMax);
-  ports_.push_back({.port = port, .link_up = port->link_up()});
+  ports_.push_back({.port = port, .link_up = port->link_up(), .moves = port->moves()});
   return static_cast<uint32_t>(ports_.size() - 1);
 }
 
@@ -169,6 +169,7 @@ void Net::expire(Nanos now) {
     }
   }
   ipv6_expire(now);
+  if (announce_deadline_ <= now) announce_again(now);
   reassembly_expire(now);
   if (groups_.next_deadline() <= now) report_groups(now);
   tcp_.expire(now);  // behind: a SYN finds out that its neighbour has failed
@@ -176,7 +177,7 @@ void Net::expire(Nanos now) {
 
 Nanos Net::next_deadline() const {
   return std::min({neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline(),
-                   reassembly_.next_deadline(), ipv6_deadline_});
+                   reassembly_.next_deadline(), ipv6_deadline_, announce_deadline_});
 }
 
 bool Net::idle() const {

@@ -174,7 +174,9 @@ class Net {
     uint32_t attached = 0;         // in the port's hands
     uint64_t attached_ever = 0;    // taken by it, these included
     bool link_up = false;
+    uint32_t moves = 0;  // Port::moves, when it was looked at
     Nanos link_looked_at = 0;
+    Nanos announce_at = kNever;  // once more
   };
   // What the queriers of an interface have shown of themselves, by one protocol.
   struct QuerierState {
@@ -242,7 +244,9 @@ class Net {
   void copy_attached(PortState& p);
   void collect_released(PortState& p, Nanos now);
   void look_at_link(PortState& p, Nanos now);
-  void link_came_up(const PortState& p, Nanos now);
+  void say_where_we_are(const PortState& p, Nanos now);
+  void announce_addresses(const PortState& p);
+  void announce_again(Nanos now);
   void drop_queued(PortState& p, Nanos now);
   Frame* frame_alloc(const Interface& interface);
   void frame_free(const Interface& interface, Frame* frame);
@@ -254,6 +258,7 @@ class Net {
   Drop arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now);
   void neighbour_doubt(Interface& interface, Ip address, Nanos now);
   void arp_request(Interface& interface, Ipv4 source, Ipv4 target, Mac dst);
+  void arp_announce(Interface& interface, Ipv4 address);
   Drop arp_output(Interface& interface, const ArpPacket& arp, Mac dst);
   // Asks for an address: all stations, or the one that is known.
   void neighbour_request(Interface& interface, Ip address, const Mac* known);
@@ -336,6 +341,7 @@ class Net {
   bool is_on_link(const Interface& interface, Ip address) const;
   void nd_solicit(Interface& interface, Ip target, const Mac* known);
   void nd_ask_for_claim(Interface& interface, Ip address);
+  void nd_announce(Interface& interface, Ip address);
   Drop nd_output(Interface& interface, const NdMessage& nd, Ip source, Ip destination, Mac dst);
 
   // icmp6.cpp
@@ -428,6 +434,7 @@ class Net {
   uint8_t dad_transmits_;
   Rng rng_;  // pauses that stations of a link must not share
   Nanos ipv6_deadline_ = kNever;
+  Nanos announce_deadline_ = kNever;
 };
 
 }  // namespace pinion

@@ -38,6 +38,9 @@ class Port {
   virtual size_t alloc(std::span<Frame*> out) = 0;
   virtual void free(std::span<Frame*> frames) = 0;
   virtual bool link_up() const = 0;
+  // How often it has gone over to another cable by itself, perhaps without its link being down in
+  // between: whoever forwards to us must then be told where we are (BondPort).
+  virtual uint32_t moves() const { return 0; }
 };
 
 }  // namespace pinion

@@ -46,6 +46,7 @@ class RecordedPort final : public Port {
   size_t alloc(std::span<Frame*> out) override { return record_(Door::alloc, port_.alloc(out)); }
   void free(std::span<Frame*> frames) override { port_.free(frames); }
   bool link_up() const override { return record_(Door::link, port_.link_up()); }
+  uint32_t moves() const override { return record_(Door::link, port_.moves()); }
 
  private:
   Port& port_;

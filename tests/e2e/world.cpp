@@ -110,6 +110,7 @@ namespace {
 // What the cases of a suite share.
 struct Shared {
   std::string why_not;  // there is no world
+  Cables cables = Cables::one;
   bool ipv6 = false;    // this kernel speaks it
   int pinion_ns = -1, kernel_ns = -1;
   MacAddress mac{};
@@ -129,24 +130,41 @@ std::string ip(const std::string& command) {
   return made.status == 0 ? "" : "ip " + command + ": " + made.output;
 }
 
+bool two_cables() { return shared->cables == Cables::two; }
+
+// On a veth Linux leaves checksums to the last one who looks; here they are on the wire.
+std::string make_pair(const std::string& number) {
+  const std::string ours = "pinion" + number, theirs = "kernel" + number;
+  const std::string why = ip("link add " + theirs + " type veth peer name " + ours +
+                             " netns /proc/" + std::to_string(getpid()) + "/fd/" +
+                             std::to_string(shared->pinion_ns));
+  if (!why.empty()) return why;
+  for (const auto& [ns, device] :
+       {std::pair(shared->kernel_ns, theirs), {shared->pinion_ns, ours}}) {
+    Program off({"ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "off"},
+                ns);
+    if (off.end(0) != 0) return "ethtool -K: " + off.output();
+  }
+  Program up({"ip", "link", "set", ours, "addrgenmode", "none", "up"}, shared->pinion_ns);
+  return up.end(0) == 0 ? "" : "ip link set: " + up.output();
+}
+
+// The bridge comes first: then a veth and its peer differ in their numbers, and Linux tells of a
+// carrier at once (its link watch holds others back, up to a second).
+std::string make_bridge() {
+  const std::string why = ip("link add br0 type bridge forward_delay 0 mcast_snooping 0");
+  return why.empty() ? make_pair("1") : why;
+}
+
 // Empty, or why it cannot be had. This process ends up in the kernel's namespace.
 std::string make_veth() {
   if (unshare(CLONE_NEWNET) != 0) return "needs the right to make network namespaces";
   shared->pinion_ns = current_namespace();
   if (unshare(CLONE_NEWNET) != 0) return "needs a second network namespace";
   shared->kernel_ns = current_namespace();
-  const std::string why = ip("link add kernel0 type veth peer name pinion0 netns /proc/" +
-                             std::to_string(getpid()) + "/fd/" + std::to_string(shared->pinion_ns));
-  if (!why.empty()) return why;
-  for (const auto& [ns, device] :
-       {std::pair(shared->kernel_ns, "kernel0"), {shared->pinion_ns, "pinion0"}}) {
-    // On a veth Linux leaves checksums to the last one who looks; here they are on the wire.
-    Program off({"ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "off"},
-                ns);
-    if (off.end(0) != 0) return "ethtool -K: " + off.output();
-  }
-  Program up({"ip", "link", "set", "pinion0", "addrgenmode", "none", "up"}, shared->pinion_ns);
-  return up.end(0) == 0 ? "" : "ip link set: " + up.output();
+  if (two_cables())
+    if (const std::string why = make_bridge(); !why.empty()) return why;
+  return make_pair("0");
 }
 
 // Down first: nothing that an earlier test's neighbours have told may be known.
@@ -161,18 +179,26 @@ std::string join_vm() {
 
 std::string make_network() {
   if (geteuid() != 0) return "needs root, to make network namespaces";
+  if (two_cables() && vm_nic() != nullptr) return "needs two cables";
   const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
   if (!why.empty()) return why;
-  for (const std::string& command : {
-           std::string("link set kernel0 addrgenmode none up"),
-           std::string("addr add ") + kKernelIp + "/24 dev kernel0",
-           std::string("addr add ") + kKernelIp2 + "/24 dev kernel0",
-           std::string("link set lo up"),
-           // Out again where it came in: what Linux forwards there is seen by nobody.
-           std::string("route replace ") + kBehindIp + "/32 via 10.77.0.9 dev kernel0",
-       })
+  const std::string station = two_cables() ? "br0" : "kernel0";
+  std::vector<std::string> commands;
+  if (two_cables())
+    commands = {"link set kernel0 master br0", "link set kernel1 master br0",
+                "link set kernel0 addrgenmode none up", "link set kernel1 addrgenmode none up"};
+  commands.insert(commands.end(), {
+      "link set " + station + " addrgenmode none up",
+      std::string("addr add ") + kKernelIp + "/24 dev " + station,
+      std::string("addr add ") + kKernelIp2 + "/24 dev " + station,
+      "link set lo up",
+      // Out again where it came in: what Linux forwards there is seen by nobody.
+      std::string("route replace ") + kBehindIp + "/32 via 10.77.0.9 dev " + station,
+  });
+  for (const std::string& command : commands)
     if (const std::string wrong = ip(command); !wrong.empty()) return wrong;
-  shared->ipv6 = ip(std::string("addr add ") + kKernelIp6 + "/64 dev kernel0 nodad").empty();
+  const std::string address6 = std::string("addr add ") + kKernelIp6 + "/64 nodad dev ";
+  shared->ipv6 = ip(address6 + station).empty();
   std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
   return "";
 }
@@ -197,8 +223,9 @@ std::string configuration() {
          std::to_string(last_cpu()) + ", idle: " + idle +
          "}]\n"
          "nics: [{name: nic, device: {" +
-         device +
-         "}, core: core0, "
+         device + "}, " +
+         (two_cables() ? "backup: {vdev: \"net_af_packet1,iface=pinion1\"}, " : "") +
+         "core: core0, "
          "addresses: [" +
          kPinionIp + "/24, \"" + kPinionIp6 +
          "/64\"]}]\n"
@@ -238,8 +265,9 @@ class In {
 
 }  // namespace
 
-void World::SetUpTestSuite() {
+void World::begin(Cables cables) {
   shared = std::make_unique<Shared>();
+  shared->cables = cables;
   shared->why_not = make_network();
   if (!shared->why_not.empty()) return;
   ASSERT_EQ(start_daemon(), "");
@@ -282,11 +310,9 @@ void World::kill_and_restart() {
   ASSERT_EQ(start_daemon(), "");
 }
 
-bool World::tells_of_link() { return vm_nic() != nullptr; }
-
-void World::plug(bool in) {
+void World::plug(bool in, int cable) {
   if (vm_nic() == nullptr) {
-    EXPECT_EQ(ip(std::string("link set kernel0 ") + (in ? "up" : "down")), "");
+    EXPECT_EQ(ip("link set kernel" + std::to_string(cable) + (in ? " up" : " down")), "");
   } else {
     std::ofstream(vm_cable()) << "set_link nic " << (in ? "on" : "off") << "\n";
   }

@@ -4,6 +4,9 @@
 //
 //   this process, kernel0 10.77.0.1 --- veth --- pinion0, piniond 10.77.0.2
 //
+// With two cables there is a second pair, kernel1 and pinion1, piniond's backup; kernel0 and
+// kernel1 are ports of a bridge, br0, which has the addresses.
+//
 // In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci.
 #pragma once
 #include <gtest/gtest.h>
@@ -57,10 +60,13 @@ class Scratch {
 // us.
 int hugepages_mb();
 
+enum class Cables : uint8_t { one, two };
+
 // One daemon for all cases of a suite: starting it costs more than any of them.
 class World : public ::testing::Test {
  protected:
-  static void SetUpTestSuite();
+  static void SetUpTestSuite() { begin(Cables::one); }
+  static void begin(Cables cables);
   static void TearDownTestSuite();  // piniond must end with status 0
   void SetUp() override;            // skips where namespaces cannot be had
 
@@ -74,8 +80,8 @@ class World : public ::testing::Test {
   static uint64_t gauge(const std::string& name);
   static std::string daemon_said();
   static void kill_and_restart();  // with SIGKILL
-  static bool tells_of_link();     // DPDK's net_af_packet does not
-  static void plug(bool in);       // the cable of Pinion's NIC; on a veth, Linux's end goes down
+  // The cable of Pinion's NIC, the first or the second; on a veth, Linux's end goes down.
+  static void plug(bool in, int cable = 0);
   // Sends a frame out of kernel0, or (as if it were Pinion's) out of pinion0.
   static void send_raw(const std::string& frame, bool from_pinion = false);
 };

@@ -54,7 +54,7 @@ size_t MemoryPort::rx_burst(std::span<Frame*> out) {
     out[i] = to_receive_.front();
     to_receive_.pop_front();
   }
-  outstanding_ += n;
+  *account_ += n;
   return n;
 }
 
@@ -98,20 +98,20 @@ size_t MemoryPort::released(std::span<uint64_t> out) {
 }
 
 size_t MemoryPort::alloc(std::span<Frame*> out) {
-  const size_t room = pool_frames > outstanding_ ? pool_frames - outstanding_ : 0;
+  const size_t room = pool_frames > *account_ ? pool_frames - *account_ : 0;
   const size_t n = std::min({out.size(), room, alloc_fails_after});
   if (n == alloc_fails_after && n < out.size()) alloc_fails_after = SIZE_MAX;
   else if (alloc_fails_after != SIZE_MAX) alloc_fails_after -= n;
   for (size_t i = 0; i < n; ++i)
     out[i] = make_frame(capabilities_.tx_headroom_bytes, 0,
                         uint32_t{capabilities_.mtu_bytes} + kLinkHeaderMax);
-  outstanding_ += n;
+  *account_ += n;
   return n;
 }
 
 void MemoryPort::free(std::span<Frame*> frames) {
-  STACK_CHECK(frames.size() <= outstanding_);
-  outstanding_ -= frames.size();
+  STACK_CHECK(frames.size() <= *account_);
+  *account_ -= frames.size();
   for (Frame* frame : frames) release(frame);
 }
 

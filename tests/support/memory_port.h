@@ -37,8 +37,11 @@ class MemoryPort : public Port {
   std::vector<std::vector<std::byte>> take_sent();
   std::vector<Sent> take_sent_with_offload();
   // Frames that somebody outside this port holds, and those that wait to be received.
-  size_t outstanding() const { return outstanding_; }
+  size_t outstanding() const { return *account_; }
   size_t waiting() const { return to_receive_.size(); }
+
+  // From now on either takes and frees frames of the other: one account for both.
+  void share_pool(MemoryPort& other) { account_ = &other.outstanding_; }
 
   // From now on a device that computes checksums and reads attached bytes by itself.
   void attach_payloads();
@@ -68,6 +71,7 @@ class MemoryPort : public Port {
   std::deque<Frame*> unread_;
   std::deque<uint64_t> released_;
   size_t outstanding_ = 0;
+  size_t* account_ = &outstanding_;
 };
 
 }  // namespace pinion::testing

@@ -81,7 +81,11 @@ TcpConfig small(TcpConfig c) {
 }  // namespace
 
 Peer::Peer(PeerOptions options)
-    : port(kOurMac, options.mtu_bytes, options.tx_offload), quota_(options.quota) {
+    : port(kOurMac, options.mtu_bytes, options.tx_offload),
+      backup(kOurMac, options.mtu_bytes, options.tx_offload),
+      quota_(options.quota) {
+  backup.share_pool(port);
+  if (options.bonded) bond.emplace(port, backup);
   KernelConfig config;
   config.net = std::move(options.net);
   config.server = small(options.server);
@@ -90,7 +94,9 @@ Peer::Peer(PeerOptions options)
   first.addresses.insert(first.addresses.end(), options.more_addresses.begin(),
                          options.more_addresses.end());
   config.net.interfaces.insert(config.net.interfaces.begin(), first);
-  for (InterfaceConfig& i : config.net.interfaces) i.port = &port;
+  Port* first_port = &port;
+  if (bond) first_port = &*bond;
+  for (InterfaceConfig& i : config.net.interfaces) i.port = first_port;
   config.net.routes.push_back({.prefix = {}, .prefix_length = 0, .via = kGatewayIp});
   config.net.udp_sockets_max = 64;
   config.net.tcp = small(config.net.tcp);
@@ -123,7 +129,8 @@ void Peer::wait(Nanos duration) {
   for (uint32_t passes = 0; now < end; ++passes) {
     ASSERT_LT(passes, kPassesMax) << "passes without end";
     Nanos next = kernel->next_deadline();
-    if (!kernel->net().idle() || port.waiting() != 0 || next <= now) next = now + kBusyStep;
+    const bool waits = !kernel->net().idle() || port.waiting() + backup.waiting() != 0;
+    if (waits || next <= now) next = now + kBusyStep;
     now = std::min(next, end);
     pass();
   }
@@ -149,7 +156,9 @@ void Peer::check_pass(const Counters& before) {
 
 // I7: every byte that leaves is one that somebody wrote.
 void Peer::collect() {
-  for (MemoryPort::Sent& sent : port.take_sent_with_offload()) {
+  std::vector<MemoryPort::Sent> all = port.take_sent_with_offload();
+  for (MemoryPort::Sent& sent : backup.take_sent_with_offload()) all.push_back(std::move(sent));
+  for (MemoryPort::Sent& sent : all) {
     Packet frame = completed(sent);
     const Decoded decoded = decode(frame);
     EXPECT_EQ(decoded.fault, "") << "in what leaves";
@@ -205,7 +214,7 @@ void Peer::sends(const Packet& frame) {
 
 Frame& Peer::queues(const Packet& frame) {
   give_credit(frame);
-  return port.receive(frame);
+  return wire().receive(frame);
 }
 
 Packet Peer::expects_frame(Where where) {
@@ -297,7 +306,7 @@ void Peer::expect_baseline(Where where) {
   EXPECT_EQ(kernel->net().neighbours().parked(), 0u);
   EXPECT_EQ(kernel->net().next_deadline(), kNever) << "a timer runs";
   EXPECT_EQ(port.outstanding(), 0u);
-  EXPECT_EQ(port.waiting(), 0u);
+  EXPECT_EQ(port.waiting() + backup.waiting(), 0u);
   EXPECT_TRUE(kernel->net().idle());
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "port/bond_port.h"
 #include "support/memory_port.h"
 #include "support/raw_app.h"
 #include "support/segments.h"
@@ -24,6 +25,7 @@ struct PeerOptions {
   std::vector<InterfaceAddress> more_addresses = {};  // of the first interface
   uint16_t mtu_bytes = 1500;
   uint8_t tx_offload = kTxNone;
+  bool bonded = false;  // a second port stands by (Peer::backup)
   NetConfig net = {};        // interfaces: further ones; port and a default route are filled in
   ServerConfig server = {};  // tables are made small
   SessionQuota quota = {};
@@ -72,7 +74,10 @@ class Peer {
   // A piece of the session's data buffer for receives; pieces come round again.
   uint32_t take_receive_area(uint32_t session, uint32_t bytes);
 
-  MemoryPort port;
+  MemoryPort port, backup;
+  std::optional<BondPort> bond;
+  // The port that the stack listens to.
+  MemoryPort& wire() { return bond && bond->status().active == 1 ? backup : port; }
   Nanos now = kSecond;
   std::unique_ptr<Kernel> kernel;
 

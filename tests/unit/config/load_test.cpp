@@ -128,6 +128,29 @@ TEST(ConfigLoad, TheEndsOfEachRangeOfFragments) {
   }
 }
 
+TEST(ConfigLoad, ABackup) {
+  Config config;
+  std::vector<ConfigError> errors;
+  ASSERT_EQ(load("version: 1\n"
+                 "cores: [{name: a, cpu: 2}]\n"
+                 "nics:\n"
+                 "  - {name: x, device: {pci: 0000:3b:00.0, binding: vfio-pci}, backup: {pci: "
+                 "0000:5e:00.0, binding: bifurcated}, core: a, addresses: [10.0.0.1/24]}\n"
+                 "  - {name: y, device: {vdev: net_null0}, core: a, addresses: [10.0.1.1/24]}\n",
+                 "f", config, errors),
+            0)
+      << format_errors(errors);
+  ASSERT_TRUE(config.nics[0].backup);
+  EXPECT_EQ(config.nics[0].backup->pci, "0000:5e:00.0");
+  EXPECT_EQ(config.nics[0].backup->binding, Binding::bifurcated);
+  EXPECT_FALSE(config.nics[1].backup);
+  const std::vector<Device> all = all_devices(config);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].pci, "0000:3b:00.0");
+  EXPECT_EQ(all[1].pci, "0000:5e:00.0");
+  EXPECT_EQ(all[2].vdev, "net_null0");
+}
+
 TEST(ConfigLoad, ANicBelongsToTheCoreItNames) {
   Config config;
   std::vector<ConfigError> errors;

@@ -141,6 +141,27 @@ TEST(ConfigErrors, Nics) {
   });
 }
 
+TEST(ConfigErrors, Backups) {
+  expect_errors({
+      {"nics: [{name: n, device: {vdev: net_null0}, backup: {}, core: c, addresses: "
+       "[10.0.0.1/24]}]",
+       "3:53: 'backup' has no key 'vdev'; expected one"},
+      {"nics: [{name: n, device: {vdev: net_null0}, backup: m, core: c, addresses: "
+       "[10.0.0.1/24]}]",
+       "3:53: 'backup' is 'm'; expected a mapping of keys"},
+      {"nics: [{name: n, device: {vdev: net_null0}, backup: {vdev: \"net_null0,size=64\"}, core: "
+       "c, addresses: [10.0.0.1/24]}]",
+       "3:60: device 'net_null0' is taken on line 3; expected each device once"},
+      {"nics: [{name: n, device: {vdev: net_null0}, backup: {vdev: net_null1}, core: c, "
+       "addresses: [10.0.0.1/24]}, {name: m, device: {vdev: net_null1}, core: c, addresses: "
+       "[10.0.1.1/24]}]",
+       "3:133: device 'net_null1' is taken on line 3; expected each device once"},
+      {"nics: [{name: n, device: {vdev: net_null0}, backup: {pci: \"0000:3b:00.0\"}, core: c, "
+       "addresses: [10.0.0.1/24]}]",
+       "3:53: 'backup' has no key 'binding'; expected one"},
+  });
+}
+
 TEST(ConfigErrors, NicAddressesAndNumbers) {
   expect_errors({
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1, 10.0.0.1/33, "

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/rng.h"
+#include "port/bond_port.h"
 #include "port/recorded_port.h"
 #include "sim/trace.h"
 #include "support/memory_port.h"
@@ -21,9 +22,11 @@ namespace {
 constexpr uint32_t kApps = 2, kQuota = 8, kSteps = 600, kStream = 1;  // of the apps
 constexpr RawApp::Memory kMemory{.region = 64u << 10, .data = 32u << 10, .reach = 1};
 
-// Takes long payloads from where they lie.
-struct AttachingPort : MemoryPort {
-  AttachingPort() : MemoryPort(kOurMac) { attach_payloads(); }
+// Takes long payloads from where they lie, unless it is one of a bond.
+struct TestPort : MemoryPort {
+  explicit TestPort(bool bonded) : MemoryPort(kOurMac) {
+    if (!bonded) attach_payloads();
+  }
 };
 
 struct Entry {
@@ -90,8 +93,8 @@ class Replay {
 
 class ReplayPort final : public Port {
  public:
-  explicit ReplayPort(Replay& replay) : replay_(replay) {}
-  AttachingPort port;
+  ReplayPort(Replay& replay, bool bonded) : port(bonded), replay_(replay) {}
+  TestPort port;
 
   const PortCapabilities& capabilities() const override { return port.capabilities(); }
   size_t rx_burst(std::span<Frame*> out) override {
@@ -119,6 +122,7 @@ class ReplayPort final : public Port {
     return n;
   }
   bool link_up() const override { return replay_.next<bool>(Door::link); }
+  uint32_t moves() const override { return replay_.next<uint32_t>(Door::link); }
 
  private:
   Replay& replay_;
@@ -167,7 +171,7 @@ struct Result {
 // anything at random.
 class Original {
  public:
-  explicit Original(uint64_t seed) : rng_(seed) {
+  explicit Original(uint64_t seed, bool bonded = false) : rng_(seed), bonded_(bonded) {
     for (uint32_t a = 0; a < kApps; ++a) {
       apps_[a].app = std::make_unique<RawApp>(*kernel_, a, now_, SessionQuota{}, kMemory);
       RawApp& app = *apps_[a].app;
@@ -190,11 +194,12 @@ class Original {
       now_ += rng_.chance(0.02) ? kSecond : kMicro;
       for (App& a : apps_) a.app->set_now(now_);
       kernel_->poll(now_);
-      for (const Packet& frame : result.add_sent(port_)) answer(decode(frame));
+      for (const Packet& frame : sent()) answer(decode(frame));
       for (uint32_t a = 0; a < kApps; ++a)
         if (rng_.chance(0.7)) dequeue(a);
     }
     for (uint32_t a = 0; a < kApps; ++a) dequeue(a);
+    moves = bond_.status().moves;
     segments = kernel_->counters().tcp_sent, segments_received = kernel_->counters().tcp_received;
     for (App& a : apps_) a.app = nullptr;  // sessions end
     kernel_ = nullptr;
@@ -203,7 +208,7 @@ class Original {
   Recording recording;
   Result result;
   CqPlace places[kApps];
-  uint64_t segments = 0, segments_received = 0;
+  uint64_t segments = 0, segments_received = 0, moves = 0;
 
  private:
   struct App {
@@ -260,7 +265,7 @@ class Original {
   // The stream's peer: it takes what comes in order, and loses some.
   void answer(const Decoded& sent) {
     if (sent.arp && sent.arp->op == 1 && sent.arp->tpa == kPeerIp)
-      port_.receive(frame_of(ArpSegment{.arp = {.op = 2, .tha = kOurMac}}));
+      receive(frame_of(ArpSegment{.arp = {.op = 2, .tha = kOurMac}}));
     if (!sent.tcp || rng_.chance(0.1)) return;
     const TcpFields& tcp = *sent.tcp;
     const bool syn = (tcp.flags & kSyn) != 0;
@@ -271,17 +276,17 @@ class Original {
     if (tcp.seq == peer_.ack) peer_.ack += length;
     peer_.flags = kAck | (syn ? kSyn : 0);
     const std::string data(syn || rng_.chance(0.5) ? 0 : rng_.below(1400), 's');
-    port_.receive(frame_of(testing::TcpSegment{.tcp = peer_, .data = data}));
+    receive(frame_of(testing::TcpSegment{.tcp = peer_, .data = data}));
   }
 
   void port_event() {
     const auto port = static_cast<uint16_t>(kOurPort + rng_.below(kApps + 1));
     switch (rng_.below(6)) {
-      case 0: return void(port_.receive(frame_of(ArpSegment{.eth = {.dst = kBroadcastMac}})));
-      case 1: return void(port_.receive(frame_of(IcmpSegment{.data = "echo"})));
+      case 0: return void(receive(frame_of(ArpSegment{.eth = {.dst = kBroadcastMac}})));
+      case 1: return void(receive(frame_of(IcmpSegment{.data = "echo"})));
       case 2:
       case 3: {
-        Frame& f = port_.receive(
+        Frame& f = receive(
             frame_of(UdpSegment{.udp = {.dst = port}, .data = std::string(rng_.below(1400), 'd')}));
         f.hw_time = static_cast<Nanos>(rng_.below(2)) * now_;
         f.rx_l4_csum = static_cast<RxCsum>(rng_.below(3));
@@ -290,19 +295,36 @@ class Original {
       case 4: port_.tx_accepts = rng_.chance(0.5) ? SIZE_MAX : rng_.below(3); return;
       case 5:
         port_.pool_frames = rng_.chance(0.5) ? SIZE_MAX : port_.outstanding() + rng_.below(3);
-        port_.link_is_up = rng_.chance(0.9);
+        port_.link_is_up = rng_.chance(bonded_ ? 0.5 : 0.9);
+        if (bonded_) backup_.link_is_up = rng_.chance(0.7);
         return;
     }
   }
 
+  // Of a bond both get it, as from a switch.
+  Frame& receive(const Packet& frame) {
+    if (bonded_) backup_.receive(frame);
+    return port_.receive(frame);
+  }
+  std::vector<Packet> sent() {
+    std::vector<Packet> all = result.add_sent(port_);
+    for (Packet& frame : result.add_sent(backup_)) all.push_back(std::move(frame));
+    return all;
+  }
+  Port& pooled() {
+    backup_.share_pool(port_);
+    return port_;
+  }
   uint64_t now() const { return static_cast<uint64_t>(now_); }
 
   Rng rng_;
+  const bool bonded_;
   Nanos now_ = kSecond;
   uint32_t barriers_ = 0;
   TcpFields peer_;
-  AttachingPort port_;
-  RecordedPort recorded_{port_, recording.recorder()};
+  TestPort port_{bonded_}, backup_{bonded_};
+  BondPort bond_{pooled(), backup_};
+  RecordedPort recorded_{bonded_ ? static_cast<Port&>(bond_) : port_, recording.recorder()};
   std::unique_ptr<Kernel> kernel_ =
       std::make_unique<Kernel>(config_of(recorded_, recording.recorder()));
   App apps_[kApps];
@@ -311,8 +333,8 @@ class Original {
 // A kernel, memory for it, and nothing else.
 class Replayed {
  public:
-  Replayed(std::deque<Entry> entries, const CqPlace (&places)[kApps])
-      : replay_(std::move(entries)), places_(places) {}
+  Replayed(std::deque<Entry> entries, const CqPlace (&places)[kApps], bool bonded = false)
+      : replay_(std::move(entries)), places_(places), port_(replay_, bonded) {}
 
   bool run() {
     while (!replay_.done()) step();
@@ -365,7 +387,7 @@ class Replayed {
   std::vector<Memory> memory_;
   std::map<uint32_t, std::byte*> regions_;
   uint32_t positions_[kApps] = {};
-  ReplayPort port_{replay_};
+  ReplayPort port_;
   Kernel kernel_{config_of(port_, replay_.recorder())};
 };
 
@@ -385,6 +407,19 @@ TEST(Record, AReplayIsTheRun) {
     EXPECT_GT(original.segments, 50u);
     EXPECT_GT(original.segments_received, 20u);
     Replayed replayed(original.recording.entries, original.places);
+    EXPECT_TRUE(replayed.run()) << "seed " << seed;
+    EXPECT_TRUE(same(replayed.result, original.result)) << "seed " << seed;
+  }
+}
+
+// A bond is recorded as what it is for the core, one port: its moves come in by a door.
+TEST(Record, AReplayOfABondIsTheRun) {
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    Original original(seed, true);
+    original.run();
+    EXPECT_GT(original.moves, 3u);
+    EXPECT_GT(original.segments_received, 20u);
+    Replayed replayed(original.recording.entries, original.places, true);
     EXPECT_TRUE(replayed.run()) << "seed " << seed;
     EXPECT_TRUE(same(replayed.result, original.result)) << "seed " << seed;
   }
