@@ -81,7 +81,9 @@ int Net::tcp_send_again(const TcpSend& send, Nanos now) {
   if (frame == nullptr) return -EAGAIN;
   frame->l2_length = static_cast<uint8_t>(flow.headers_length - flow.ip_bytes);
   frame->l3_length = flow.ip_bytes;
-  frame->tx_offload = interface.tx_offload & (kTxIpv4Csum | kTxTcpCsum);
+  // IPv6 has no checksum of its own: who was asked for one would write it into the source address.
+  const bool v4 = flow.ip_bytes == sizeof(Ipv4Hdr);
+  frame->tx_offload = interface.tx_offload & (v4 ? kTxIpv4Csum | kTxTcpCsum : kTxTcpCsum);
   put_segment(send, checksum_add(flow.pseudo_sum, static_cast<uint16_t>(length)), *frame);
   frame->push(flow.headers_length);
   std::memcpy(frame->data, flow.headers, flow.headers_length);

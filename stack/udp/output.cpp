@@ -212,7 +212,9 @@ int Net::udp_send_again(const UdpSend& send, const Flow& flow, Nanos now) {
   frame->token = send.token;
   frame->l2_length = static_cast<uint8_t>(flow.headers_length - flow.ip_bytes - sizeof(UdpHdr));
   frame->l3_length = flow.ip_bytes;
-  frame->tx_offload = interface.tx_offload & (kTxIpv4Csum | kTxUdpCsum);
+  // IPv6 has no checksum of its own: who was asked for one would write it into the source address.
+  const bool v4 = flow.ip_bytes == sizeof(Ipv4Hdr);
+  frame->tx_offload = interface.tx_offload & (v4 ? kTxIpv4Csum | kTxUdpCsum : kTxUdpCsum);
 
   const auto udp_length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
   std::byte* udp = frame->push(flow.headers_length) + flow.headers_length - sizeof(UdpHdr);

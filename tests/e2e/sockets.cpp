@@ -16,7 +16,7 @@ namespace pinion::e2e {
 
 namespace {
 
-constexpr uint32_t kSendBytes = 4096;  // at the start of the application's memory
+constexpr uint32_t kSendBytes = 65'536;  // at the start of the application's memory
 
 rio_address rio_endpoint(const std::string& ip, uint16_t port) {
   rio_address a{};
@@ -58,11 +58,11 @@ int KernelSocket::send_to(const std::string& bytes, const std::string& ip, uint1
   return sendto(fd_, bytes.data(), bytes.size(), 0, peer.get(), peer.length) < 0 ? -errno : 0;
 }
 
-std::optional<Datagram> KernelSocket::receive() {
+std::optional<Datagram> KernelSocket::receive(int patience_ms) {
   pollfd p{fd_, POLLIN, 0};
   char bytes[65536];
   Name from;
-  if (poll(&p, 1, kPatienceMs) <= 0) return std::nullopt;
+  if (poll(&p, 1, patience_ms) <= 0) return std::nullopt;
   const ssize_t n = recvfrom(fd_, bytes, sizeof bytes, MSG_DONTWAIT, from.get(), &from.length);
   if (n < 0) return std::nullopt;
   const auto size = static_cast<size_t>(n);
@@ -140,8 +140,8 @@ int AppSocket::send(const std::string& bytes, const std::string& ip, uint16_t po
   return status;
 }
 
-std::optional<Datagram> AppSocket::receive() {
-  const int64_t end = now_ms() + kPatienceMs;
+std::optional<Datagram> AppSocket::receive(int patience_ms) {
+  const int64_t end = now_ms() + patience_ms;
   while (received_.empty() && now_ms() < end) take_completions();
   if (received_.empty()) return std::nullopt;
   Datagram first = std::move(received_.front());

@@ -30,7 +30,7 @@ class KernelSocket {
   void connect(const std::string& ip, uint16_t port);
   int send(const std::string& bytes);  // 0, or a negative errno
   int send_to(const std::string& bytes, const std::string& ip, uint16_t port);
-  std::optional<Datagram> receive();
+  std::optional<Datagram> receive(int patience_ms = kPatienceMs);
   int receive_error();  // the negative errno that comes instead of a datagram; 0: none came
   uint16_t port() const;
   int fd() const { return fd_; }
@@ -53,7 +53,7 @@ class AppSocket {
   void connect(const std::string& ip, uint16_t port);
   // The completion's status. An empty ip: to the connected peer.
   int send(const std::string& bytes, const std::string& ip = "", uint16_t port = 0);
-  std::optional<Datagram> receive();
+  std::optional<Datagram> receive(int patience_ms = kPatienceMs);
   // Of a group; an empty source: every one.
   int join(const std::string& group, const std::string& source = "");
   int leave(const std::string& group, const std::string& source = "");

@@ -112,7 +112,8 @@ struct Shared {
   std::string why_not;  // there is no world
   Cables cables = Cables::one;
   bool ipv6 = false;    // this kernel speaks it
-  int pinion_ns = -1, kernel_ns = -1;
+  bool tap = false;
+  int pinion_ns = -1, kernel_ns = -1, router_ns = -1, far_ns = -1;
   MacAddress mac{};
   Scratch scratch;
   std::unique_ptr<Program> daemon;
@@ -177,25 +178,59 @@ std::string join_vm() {
   return why.empty() ? ip("addr flush dev kernel0") : why;
 }
 
-std::string make_network() {
-  if (geteuid() != 0) return "needs root, to make network namespaces";
-  if (two_cables() && vm_nic() != nullptr) return "needs two cables";
-  const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
-  if (!why.empty()) return why;
-  const std::string station = two_cables() ? "br0" : "kernel0";
-  std::vector<std::string> commands;
-  if (two_cables())
-    commands = {"link set kernel0 master br0", "link set kernel1 master br0",
-                "link set kernel0 addrgenmode none up", "link set kernel1 addrgenmode none up"};
-  commands.insert(commands.end(), {
-      "link set " + station + " addrgenmode none up",
-      std::string("addr add ") + kKernelIp + "/24 dev " + station,
-      std::string("addr add ") + kKernelIp2 + "/24 dev " + station,
-      "link set lo up",
-      // Out again where it came in: what Linux forwards there is seen by nobody.
-      std::string("route replace ") + kBehindIp + "/32 via 10.77.0.9 dev " + station,
-  });
-  for (const std::string& command : commands)
+// The first command that fails, in that namespace.
+std::string all_of(int ns, const std::vector<std::string>& commands) {
+  const In inside(ns);
+  for (const std::string& command : commands) {
+    const Outcome made = run({"sh", "-c", command});
+    if (made.status != 0) return command + ": " + made.output;
+  }
+  return "";
+}
+
+// Two routers, this namespace the first, and what is behind them.
+std::string make_narrow_path() {
+  for (int* ns : {&shared->router_ns, &shared->far_ns}) {
+    if (unshare(CLONE_NEWNET) != 0) return "needs another network namespace";
+    *ns = current_namespace();
+  }
+  EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0);
+  const std::string ours = "/proc/" + std::to_string(getpid()) + "/fd/";
+  const std::string router = ours + std::to_string(shared->router_ns);
+  const std::string forward = "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1";
+  std::string why = all_of(
+      shared->kernel_ns,
+      {forward, "ip link add mid0 mtu 1400 type veth peer name mid1 mtu 1400 netns " + router,
+       "ip addr add 10.78.1.1/24 dev mid0", "ip addr add 2001:db8:78::1/64 dev mid0 nodad",
+       "ip link set mid0 up", "ip route add 10.79.0.0/24 via 10.78.1.2",
+       "ip route add 2001:db8:79::/64 via 2001:db8:78::2"});
+  if (why.empty())
+    why = all_of(
+        shared->router_ns,
+        {forward,
+         "ip link add far1 type veth peer name far0 netns " + ours + std::to_string(shared->far_ns),
+         "ip addr add 10.78.1.2/24 dev mid1", "ip addr add 2001:db8:78::2/64 dev mid1 nodad",
+         "ip addr add 10.79.0.2/24 dev far1", "ip addr add 2001:db8:79::2/64 dev far1 nodad",
+         "ip link set mid1 up", "ip link set far1 up", "ip route add default via 10.78.1.1",
+         "ip -6 route add default via 2001:db8:78::1"});
+  if (why.empty())
+    why = all_of(shared->far_ns, {"ip addr add 10.79.0.1/24 dev far0",
+                                  "ip addr add 2001:db8:79::1/64 dev far0 nodad",
+                                  "ip link set far0 up", "ip route add default via 10.79.0.2",
+                                  "ip -6 route add default via 2001:db8:79::2"});
+  return why;
+}
+
+// Of what Linux has at its end, which is there.
+std::string add_addresses(const std::string& station) {
+  for (const std::string& command : {
+           "link set " + station + " addrgenmode none up",
+           std::string("addr add ") + kKernelIp + "/24 dev " + station,
+           std::string("addr add ") + kKernelIp2 + "/24 dev " + station,
+           std::string("link set lo up"),
+           // Out again where it came in: what Linux forwards there is seen by nobody.
+           std::string("route replace ") + kBehindIp + "/32 via 10.77.0.9 dev " + station,
+       })
     if (const std::string wrong = ip(command); !wrong.empty()) return wrong;
   const std::string address6 = std::string("addr add ") + kKernelIp6 + "/64 nodad dev ";
   shared->ipv6 = ip(address6 + station).empty();
@@ -203,9 +238,24 @@ std::string make_network() {
   return "";
 }
 
+std::string make_network() {
+  if (geteuid() != 0) return "needs root, to make network namespaces";
+  if (two_cables() && vm_nic() != nullptr) return "needs two cables";
+  const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
+  if (!why.empty()) return why;
+  if (!two_cables()) return add_addresses("kernel0");
+  for (const std::string port : {"kernel0", "kernel1"}) {
+    for (const std::string& command :
+         {"link set " + port + " master br0", "link set " + port + " addrgenmode none up"})
+      if (const std::string wrong = ip(command); !wrong.empty()) return wrong;
+  }
+  return add_addresses("br0");
+}
+
 // Beside other programs: the daemon sleeps when it has nothing to do.
 std::string configuration() {
-  const std::string device = vm_nic() == nullptr
+  const std::string device = shared->tap ? "vdev: \"net_tap0,iface=kernel0\""
+                             : vm_nic() == nullptr
                                  ? "vdev: \"net_af_packet0,iface=pinion0\""
                                  : std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
   const char* idle = in_vm ? "busy" : "{sleep_after_us: 200}";
@@ -230,8 +280,10 @@ std::string configuration() {
          kPinionIp + "/24, \"" + kPinionIp6 +
          "/64\"]}]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
-         kKernelIp +
-         ", nic: nic}]\n"
+         kKernelIp + ", nic: nic}" +
+         (shared->tap ? std::string(", {prefix: \"::/0\", via: \"") + kKernelIp6 + "\", nic: nic}"
+                      : "") +
+         "]\n"
          "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4, \"ff00::/8\"]}, "
          "{user: nobody, bind: [\"*:7000\"]}]\n" +
          // An emulated processor may stand still for seconds.
@@ -255,15 +307,29 @@ std::string start_daemon() {
   return "";
 }
 
-class In {
- public:
-  explicit In(int ns) { EXPECT_EQ(setns(ns, CLONE_NEWNET), 0); }
-  ~In() { EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0); }
-  In(const In&) = delete;
-  In& operator=(const In&) = delete;
-};
-
 }  // namespace
+
+In::In(int ns) { EXPECT_EQ(setns(ns, CLONE_NEWNET), 0); }
+In::~In() { EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0); }
+
+// The daemon makes the tap. Its device in Linux has the address that DPDK's has, until it gets one
+// of its own.
+void TapWorld::SetUpTestSuite() {
+  shared = std::make_unique<Shared>();
+  shared->tap = true;
+  if (vm_nic() != nullptr) shared->why_not = "is about a tap, not the machine's NIC";
+  else if (geteuid() != 0) shared->why_not = "needs root, to make network namespaces";
+  else if (access("/dev/net/tun", R_OK | W_OK) != 0) shared->why_not = "needs /dev/net/tun";
+  else if (unshare(CLONE_NEWNET) != 0) shared->why_not = "needs a network namespace";
+  if (!shared->why_not.empty()) return;
+  shared->pinion_ns = current_namespace(), shared->kernel_ns = current_namespace();
+  ASSERT_EQ(start_daemon(), "");
+  ASSERT_EQ(all_of(shared->kernel_ns, {"ip link set kernel0 address 02:00:00:00:77:01"}), "");
+  ASSERT_EQ(add_addresses("kernel0"), "");
+  ASSERT_EQ(make_narrow_path(), "");
+}
+
+int TapWorld::far_namespace() { return shared->far_ns; }
 
 void World::begin(Cables cables) {
   shared = std::make_unique<Shared>();
@@ -277,7 +343,7 @@ void World::TearDownTestSuite() {
   if (shared->daemon) {
     EXPECT_EQ(shared->daemon->end(SIGTERM), 0) << shared->daemon->output();
   }
-  for (const int fd : {shared->pinion_ns, shared->kernel_ns})
+  for (const int fd : {shared->pinion_ns, shared->kernel_ns, shared->router_ns, shared->far_ns})
     if (fd >= 0) close(fd);
   shared.reset();
 }

@@ -7,6 +7,12 @@
 // With two cables there is a second pair, kernel1 and pinion1, piniond's backup; kernel0 and
 // kernel1 are ports of a bridge, br0, which has the addresses.
 //
+// With a tap instead (TapWorld) there is one namespace, and Linux's end is the tap itself: DPDK's
+// net_af_packet would have Linux put fragments together before Pinion sees them. Behind it are two
+// routers with a narrower link between them:
+//
+//   piniond --- kernel0, this process 10.77.0.1 --- 1400 bytes --- router --- far0 10.79.0.1
+//
 // In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci.
 #pragma once
 #include <gtest/gtest.h>
@@ -24,6 +30,8 @@ inline constexpr const char* kKernelIp2 = "10.77.0.3";  // the same station
 inline constexpr const char* kPinionIp = "10.77.0.2";
 inline constexpr const char* kKernelIp6 = "2001:db8:77::1";
 inline constexpr const char* kPinionIp6 = "2001:db8:77::2";
+inline constexpr const char* kFarIp = "10.79.0.1";  // of TapWorld
+inline constexpr const char* kFarIp6 = "2001:db8:79::1";
 inline constexpr const char* kBehindIp = "10.78.0.1";  // through the kernel as a router
 
 // An address and port of either family, as the kernel takes them.
@@ -38,6 +46,15 @@ struct Name {
   int family() const { return storage.ss_family; }
   uint16_t port() const;
   std::string ip() const;
+};
+
+// While it lives this thread opens its sockets in that namespace.
+class In {
+ public:
+  explicit In(int ns);
+  ~In();
+  In(const In&) = delete;
+  In& operator=(const In&) = delete;
 };
 
 using MacAddress = std::array<unsigned char, 6>;
@@ -84,6 +101,12 @@ class World : public ::testing::Test {
   static void plug(bool in, int cable = 0);
   // Sends a frame out of kernel0, or (as if it were Pinion's) out of pinion0.
   static void send_raw(const std::string& frame, bool from_pinion = false);
+};
+
+class TapWorld : public World {
+ protected:
+  static void SetUpTestSuite();
+  static int far_namespace();
 };
 
 // Ethernet, IPv4 and UDP around the text, with right checksums; break what the test is about.

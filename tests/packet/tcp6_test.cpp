@@ -112,7 +112,7 @@ TEST(Tcp6, ChecksumIsRequired) {
 }
 
 TEST(Tcp6, PortComputesTheChecksum) {
-  Ipv6Peer peer({.tx_offload = kTxTcpCsum});
+  Ipv6Peer peer({.tx_offload = kTxIpv4Csum | kTxTcpCsum});
   peer.resolve();
   TcpSocket socket(peer, {.local = {kAnyIpv6, 4000}});
   EXPECT_EQ(socket.connect({kPeerIp6, 5000}), -EINPROGRESS);
@@ -122,6 +122,21 @@ TEST(Tcp6, PortComputesTheChecksum) {
   EXPECT_EQ(syn.source, kOurIp6);
   peer.sends(tcp6({.ack = syn.word(4) + 1, .flags = kRst | kAck}));
   EXPECT_EQ(socket.connect_status(), -ECONNREFUSED);
+}
+
+// IPv6 has no header checksum to leave to the port, also along a path that was kept: it would stand
+// in the source address.
+TEST(Tcp6, PortThatSumsIPv4HeadersLeavesTheAddressAlone) {
+  Ipv6Peer peer({.tx_offload = kTxIpv4Csum | kTxTcpCsum});
+  peer.resolve();
+  TcpSocket socket(peer, {.local = {kAnyIpv6, 4000}});
+  EXPECT_EQ(socket.connect({kPeerIp6, 5000}), -EINPROGRESS);
+  peer.poll();
+  const Sent6 syn = peer.expects6();
+  peer.sends(tcp6({.ack = syn.word(4) + 1, .flags = kSyn | kAck}));
+  const Sent6 ack = peer.expects6();
+  EXPECT_EQ(ack.at(13), unsigned{kAck});
+  EXPECT_EQ(ack.source, kOurIp6);
 }
 
 TEST(Tcp6, W29PacketTooBigLowersTheSegmentsButNotBelow1280) {

@@ -55,8 +55,8 @@ TEST(Udp6, W35Lengths) {
 }
 
 TEST(Udp6, FirstAndLaterSendsLeaveAlike) {
-  for (const uint8_t offload : {uint8_t{kTxNone}, uint8_t{kTxUdpCsum}}) {
-    Ipv6Peer peer({.tx_offload = offload});
+  for (const int offload : {int{kTxNone}, int{kTxUdpCsum}, kTxIpv4Csum | kTxUdpCsum}) {
+    Ipv6Peer peer({.tx_offload = static_cast<uint8_t>(offload)});
     peer.resolve();
     UdpSocket socket(peer, {.local = {kOurIp6, 4000}});
     EXPECT_EQ(socket.set_option(RIO_SO_TTL, 7), 0);
