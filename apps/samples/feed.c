@@ -1,7 +1,9 @@
 /* Feed: joins a multicast group and prints what comes, as a receiver of market data would begin.
- * feed GROUP PORT [SOURCE [NIC]]; the daemon's configuration must grant the group (sessions.groups)
- * and the port (sessions.bind). $PINION_SOCKET names another daemon than the default one.
+ * feed GROUP PORT [SOURCE [NIC]], of IPv4 or IPv6; SOURCE "-" is every one. The daemon's
+ * configuration must grant the group (sessions.groups) and the port (sessions.bind).
+ * $PINION_SOCKET names another daemon than the default one.
  * Build: cc feed.c $(pkg-config --cflags --libs rio) */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <rio/rio.h>
 #include <stdio.h>
@@ -22,8 +24,10 @@ int main(int argc, char** argv) {
   }
   rio_address group, source, local;
   must(rio_parse_address(argv[1], 0, &group), "group");
-  if (argc > 3) must(rio_parse_address(argv[3], 0, &source), "source");
-  must(rio_parse_address("0.0.0.0", (uint16_t)atoi(argv[2]), &local), "port");
+  const int of_ipv6 = group.family == RIO_FAMILY_IPV6;
+  const int one_source = argc > 3 && strcmp(argv[3], "-") != 0;
+  if (one_source) must(rio_parse_address(argv[3], 0, &source), "source");
+  must(rio_parse_address(of_ipv6 ? "::" : "0.0.0.0", (uint16_t)atoi(argv[2]), &local), "port");
 
   rio_session* session;
   void* memory;
@@ -37,7 +41,7 @@ int main(int argc, char** argv) {
   rio_socket_t socket;
   must(rio_create_completion_queue(session, kReceives, 0, RIO_NOTIFY_NONE, &cq),
        "completion queue");
-  must(rio_socket(session, RIO_FAMILY_IPV4, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
+  must(rio_socket(session, group.family, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
   must(rio_set_option(socket, RIO_SO_REUSEADDR, 1), "option"); /* others may listen, too */
   must(rio_bind(socket, &local), "bind");
   must(rio_create_request_queue(socket, kReceives, 0, cq, NULL, 0, 0, &rq), "request queue");
@@ -45,7 +49,7 @@ int main(int argc, char** argv) {
     const rio_slice slice = {buffer, i * kSlotBytes, kSlotBytes};
     must(rio_receive(rq, &slice, 0, i), "receive");
   }
-  must(rio_join_group(socket, &group, argc > 3 ? &source : NULL, argc > 4 ? argv[4] : NULL),
+  must(rio_join_group(socket, &group, one_source ? &source : NULL, argc > 4 ? argv[4] : NULL),
        "join");
   printf("feed: joined %s\n", argv[1]);
   fflush(stdout);
@@ -57,9 +61,9 @@ int main(int argc, char** argv) {
       must(results[i].status, "receive");
       const rio_slice slice = {buffer, (uint32_t)results[i].request_context * kSlotBytes,
                                kSlotBytes};
-      const uint8_t* from = results[i].peer.bytes;
-      printf("%" PRIu64 " ns: %u bytes from %u.%u.%u.%u\n", results[i].time_ns, results[i].bytes,
-             from[0], from[1], from[2], from[3]);
+      char from[INET6_ADDRSTRLEN];
+      inet_ntop(of_ipv6 ? AF_INET6 : AF_INET, results[i].peer.bytes, from, sizeof from);
+      printf("%" PRIu64 " ns: %u bytes from %s\n", results[i].time_ns, results[i].bytes, from);
       must(rio_receive(rq, &slice, 0, results[i].request_context), "receive");
     }
     if (n != 0) fflush(stdout);

@@ -136,6 +136,23 @@ TEST_F(Daemon, SaysWhereAConfigurationIsWrong) {
     EXPECT_NE(checked.output.find(file + place), std::string::npos) << place << checked.output;
 }
 
+// The pools of joins hold what the policies promise, so there is an end to promising.
+TEST_F(Daemon, RefusesMoreJoinsThanACoreHas) {
+  for (const auto& [joins, status] : {std::pair("16384", 0), {"16385", 1}}) {
+    const std::string file =
+        scratch_.write("joins.yaml",
+                       "version: 1\n"
+                       "cores: [{name: core0, cpu: 0}]\n"
+                       "nics: [{name: a, device: {vdev: net_null0}, core: core0,\n"
+                       "        addresses: [10.0.0.1/24]}]\n"
+                       "sessions: [{user: root, groups: [239.0.0.0/8], sessions_max: 4, "
+                       "joins_max: " +
+                           std::string(joins) + "}]\n");
+    const Outcome checked = run({PINION_DAEMON, "--check", file});
+    EXPECT_EQ(checked.status, status) << checked.output;
+  }
+}
+
 TEST_F(Daemon, CtlShowsWhatIsGoingOn) {
   start();
   AppSocket app(socket_path());

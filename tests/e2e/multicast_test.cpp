@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+
 #include "e2e/sockets.h"
 #include "e2e/world.h"
 
@@ -56,14 +58,15 @@ class Multicast : public World {
     if (!why_not_.empty()) GTEST_SKIP() << "needs a bridge that snoops: " << why_not_;
   }
 
-  // What the bridge has learned of a group; empty: nothing.
-  static std::string learned(const std::string& group) {
+  // What the bridge has learned of a group, of Pinion (or on br0 of Linux itself); empty: nothing.
+  static std::string learned(const std::string& group, const std::string& port = "kernel0") {
     const std::string all = run({"bridge", "-d", "mdb", "show", "dev", "br0"}).output;
     std::string found;
     for (size_t at = 0, end = 0; at < all.size(); at = end + 1) {
       end = std::min(all.find('\n', at), all.size());
       const std::string line = all.substr(at, end - at);
-      if (line.find("port kernel0 grp " + group + " ") != std::string::npos) found += line + "\n";
+      if (line.find("port " + port + " grp " + group + " ") != std::string::npos)
+        found += line + "\n";
     }
     return found;
   }
@@ -163,6 +166,15 @@ TEST_F(Multicast, JoinBringsTheFeedAndLeaveEndsIt) {
   expect_unheard(app, feed, kGroup, kPinionIp, "udp_multicast_not_joined");
 }
 
+// The configuration has room for one group: the policy's joins_max has more.
+TEST_F(Multicast, PoolsHoldWhatThePolicyPromises) {
+  constexpr int kJoinsMax = 64;
+  AppSocket app(socket_path(), {.port = kFeedPort});
+  for (int i = 1; i <= kJoinsMax; ++i)
+    ASSERT_EQ(app.join("239.9.9." + std::to_string(i)), 0) << i;
+  EXPECT_EQ(app.join("239.9.10.1"), -EDQUOT);
+}
+
 // The sample, one page of C.
 TEST_F(Multicast, SampleFeed) {
   Program sample({"sh", "-c", "PINION_SOCKET=" + socket_path() + " exec " PINION_FEED " " + kGroup +
@@ -219,6 +231,7 @@ TEST_F(Multicast, SendToAGroup) {
   inet_pton(AF_INET, kGroup, &request.imr_multiaddr);
   inet_pton(AF_INET, kKernelIp, &request.imr_interface);
   ASSERT_EQ(setsockopt(listener.fd(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request), 0);
+  ASSERT_TRUE(within(kQuerierPatienceMs, [] { return !learned(kGroup, "br0").empty(); }));
   AppSocket app(socket_path(), {.port = kFeedPort});
   ASSERT_EQ(app.send("tick", kGroup, listener.port()), 0);
   const auto got = listener.receive();
@@ -285,6 +298,18 @@ TEST_F(Multicast6, Version1Querier) {
   EXPECT_TRUE(within(kQuerierPatienceMs, [] { return learned(kGroup6).empty(); }));
 }
 
+// To join a group of the link's scope, the sample names the NIC.
+TEST_F(Multicast6, SampleFeed) {
+  Program sample({"sh", "-c", "PINION_SOCKET=" + socket_path() + " exec " PINION_FEED " " +
+                                  kLinkGroup6 + " " + std::to_string(kFeedPort) + " - nic"});
+  ASSERT_TRUE(sample.says("joined")) << sample.output();
+  ASSERT_TRUE(learns(kLinkGroup6));
+  Feed feed(kKernelIp6);
+  feed.send("ticks", kLinkGroup6);
+  EXPECT_TRUE(sample.says(std::string("5 bytes from ") + kKernelIp6)) << sample.output();
+  sample.end(SIGTERM);
+}
+
 // To a group of the world's scope and to one of the link's, each from an address of that scope.
 TEST_F(Multicast6, SendToAGroup) {
   for (const auto& [group, from] : {std::pair(kGroup6, kPinionIp6), {kLinkGroup6, "fe80::"}}) {
@@ -294,8 +319,10 @@ TEST_F(Multicast6, SendToAGroup) {
     request.ipv6mr_interface = if_nametoindex("br0");
     ASSERT_EQ(setsockopt(listener.fd(), IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request),
               0);
+    const std::string to = group;
+    ASSERT_TRUE(within(kQuerierPatienceMs, [&] { return !learned(to, "br0").empty(); }));
     AppSocket app(socket_path(), kOptions);
-    ASSERT_EQ(app.send("tick", group, listener.port()), 0);
+    ASSERT_EQ(app.send("tick", to, listener.port()), 0);
     const auto got = listener.receive();
     ASSERT_TRUE(got);
     EXPECT_EQ(got->bytes, "tick");

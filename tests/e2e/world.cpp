@@ -285,7 +285,8 @@ std::string configuration() {
                       : "") +
          "]\n"
          "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4, \"ff00::/8\"]}, "
-         "{user: nobody, bind: [\"*:7000\"]}]\n" +
+         "{user: nobody, bind: [\"*:7000\"]}]\n"
+         "igmp: {groups_max: 1, joins_max: 1}\n" +  // less than the sessions are promised
          // An emulated processor may stand still for seconds.
          (vm_nic() == nullptr ? "" : "limits: {core_silent_ms: 30000}\n");
 }
