@@ -174,7 +174,8 @@ bool EthdevPort::configure(const PortConfig& config, std::string& error) {
   conf.rxmode.offloads = rx_offloads(info);
   conf.txmode.offloads = info.tx_offload_capa & kTxOffloads;  // never MBUF_FAST_FREE: frames of
   conf.intr_conf.rxq = config.rx_interrupt;                   // other pools pass through a port
-  capabilities_.tx_attach = (tx_release_prompt_ || is_device_) &&  // a device is asked, once open
+  // A device is asked, once it is open.
+  capabilities_.tx_attach = config.attach && (tx_release_prompt_ || is_device_) &&
                             (info.tx_offload_capa & kAttachOffloads) == kAttachOffloads &&
                             rte_eal_iova_mode() == RTE_IOVA_VA;
   if (capabilities_.tx_attach) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;

@@ -286,9 +286,11 @@ void EthdevPort::free(std::span<Frame*> frames) {
 bool EthdevPort::refresh_link() {
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(port_id_, &link) == 0) {
-    const bool up = link.link_status == RTE_ETH_LINK_UP &&
+    const bool up = !stopped_ && link.link_status == RTE_ETH_LINK_UP &&
                     (!kernel_link_.is_open() || kernel_link_.up());
     link_up_.store(up, std::memory_order_relaxed);
+    // A ring that was full then says nothing of what comes after.
+    if (!up) tx_full_.store(false, std::memory_order_relaxed);
   }
   return link_up();
 }

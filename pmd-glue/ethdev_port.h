@@ -25,6 +25,7 @@ struct PortConfig {
   int pool_frames = 0;             // 0: as many as are needed
   uint16_t transmit_frames = 512;  // that may wait, for tx_burst or a neighbour
   bool rx_interrupt = false;       // ask the driver for receive interrupts
+  bool attach = true;              // transmit payloads where they lie, if the driver can
   Mac mac{};                       // to have in place of its own; zeros: its own
 };
 

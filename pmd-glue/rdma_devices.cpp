@@ -2,6 +2,7 @@
 #include "pmd-glue/rdma_devices.h"
 
 #include <infiniband/verbs.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -69,7 +70,7 @@ void ask(ibv_context& context, RdmaDevice& out) {
 // Memory as the daemon's: mapped and touched, since registering pins it.
 struct Memory {
   explicit Memory(uint64_t megabytes) : bytes(megabytes == 0 ? kOrdinaryBytes : megabytes << 20) {
-    const int pages = megabytes == 0 ? 0 : MAP_HUGETLB;
+    const int pages = megabytes == 0 ? 0 : MAP_HUGETLB | MAP_HUGE_2MB;
     at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | pages, -1, 0);
   }

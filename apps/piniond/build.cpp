@@ -108,6 +108,7 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
   port.rx_descriptors = nic.rx_descriptors;
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
+  port.attach = !nic.backup;  // BondPort
   const NetConfig net;
   port.transmit_frames =
       static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max +

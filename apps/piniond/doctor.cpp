@@ -1,6 +1,7 @@
 // See doctor.h. Each check is a function that adds its findings.
 #include "piniond/doctor.h"
 
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -46,8 +47,19 @@ void add(Findings& out, bool good, Verdict otherwise, const std::string& what,
   out.push_back({good ? Verdict::good : otherwise, what, found, wanted, good ? "" : fix});
 }
 
-uint64_t free_pages(const std::string& folder) {
-  return std::strtoull(first_line(folder + "hugepages-2048kB/free_hugepages").c_str(), nullptr, 10);
+// Of pages of every size, as EAL takes them.
+uint64_t free_hugepages_mb(const std::string& folder) {
+  constexpr std::string_view kPrefix = "hugepages-";  // hugepages-2048kB
+  uint64_t kilobytes = 0;
+  std::error_code none;
+  for (fs::directory_iterator it(folder, none), end; !none && it != end; it.increment(none)) {
+    const std::string name = it->path().filename();
+    if (!name.starts_with(kPrefix)) continue;
+    const std::string free = first_line(it->path().string() + "/free_hugepages");
+    kilobytes += std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10) *
+                 std::strtoull(free.c_str(), nullptr, 10);
+  }
+  return kilobytes >> 10;
 }
 
 int node_of_cpu(uint32_t cpu) {
@@ -62,20 +74,24 @@ int node_of_cpu(uint32_t cpu) {
 }
 
 void hugepages(const config::Config& config, Findings& out) {
-  const uint64_t wanted = config.host.hugepages_mb / kHugepageMb;
+  const uint64_t wanted = config.host.hugepages_mb;
   if (wanted == 0) return;
-  const uint64_t total =
+  const uint64_t pages =
       std::strtoull(first_line("/proc/sys/vm/nr_hugepages").c_str(), nullptr, 10);
-  const uint64_t found = free_pages("/sys/kernel/mm/hugepages/");
-  add(out, found >= wanted, Verdict::fails, "hugepages", std::to_string(found) + " free",
-      std::to_string(wanted) + " of 2 MiB, and those of the sessions",
-      "sysctl -w vm.nr_hugepages=" + std::to_string(total + wanted - found));
+  const uint64_t found = free_hugepages_mb("/sys/kernel/mm/hugepages/");
+  const std::string mb = " MiB";
+  add(out, found >= wanted, Verdict::fails, "hugepages", std::to_string(found) + mb + " free",
+      std::to_string(wanted) + mb + ", and those of the sessions",
+      "sysctl -w vm.nr_hugepages=" +
+          std::to_string(pages + (wanted - found + kHugepageMb - 1) / kHugepageMb));
   const int node = node_of_cpu(config.cores[0].cpu);
   if (node < 0 || found < wanted) return;
   const std::string folder = "/sys/devices/system/node/node" + std::to_string(node) + "/hugepages/";
-  add(out, free_pages(folder) >= wanted, Verdict::slow, "hugepages of node " + std::to_string(node),
-      std::to_string(free_pages(folder)) + " free", std::to_string(wanted),
-      "echo " + std::to_string(wanted) + " > " + folder + "hugepages-2048kB/nr_hugepages");
+  const uint64_t near = free_hugepages_mb(folder);
+  add(out, near >= wanted, Verdict::slow, "hugepages of node " + std::to_string(node),
+      std::to_string(near) + mb + " free", std::to_string(wanted) + mb,
+      "echo " + std::to_string(wanted / kHugepageMb) + " > " + folder +
+          "hugepages-2048kB/nr_hugepages");
 }
 
 // All devices of a group go to user space together, or none.
@@ -292,6 +308,16 @@ void clocks(bool any_tsc, Findings& out) {
       "apt-get install chrony, or linuxptp for PTP");
 }
 
+// With CAP_IPC_LOCK the limit does not count, with CAP_SYS_RESOURCE the daemon raises it.
+bool may_lock() {
+  std::ifstream in("/proc/self/status");
+  uint64_t effective = 0;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("CapEff:")) effective = std::strtoull(line.c_str() + 7, nullptr, 16);
+  }
+  return ((effective >> CAP_IPC_LOCK | effective >> CAP_SYS_RESOURCE) & 1) != 0;
+}
+
 void memory(const config::Config& config, Findings& out) {
   const std::string thp = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
   add(out, thp.find("[always]") == std::string::npos, Verdict::slow, "transparent hugepages",
@@ -299,13 +325,10 @@ void memory(const config::Config& config, Findings& out) {
       "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
   rlimit limit{};
   getrlimit(RLIMIT_MEMLOCK, &limit);
-  const bool unlimited = geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY;
-  const bool locks = config.host.lock_memory ||
-                     std::ranges::any_of(all_devices(config), [](const config::Device& device) {
-                       return !device.pci.empty();  // what it may reach is locked
-                     });
-  add(out, unlimited, locks ? Verdict::fails : Verdict::slow, "memlock",
-      unlimited ? "unlimited" : std::to_string(limit.rlim_cur >> 10) + " KiB", "unlimited",
+  const bool unlimited = limit.rlim_cur == RLIM_INFINITY || may_lock();
+  add(out, unlimited, Verdict::slow, "memlock",
+      unlimited ? "unlimited" : std::to_string(limit.rlim_cur >> 10) + " KiB",
+      "unlimited, for lock_memory and what a NIC may reach",
       "LimitMEMLOCK=infinity in its unit (piniond.service has it), or ulimit -l unlimited");
   if (config.host.lock_memory) return;
   std::ifstream swaps("/proc/swaps");

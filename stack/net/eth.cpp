@@ -167,10 +167,11 @@ void Net::look_at_link(PortState& p, Nanos now) {
   const bool was_up = p.link_up;
   p.link_up = p.port->link_up();
   p.link_looked_at = now;
+  if (!p.link_up) return;
   const uint32_t moves = p.port->moves();
   const bool moved = moves != p.moves;
   p.moves = moves;
-  if (!p.link_up || (was_up && !moved)) return;
+  if (was_up && !moved) return;
   say_where_we_are(p, now);
   if (!moved) return;
   // Switches took us to be elsewhere, and may not have been ready yet: once more (RFC 5227 2.3).

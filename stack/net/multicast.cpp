@@ -39,7 +39,7 @@ uint32_t Net::group_interface(Ip local, Ip group, Ip source) const {
   if (route == nullptr && !source.is_any()) route = routes_.lookup(source);
   if (route != nullptr) return route->interface;
   for (const Interface& i : interfaces_)
-    if (group.is_v4() || i.ipv6) return i.index;
+    if (group.is_v4() ? !address_towards(i, group).is_any() : i.ipv6) return i.index;
   return kAnyInterface;
 }
 

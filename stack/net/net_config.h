@@ -60,7 +60,7 @@ struct NetConfig {
   uint32_t icmp_errors_per_s = 100;
   uint32_t icmp_echoes_per_s = 10'000;
 
-  uint32_t reassembly_max = 16;            // datagrams in fragments, of 64 KiB each; 0: none
+  uint32_t reassembly_max = 16;            // datagrams in fragments, of 65 KiB each; 0: none
   uint32_t reassembly_per_source_max = 4;  // of these
   Nanos reassembly_timeout = kSecond;
 

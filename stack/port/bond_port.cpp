@@ -25,12 +25,18 @@ BondPort::BondPort(Port& first, Port& second)
       capabilities_(common(first.capabilities(), second.capabilities())) {
   STACK_CHECK(&first != &second && first.capabilities().mac == second.capabilities().mac);
   status_.active = !first.link_up() && second.link_up();
+  standby_up_ = standby().link_up();
 }
 
 void BondPort::look_at_links() {
-  if (active().link_up() || !standby().link_up()) [[likely]]
+  const bool up = standby().link_up();
+  if (active().link_up() || !up) [[likely]] {
+    if (up && !standby_up_) ++comebacks_;
+    standby_up_ = up;
     return;
+  }
   status_.active = 1 - status_.active;
+  standby_up_ = false;
   ++status_.moves;
   rest_ = true;
 }

@@ -2,6 +2,8 @@
 // transmits and is listened to; when its link is lost and the other's is there, the other one does,
 // and goes on when the first comes back: a move costs frames, so none is made without need.
 // The MAC address is the same on both, so neighbours have nothing to learn; switches do (moves()).
+// They also do when a link comes back: what its NIC still had, or what Linux says there, left by
+// the one that is not listened to.
 #pragma once
 #include "port/port.h"
 
@@ -27,7 +29,7 @@ class BondPort final : public Port {
   size_t alloc(std::span<Frame*> out) override { return ports_[0]->alloc(out); }
   void free(std::span<Frame*> frames) override { ports_[0]->free(frames); }
   bool link_up() const override { return ports_[0]->link_up() || ports_[1]->link_up(); }
-  uint32_t moves() const override { return static_cast<uint32_t>(status_.moves); }
+  uint32_t moves() const override { return static_cast<uint32_t>(status_.moves) + comebacks_; }
 
   const BondStatus& status() const { return status_; }
 
@@ -43,6 +45,8 @@ class BondPort final : public Port {
   Port* ports_[2];
   PortCapabilities capabilities_;
   BondStatus status_;
+  uint32_t comebacks_ = 0;  // of the standby's link
+  bool standby_up_ = false;
   bool rest_ = false;  // the standby may have frames from when it worked
 };
 

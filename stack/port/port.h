@@ -38,8 +38,8 @@ class Port {
   virtual size_t alloc(std::span<Frame*> out) = 0;
   virtual void free(std::span<Frame*> frames) = 0;
   virtual bool link_up() const = 0;
-  // How often it has gone over to another cable by itself, perhaps without its link being down in
-  // between: whoever forwards to us must then be told where we are (BondPort).
+  // How often whoever forwards to us may have begun to take us to be elsewhere: it went over to
+  // another cable by itself, perhaps without its link being down in between (BondPort).
   virtual uint32_t moves() const { return 0; }
 };
 

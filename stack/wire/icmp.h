@@ -55,7 +55,7 @@ void icmp_emit_summed(const IcmpMessage& message, MutableBytes out, uint64_t bod
 // RFC 1191 7.1: the MTU to try, of a router that says `told`; 0: an old one, which does not say, of
 // a packet of `length` bytes.
 uint16_t icmp_told_mtu(uint16_t told, uint16_t length);
-// The quote in an error's body. Its checksums and length are not judged: routers change them.
+// The quote in an error's body. Its checksums are not judged: routers change them.
 Drop icmp_quote_parse(Bytes body, IcmpQuote& out);
 
 }  // namespace pinion

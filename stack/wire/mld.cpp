@@ -30,7 +30,8 @@ Drop mld_query_parse(const IcmpMessage& message, GroupQuery& out) {
          .version = static_cast<uint8_t>(version_1 ? 1 : 2),
          .max_response = Nanos{version_1 ? code : max_response_of(code)} * kMilli,
          .sources = {}};
-  if (out.group != kAnyIpv6 && !out.group.is_multicast()) return Drop::mld_malformed;
+  const bool of_group = out.group.is_multicast() && !out.group.is_v4();
+  if (out.group != kAnyIpv6 && !of_group) return Drop::mld_malformed;
   if (version_1) return Drop::none;
   if (message.body.size() < kQueryV2) return Drop::mld_malformed;
   const auto rest = load<QueryV2Rest>(message.body.data() + kGroupBytes);

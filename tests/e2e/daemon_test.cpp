@@ -214,10 +214,9 @@ TEST_F(Daemon, LooksAtTheMachineFirst) {
 }
 
 // Many IOMMUs translate 39 bits: no memory that a NIC shall reach may lie above.
+// (Beside AddressSanitizer it is not: that has the low addresses.)
+#ifndef __SANITIZE_ADDRESS__
 TEST_F(Daemon, ItsMemoryIsWhereAnIommuReaches) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizer has the low addresses";
-#endif
   if (hugepages_mb() == 0) GTEST_SKIP() << "no hugepages";
   start();
   std::ifstream maps("/proc/" + std::to_string(daemon_->pid()) + "/maps");
@@ -230,6 +229,7 @@ TEST_F(Daemon, ItsMemoryIsWhereAnIommuReaches) {
   }
   EXPECT_GT(found, 0);
 }
+#endif
 
 TEST_F(Daemon, CtlSaysThatNoDaemonRuns) {
   const Outcome status = ctl("status");

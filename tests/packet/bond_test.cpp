@@ -131,7 +131,12 @@ TEST(Bond, TheOneThatComesBackStandsBy) {
   pull(peer);
   peer.wait(3 * kSecond);
   peer.take_all();
+  // What the NIC still had may leave there now: switches are told that we are elsewhere.
   peer.port.link_is_up = true;
+  peer.wait(2 * kMilli);
+  EXPECT_EQ(peer.expects_frame(), kOurAnnouncement);
+  peer.wait(2 * kSecond);
+  EXPECT_EQ(peer.expects_frame(), kOurAnnouncement);
   peer.wait(3 * kSecond);
   peer.expects_nothing();
   EXPECT_EQ(peer.bond->status().active, 1u);

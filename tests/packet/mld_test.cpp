@@ -231,6 +231,8 @@ TEST(Mld, QueriesThatAreMalformed) {
                    v6_frame(kQuerier, kNextIcmp6,
                             icmp6_text(130, 0, 0, text_of(kAny6) + bytes8({2, 125, 0, 1}))));
   peer.expect_drop(Drop::mld_malformed, query(kQuerier, 100, kPeerIp6));
+  // ::ffff:239.1.2.3 is how a group of IPv4 is kept here, and none of IPv6.
+  peer.expect_drop(Drop::mld_malformed, query(kQuerier, 100, ip6("::ffff:239.1.2.3")));
 }
 
 TEST(Mld, LongestDelayIsDecodedAndWaits) {  // 5.1.3: mantissa and exponent

@@ -113,6 +113,7 @@ Peer::~Peer() {
   apps_.clear();
   port.tx_accepts = port.pool_frames = SIZE_MAX;
   port.link_is_up = true;
+  if (bond) wait(2 * kMilli);  // seen, and told: once more later
   expect_baseline();
   expect_nothing_left();
 }

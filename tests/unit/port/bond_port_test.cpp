@@ -87,11 +87,13 @@ TEST(BondPort, MovesWhenTheLinkIsLostAndStays) {
   EXPECT_EQ(two.receive(), "B");
   EXPECT_EQ(two.send(1), 1u);
   EXPECT_EQ(two.second.take_sent().size(), 1u);
-  EXPECT_EQ(two.bond.moves(), 1u);
+  EXPECT_EQ(two.bond.status().moves, 1u);
+  EXPECT_EQ(two.bond.moves(), 2u) << "switches may have heard of the one that came back";
   two.second.link_is_up = false;
   EXPECT_EQ(two.send(1), 1u);
   EXPECT_EQ(two.first.take_sent().size(), 1u);
-  EXPECT_EQ(two.bond.moves(), 2u);
+  EXPECT_EQ(two.bond.status().moves, 2u);
+  EXPECT_EQ(two.bond.moves(), 3u);
 }
 
 TEST(BondPort, WithoutAnyLinkItWaitsForTheFirstThatComes) {
