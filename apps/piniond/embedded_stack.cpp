@@ -123,7 +123,7 @@ std::unique_ptr<EmbeddedStack> EmbeddedStack::open(const std::string& file, bool
 std::vector<std::string> EmbeddedStack::nics() const {
   std::vector<std::string> out;
   for (const auto& [name, text] : describe_ports(parts_->config, parts_->ports))
-    out.push_back(name + ": " + text);
+    out.emplace_back(name).append(": ").append(text);
   return out;
 }
 
