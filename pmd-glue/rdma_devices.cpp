@@ -120,7 +120,8 @@ std::string try_registration(const std::string& device, uint64_t megabytes) {
   const Memory memory(megabytes);
   if (memory.at == MAP_FAILED)
     return std::to_string(megabytes) + " MiB of hugepages: " + words_of(errno);
-  ibv_mr* region = ibv_reg_mr(domain.get(), memory.at, memory.bytes, IBV_ACCESS_LOCAL_WRITE);
+  // In parentheses: the function, since the macro of this name mixes two enumerations.
+  ibv_mr* region = (ibv_reg_mr)(domain.get(), memory.at, memory.bytes, IBV_ACCESS_LOCAL_WRITE);
   if (region == nullptr) return why_not_registered(errno, memory);
   const int error = ibv_dereg_mr(region);
   return error == 0 ? "" : "giving a registration back: " + words_of(error);
