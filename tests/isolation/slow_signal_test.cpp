@@ -1,6 +1,7 @@
 // An application decides how long a signal to it takes: each copy of its notification descriptor,
 // in each epoll that watches it, is one more waiter that the sender walks past. The core pays for
 // two such signals and for no more.
+#include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -86,18 +87,25 @@ TEST(SlowSignal, TheCoreSendsTwoAndNoMore) {
   });
   ASSERT_TRUE(neighbour.wait_ready());
   const Signaller& signaller = daemon.core().signaller();
+  constexpr uint64_t kRounds = 5;
+  uint64_t before = 0;  // handed over
   for (int attack = 0; attack < 2; ++attack) {  // a new session does not begin with a clean sheet
     Process app([&] {
       Crowd a;
       if (const int status = a.attach(daemon.socket_path()); status != 0) return status;
       a.crowd();
-      for (int i = 0; i < 5; ++i)
+      for (uint64_t i = 0; i < kRounds; ++i)
         if (const int status = a.round(); status != 0) return status;
       return 0;
     });
     EXPECT_EQ(app.wait(), 0);
     EXPECT_EQ(signaller.slow(), 2u);
-    EXPECT_EQ(signaller.handed_over(), attack == 0 ? 3u : 8u);
+    // Two are found slow, and no other is the core's. Where a hypervisor steals time, Linux takes
+    // that off a thread's own, and one that was slow may look fast: then it is the third.
+    const uint64_t handed = signaller.handed_over() - before;
+    if (attack == 0) EXPECT_THAT(handed, ::testing::AnyOf(kRounds - 2, kRounds - 3));
+    else EXPECT_EQ(handed, kRounds);
+    before += handed;
   }
   EXPECT_EQ(neighbour.wait(), 0);
 }
