@@ -2,7 +2,6 @@
 // our configuration into its command line.
 #include "pmd-glue/eal.h"
 
-#include <dirent.h>
 #include <rte_bus_vdev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -20,13 +19,13 @@
 #include <string_view>
 
 #include "pmd-glue/dpdk_log.h"
+#include "pmd-glue/hugepages.h"
 
 namespace pinion {
 namespace {
 
 // Ordinary pages are taken as they are touched, so this is a limit, not a cost.
 constexpr int kNoHugeMegabytes = 512;
-constexpr const char* kHugepagesDir = "/sys/kernel/mm/hugepages";
 
 std::atomic<bool> eal_used{false}, eal_running{false};
 
@@ -42,24 +41,8 @@ uint64_t read_number(const std::string& path) {
   return value;
 }
 
-// EAL takes pages of every size that the machine has.
-uint64_t free_hugepage_bytes() {
-  uint64_t bytes = 0;
-  DIR* dir = opendir(kHugepagesDir);
-  if (dir == nullptr) return 0;
-  constexpr std::string_view kPrefix = "hugepages-";  // hugepages-2048kB
-  while (const dirent* entry = readdir(dir)) {
-    const std::string name = entry->d_name;
-    if (!name.starts_with(kPrefix)) continue;
-    const uint64_t kilobytes = std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10);
-    bytes += kilobytes * 1024 * read_number(kHugepagesDir + ("/" + name) + "/free_hugepages");
-  }
-  closedir(dir);
-  return bytes;
-}
-
 bool check_hugepages(int wanted_mb, std::string& error) {
-  const uint64_t free_mb = free_hugepage_bytes() >> 20;
+  const uint64_t free_mb = free_hugepages_mb();
   if (free_mb >= static_cast<uint64_t>(wanted_mb)) return true;
   const uint64_t pages = read_number("/proc/sys/vm/nr_hugepages");
   const uint64_t missing = (static_cast<uint64_t>(wanted_mb) - free_mb + 1) / 2;

@@ -177,13 +177,17 @@ void Trader::on_report(const Message& m) {
   if (number_of(m, kLeavesQty) == 0) open_.erase(order);
 }
 
-void Trader::on_fill(const Message& m, Order& order) {
-  const uint64_t shares = number_of(m, kLastShares);
+void Trader::book(size_t symbol, bool buy, uint64_t shares) {
   ++totals_.fills;
   totals_.shares += shares;
-  order.executed += shares;
   const auto signed_shares = static_cast<int64_t>(shares);
-  positions_[order.symbol] += order.buy ? signed_shares : -signed_shares;
+  positions_[symbol] += buy ? signed_shares : -signed_shares;
+}
+
+void Trader::on_fill(const Message& m, Order& order) {
+  const uint64_t shares = number_of(m, kLastShares);
+  order.executed += shares;
+  book(order.symbol, order.buy, shares);
   if (order.executed != number_of(m, kCumQty)) strange(m);
 }
 
@@ -193,11 +197,7 @@ void Trader::on_copy(const Message& m) {
   if (type != "1" && type != "2" && type != "F") return;
   const size_t symbol = symbol_index(m.value(kSymbol));
   if (symbol == positions_.size()) return strange(m);
-  const uint64_t shares = number_of(m, kLastShares);
-  ++totals_.fills;
-  totals_.shares += shares;
-  const auto signed_shares = static_cast<int64_t>(shares);
-  positions_[symbol] += m.value(kSide) == "1" ? signed_shares : -signed_shares;
+  book(symbol, m.value(kSide) == "1", number_of(m, kLastShares));
 }
 
 void Trader::on_end(const Message& m) {

@@ -70,6 +70,7 @@ class Trader : public fix::Application {
   void on_cancel_reject(const fix::Message& m);
   void answered(std::string_view id) { waiting_.erase(std::string(id)); }
   std::string any_open();
+  void book(size_t symbol, bool buy, uint64_t shares);
   size_t symbol_index(std::string_view symbol) const;
 
   TraderConfig config_;

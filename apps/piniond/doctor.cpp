@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "piniond/promised.h"
+#include "pmd-glue/hugepages.h"
 #include "pmd-glue/nic_sysfs.h"
 #include "pmd-glue/rdma_devices.h"
 
@@ -47,21 +48,6 @@ void add(Findings& out, bool good, Verdict otherwise, const std::string& what,
   out.push_back({good ? Verdict::good : otherwise, what, found, wanted, good ? "" : fix});
 }
 
-// Of pages of every size, as EAL takes them.
-uint64_t free_hugepages_mb(const std::string& folder) {
-  constexpr std::string_view kPrefix = "hugepages-";  // hugepages-2048kB
-  uint64_t kilobytes = 0;
-  std::error_code none;
-  for (fs::directory_iterator it(folder, none), end; !none && it != end; it.increment(none)) {
-    const std::string name = it->path().filename();
-    if (!name.starts_with(kPrefix)) continue;
-    const std::string free = first_line(it->path().string() + "/free_hugepages");
-    kilobytes += std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10) *
-                 std::strtoull(free.c_str(), nullptr, 10);
-  }
-  return kilobytes >> 10;
-}
-
 int node_of_cpu(uint32_t cpu) {
   const std::string folder = kCpus + "cpu" + std::to_string(cpu);
   constexpr std::string_view kNode = "node";
@@ -78,7 +64,7 @@ void hugepages(const config::Config& config, Findings& out) {
   if (wanted == 0) return;
   const uint64_t pages =
       std::strtoull(first_line("/proc/sys/vm/nr_hugepages").c_str(), nullptr, 10);
-  const uint64_t found = free_hugepages_mb("/sys/kernel/mm/hugepages/");
+  const uint64_t found = free_hugepages_mb();
   const std::string mb = " MiB";
   add(out, found >= wanted, Verdict::fails, "hugepages", std::to_string(found) + mb + " free",
       std::to_string(wanted) + mb + ", and those of the sessions",

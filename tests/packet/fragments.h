@@ -1,5 +1,9 @@
 // Packets in literals, cut into fragments (RFC 791 3.2) for the packet tests.
 #pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -42,6 +46,19 @@ inline std::vector<Packet> fragments_of(const std::string& whole, Piece piece = 
     all.push_back(fragment_of(whole, piece));
   }
   return all;
+}
+
+// Whatever the order in which the fragments come, the datagram is there with the last of them.
+inline void expect_in_any_order(Peer& peer, UdpSocket& socket, const std::vector<Packet>& frames,
+                                const std::string& data) {
+  std::vector<size_t> order(frames.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  uint64_t context = 0;
+  do {
+    socket.receive(++context, 8192);
+    for (const size_t i : order) peer.expect_handled(frames[i]);
+    EXPECT_EQ(socket.expects_received(context), data);
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 // Bytes of which no eight in a row come twice soon.

@@ -36,13 +36,7 @@ struct Reassembly6 : ::testing::Test {
 TEST_F(Reassembly6, InOrderBackwardsAndMixed) {
   const std::vector<Packet> frames = fragments6_of(kCut6);
   ASSERT_EQ(frames.size(), 3u);
-  uint64_t context = 0;
-  std::vector<size_t> order = {0, 1, 2};
-  do {
-    socket.receive(++context, 8192);
-    for (const size_t i : order) peer.expect_handled(frames[i]);
-    EXPECT_EQ(socket.expects_received(context), kCut6Data);
-  } while (std::next_permutation(order.begin(), order.end()));
+  expect_in_any_order(peer, socket, frames, kCut6Data);
   EXPECT_EQ(peer.counters().reassembled, 6u);
   EXPECT_EQ(peer.counters().fragments_received, 12u);
   EXPECT_EQ(peer.counters().udp_received, 6u);

@@ -2,6 +2,7 @@
 // its groups, NICs and sources, and nobody anything else; and what sockets send to groups.
 #include <gtest/gtest.h>
 
+#include "packet/group_members.h"
 #include "packet/mld.h"
 
 namespace pinion::testing {
@@ -27,45 +28,23 @@ TEST(Udp6Input, W34GroupNobodyJoined) {
   EXPECT_EQ(peer.counters().icmp_errors_sent, 0u);
 }
 
-// Everybody who joined gets a copy, whatever session it belongs to.
+const GroupWorld kWorld6{.any = kAnyIpv6,
+                         .feed = kFeed6,
+                         .other_feed = kOtherFeed6,
+                         .ssm_feed = kSsmFeed6,
+                         .source_a = kSource6A,
+                         .source_b = kSource6B,
+                         .not_joined = Drop::ipv6_group_not_joined,
+                         .frame = feed6};
+
 TEST(Udp6Input, W34EveryMemberGetsACopy) {
   Ipv6Peer peer;
-  UdpSocket a(peer, {.local = {kAnyIpv6, 0}}), b(peer, {.session = 1, .local = {kAnyIpv6, 0}});
-  for (UdpSocket* socket : {&a, &b}) {
-    ASSERT_EQ(socket->set_option(RIO_SO_REUSEADDR, 1), 0);
-    ASSERT_EQ(socket->app().bind(socket->handle(), {kAnyIpv6, kOurPort}).status, 0);
-    ASSERT_EQ(socket->join(kFeed6), 0);
-    socket->receive(1);
-  }
-  peer.poll(), peer.take_all();
-  peer.expect_handled(feed6(kFeed6, kSource6A, kOurPort, "tick"));
-  EXPECT_EQ(a.expects_received(1), "tick");
-  EXPECT_EQ(b.expects_received(1), "tick");
-  peer.expect_drop(Drop::udp_multicast_port, feed6(kFeed6, kSource6A, 9999, "tick"));
-  peer.expect_drop(Drop::ipv6_group_not_joined, feed6(kOtherFeed6, kSource6A, kOurPort, "tick"));
-  ASSERT_EQ(a.leave(kFeed6), 0);
-  a.receive(2), b.receive(2);
-  peer.poll(), peer.take_all();
-  peer.expect_handled(feed6(kFeed6, kSource6A, kOurPort, "tock"));
-  EXPECT_EQ(b.expects_received(2), "tock");
-  a.expects_no_completion();
-  peer.wait(2 * kSecond), peer.take_all();
+  every_member_gets_a_copy(peer, kWorld6);
 }
 
 TEST(Udp6Input, W34SourcesAreFiltered) {
   Ipv6Peer peer;
-  UdpSocket socket(peer, {.local = {kSsmFeed6, kOurPort}});  // bound to the group itself
-  ASSERT_EQ(socket.join(kSsmFeed6, kSource6A), 0);
-  socket.receive(1), socket.receive(2);
-  peer.poll(), peer.take_all();
-  peer.expect_drop(Drop::udp_multicast_source, feed6(kSsmFeed6, kSource6B, kOurPort, "no"));
-  peer.expect_handled(feed6(kSsmFeed6, kSource6A, kOurPort, "yes"));
-  EXPECT_EQ(socket.expects_received(1), "yes");
-  ASSERT_EQ(socket.join(kSsmFeed6, kSource6B), 0);
-  peer.poll(), peer.take_all();
-  peer.expect_handled(feed6(kSsmFeed6, kSource6B, kOurPort, "now"));
-  EXPECT_EQ(socket.expects_received(2), "now");
-  peer.wait(2 * kSecond), peer.take_all();
+  sources_are_filtered(peer, kWorld6);
 }
 
 // A group counts on the NIC that it was joined on; one of the link's scope is another on each.

@@ -2,6 +2,7 @@
 // when it shares its Ethernet group with another, and when a wildcard socket holds the port.
 #include <gtest/gtest.h>
 
+#include "packet/group_members.h"
 #include "packet/igmp.h"
 
 namespace pinion::testing {
@@ -32,45 +33,26 @@ TEST(UdpInput, W34GroupNobodyJoined) {
   EXPECT_EQ(peer.counters().icmp_errors_sent, 0u);
 }
 
-// Everybody who joined gets a copy, whatever session it belongs to.
+const GroupWorld kWorld{
+    .any = {},
+    .feed = kFeed,
+    .other_feed = kOtherFeed,
+    .ssm_feed = kSsmFeed,
+    .source_a = kSourceA,
+    .source_b = kSourceB,
+    .not_joined = Drop::udp_multicast_not_joined,
+    .frame = [](Ip group, Ip source, uint16_t port, const std::string& data) {
+      return feed(group.v4(), source.v4(), port, data);
+    }};
+
 TEST(UdpInput, W34EveryMemberGetsACopy) {
   Peer peer;
-  UdpSocket a(peer, {.local = {}}), b(peer, {.session = 1, .local = {}});
-  for (UdpSocket* socket : {&a, &b}) {
-    ASSERT_EQ(socket->set_option(RIO_SO_REUSEADDR, 1), 0);
-    ASSERT_EQ(socket->app().bind(socket->handle(), {{}, kOurPort}).status, 0);
-    ASSERT_EQ(socket->join(kFeed), 0);
-    socket->receive(1);
-  }
-  peer.poll(), peer.take_all();
-  peer.expect_handled(feed(kFeed, kSourceA, kOurPort, "tick"));
-  EXPECT_EQ(a.expects_received(1), "tick");
-  EXPECT_EQ(b.expects_received(1), "tick");
-  peer.expect_drop(Drop::udp_multicast_port, feed(kFeed, kSourceA, 9999, "tick"));
-  peer.expect_drop(Drop::udp_multicast_not_joined, feed(kOtherFeed, kSourceA, kOurPort, "tick"));
-  ASSERT_EQ(a.leave(kFeed), 0);
-  a.receive(2), b.receive(2);
-  peer.poll(), peer.take_all();
-  peer.expect_handled(feed(kFeed, kSourceA, kOurPort, "tock"));
-  EXPECT_EQ(b.expects_received(2), "tock");
-  a.expects_no_completion();
-  peer.wait(2 * kSecond), peer.take_all();
+  every_member_gets_a_copy(peer, kWorld);
 }
 
 TEST(UdpInput, W34SourcesAreFiltered) {
   Peer peer;
-  UdpSocket socket(peer, {.local = {kSsmFeed, kOurPort}});  // bound to the group itself
-  ASSERT_EQ(socket.join(kSsmFeed, kSourceA), 0);
-  socket.receive(1), socket.receive(2);
-  peer.poll(), peer.take_all();
-  peer.expect_drop(Drop::udp_multicast_source, feed(kSsmFeed, kSourceB, kOurPort, "no"));
-  peer.expect_handled(feed(kSsmFeed, kSourceA, kOurPort, "yes"));
-  EXPECT_EQ(socket.expects_received(1), "yes");
-  ASSERT_EQ(socket.join(kSsmFeed, kSourceB), 0);
-  peer.poll(), peer.take_all();
-  peer.expect_handled(feed(kSsmFeed, kSourceB, kOurPort, "now"));
-  EXPECT_EQ(socket.expects_received(2), "now");
-  peer.wait(2 * kSecond), peer.take_all();
+  sources_are_filtered(peer, kWorld);
 }
 
 // A group counts on the NIC that it was joined on.
