@@ -168,6 +168,7 @@ CoreThreadConfig core_config(const config::Config& config, const Clock& clock) {
     c.sleep_after = core.idle.sleep_after_us * kMicro;
     c.nap = core.idle.nap_us * kMicro;
   }
+  c.rehearse = core.idle.busy;
   c.beat_at_least = config.limits.core_silent_ms * kMilli / 4;
   c.clock = clock;
   return c;

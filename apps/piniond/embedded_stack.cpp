@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "host/embedded.h"
+#include "host/rehearsal.h"
 #include "piniond/build.h"
 #include "piniond/promised.h"
 #include "piniond/dma_regions.h"
@@ -74,6 +75,7 @@ struct EmbeddedStack::Parts {
   std::vector<NicPorts> ports;
   std::unique_ptr<EmbeddedHost> host;
   std::unique_ptr<Kernel> kernel;
+  std::unique_ptr<Rehearsal> rehearsal;
   rio_session* session = nullptr;
   uint32_t turns = 0;
 
@@ -94,9 +96,17 @@ struct EmbeddedStack::Parts {
     tsc->fill(words);
     kernel->publish_clock(words);
     const rio_transport transport = host->transport();
-    if (rio_open_transport(&transport, &session) == 0) return true;
-    why = rio_last_error();
-    return false;
+    if (rio_open_transport(&transport, &session) != 0) {
+      why = rio_last_error();
+      return false;
+    }
+    rehearsal = Rehearsal::create(*kernel, clock_of(*tsc), why);
+    return rehearsal != nullptr;
+  }
+  void poll() {
+    const Nanos now = tsc->now();
+    host->poll(now);
+    rehearsal->after_pass(now);
   }
   ~Parts() {
     if (session != nullptr) rio_close(session);
@@ -129,7 +139,7 @@ std::vector<std::string> EmbeddedStack::nics() const {
 
 rio_session* EmbeddedStack::session() const { return parts_->session; }
 
-void EmbeddedStack::poll() { parts_->host->poll(parts_->tsc->now()); }
+void EmbeddedStack::poll() { parts_->poll(); }
 
 void EmbeddedStack::look_after() {
   look_after_ports(parts_->ports, *parts_->tsc);

@@ -61,6 +61,10 @@ int CoreThread::start(Kernel& kernel, std::string& why) {
     why = "this Linux has no membarrier(GLOBAL_EXPEDITED): cores must be idle: busy";
     return -ENOSYS;
   }
+  if (config_.rehearse) {
+    rehearsal_ = Rehearsal::create(kernel, config_.clock, why);
+    if (rehearsal_ == nullptr) return -ENOMEM;
+  }
   for (const int fd : config_.wake_fds) link_.watch_port(fd);
   stop_.store(false);
   thread_ = std::thread([this] {
@@ -101,6 +105,7 @@ void CoreThread::run_once() {
   take_mail(now);
   kernel_->poll(now);
   count(passes_);
+  if (rehearsal_ != nullptr) rehearsal_->after_pass(now);
   if (kernel_->busy() || link_.mail_waiting() || idle_since_ == 0) idle_since_ = now;
   else if (config_.sleep_after != kNever && now - idle_since_ >= config_.sleep_after) sleep(now);
 }

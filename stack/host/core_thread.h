@@ -14,6 +14,7 @@
 
 #include "host/clock.h"
 #include "host/mailbox.h"
+#include "host/rehearsal.h"
 #include "host/signaller.h"
 
 namespace pinion {
@@ -28,6 +29,7 @@ struct CoreThreadConfig {
   Nanos beat_at_least = 250 * kMilli;
   Nanos clock_every = 100 * kMilli;  // how often applications are shown the clock
   std::vector<int> wake_fds;         // of ports; level-triggered, cleared by poll()
+  bool rehearse = false;             // in silence; for one that never sleeps (rehearsal.h)
   Clock clock;
 };
 
@@ -40,7 +42,7 @@ class CoreThread {
 
   // For the Kernel's configuration: the Kernel is made after this object, and given to start().
   Hooks hooks();
-  // -EINVAL: no such CPU; -ENOSYS: sleep without membarrier.
+  // -EINVAL: no such CPU; -ENOSYS: sleep without membarrier; -ENOMEM: none for the rehearsal.
   int start(Kernel& kernel, std::string& why);
   void stop();
 
@@ -68,6 +70,7 @@ class CoreThread {
   Nanos next_clock_ = 0;
   std::atomic<uint64_t> passes_{0}, sleeps_{0};
   std::atomic<bool> stop_{false};
+  std::unique_ptr<Rehearsal> rehearsal_;
   std::thread thread_;
 };
 

@@ -31,6 +31,9 @@ class Kernel {
   // Did the last pass do anything?
   bool busy() const { return busy_; }
 
+  // For a core with nothing to do; see Server.
+  void keep_near() { server_.keep_near(); }
+
   // Sleep without a lost wake-up: prepare_sleep, a membarrier, look_again; true: stay awake.
   // wake() in either case.
   void prepare_sleep(Nanos now);

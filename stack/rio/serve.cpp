@@ -18,6 +18,8 @@ constexpr uint32_t kHeldPerTurn = 8, kBlockedPerTurn = 2;
 constexpr uint32_t kSendsOnFullPort = 4;  // a session's turn
 constexpr uint32_t kSignalsPerPass = 4;   // a session
 constexpr uint32_t kDeadChunksPerPass = 256;
+constexpr uint32_t kNearPerCall = 4;
+constexpr size_t kLine = 64;
 // While the core sleeps, at what only an application changes and tells nobody of.
 constexpr Nanos kBlockedLook = kMilli, kClosedLook = 10 * kMilli;
 
@@ -30,6 +32,12 @@ uint32_t next_group(const uint64_t* summary, uint32_t from) {
     if (bits != 0) return word * 64 + static_cast<uint32_t>(std::countr_zero(bits));
   }
   return kBellGroups;
+}
+
+template <class T>
+void bring_near(const T* object) {
+  const auto* at = reinterpret_cast<const std::byte*>(object);
+  for (size_t i = 0; i < sizeof(T); i += kLine) __builtin_prefetch(at + i);
 }
 }  // namespace
 
@@ -289,6 +297,23 @@ void Server::look_at_cold(Nanos now) {
   RequestQueue& rq = queues_[cold_hand_];
   cold_hand_ = cold_hand_ + 1 == queues_.capacity() ? 0 : cold_hand_ + 1;
   if (rq.live && rq.heat == RequestQueue::Heat::cold && rq.ready(record_)) visit(rq, false, now);
+}
+
+// Prefetches alone: of the slots, too, which the application may be writing.
+void Server::keep_near() {
+  for (uint32_t n = 0; n < kNearPerCall && n < polled_.size(); ++n) {
+    if (++near_hand_ >= polled_.size()) near_hand_ = 0;
+    const RequestQueue& rq = *polled_[near_hand_].queue;
+    bring_near(&rq);
+    bring_near(rq.session);
+    bring_near(rq.header);
+    bring_near(rq.socket);
+    for (const CompletionQueue* cq : {rq.send_cq, rq.receive_cq}) {
+      bring_near(cq);
+      bring_near(cq->header);
+      bring_near(&cq->slots[cq->posted & cq->mask]);
+    }
+  }
 }
 
 // Closed queues wait for the application to dequeue, which it tells nobody: looked at now and then

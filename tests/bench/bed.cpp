@@ -85,6 +85,9 @@ Bed::Bed(const BedOptions& options)
       host_(host_config(*clock_, options, note_.empty())),
       kernel_(kernel_config(options, host_.hooks())) {
   host_.attach_kernel(kernel_);
+  std::string error;
+  rehearsal_ = Rehearsal::create(kernel_, clock_of(*clock_), error);
+  if (rehearsal_ == nullptr) must(-ENOMEM, error.c_str());
   rio_abi_clock words{};
   clock_->fill(words);
   kernel_.publish_clock(words);

@@ -10,6 +10,7 @@
 
 #include "bench/windows.h"
 #include "host/embedded.h"
+#include "host/rehearsal.h"
 #include "kernel/kernel.h"
 #include "pmd-glue/tsc_clock.h"
 
@@ -32,7 +33,11 @@ class Bed {
   Bed(const Bed&) = delete;
   Bed& operator=(const Bed&) = delete;
 
-  void poll() { host_.poll(clock_->now()); }
+  void poll() {
+    const Nanos now = clock_->now();
+    host_.poll(now);
+    rehearsal_->after_pass(now);
+  }
   void serve(const std::atomic<bool>& stop) {
     while (!stop.load(std::memory_order_relaxed)) poll();
   }
@@ -61,6 +66,7 @@ class Bed {
   std::unique_ptr<TscClock> clock_;
   EmbeddedHost host_;
   Kernel kernel_;
+  std::unique_ptr<Rehearsal> rehearsal_;
   rio_session* session_ = nullptr;
 };
 
