@@ -31,6 +31,9 @@ class Client final : public fix::Application {
   // Opens the store in this directory. False, and why.
   bool open(const std::string& state_dir, std::string& why);
 
+  // For any thread, now and then: what its store will write next.
+  void keep_writable() const { file_.keep_writable(store_->end()); }
+
   const ClientConfig& config() const { return config_; }
   uint16_t index() const { return index_; }
   fix::Session& session() { return *session_; }

@@ -67,7 +67,7 @@ uint64_t Store::check_of(const Record& record, size_t at) const {
 
 void Store::recover() {
   entries_.clear();
-  at_ = kHeaderBytes;
+  rio_word64_store(&at_, kHeaderBytes);
   next_out_ = next_in_ = 1;
   day_.reset();
   while (recover_one()) {
@@ -91,7 +91,7 @@ bool Store::recover_one() {
       break;
     default: return false;
   }
-  at_ += sizeof record + padded(record.bytes);
+  rio_word64_store(&at_, at_ + sizeof record + padded(record.bytes));
   return true;
 }
 
@@ -104,7 +104,7 @@ bool Store::append(Kind kind, uint64_t number, std::string_view payload) {
     std::memcpy(memory_.data() + at_ + sizeof record, payload.data(), payload.size());
   record.check = check_of(record, at_);
   std::memcpy(memory_.data() + at_, &record, sizeof record);
-  at_ += sizeof record + padded(payload.size());
+  rio_word64_store(&at_, at_ + sizeof record + padded(payload.size()));
   return true;
 }
 

@@ -7,6 +7,8 @@
 //   header: magic, epoch | record | record | ... | rubbish, or records of earlier epochs
 //   record: check | bytes | number | kind | payload, padded to 8
 #pragma once
+#include <rio/ring.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -32,6 +34,9 @@ class Store {
 
   // Both numbers to 1, nothing sent. One store of a word decides, so it happens wholly or not.
   void reset(int64_t day);
+
+  // For any thread: the next record will be written here.
+  size_t end() const { return rio_word64_load(&at_); }
 
   // next_out() has been sent. An empty message: one that is never sent again (a session message).
   // False: there is no room, and nothing has changed.
@@ -76,7 +81,7 @@ class Store {
   std::span<char> memory_;
   std::vector<Entry> entries_;  // room for all of them from the start
   size_t messages_max_;
-  size_t at_ = kHeaderBytes;
+  uint64_t at_ = kHeaderBytes;
   uint64_t next_out_ = 1, next_in_ = 1;
   std::optional<int64_t> day_;
 };

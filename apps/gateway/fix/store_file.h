@@ -19,6 +19,11 @@ class StoreFile {
   // errno; -EWOULDBLOCK: another process has it.
   int open(const std::string& path, size_t bytes);
   std::span<char> memory() const { return memory_; }
+  // For any thread, now and then: stores into the next kAhead bytes from `at` will not fault. The
+  // first one to a page of a file does, and again each time that the kernel has written the page
+  // to disk; then the disk's file system has its say in the middle of an order.
+  void keep_writable(size_t at) const;
+  static constexpr size_t kAhead = size_t{1} << 20;
 
  private:
   int fd_ = -1;

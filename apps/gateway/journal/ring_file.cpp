@@ -49,6 +49,9 @@ RingMemory RingFile::memory() const {
   return {reinterpret_cast<RingHeader*>(at_), {at_ + kRingHeaderBytes, size_ - kRingHeaderBytes}};
 }
 
+// Linux before 5.14 cannot: then it is as if nobody had asked.
+void RingFile::keep_writable() const { (void)madvise(at_, size_, MADV_POPULATE_WRITE); }
+
 // Its blocks and pages exist when this returns: a full disk is found here, and not by a signal
 // while trading. It gets its name when it is whole, so what has the name is never half a ring.
 bool RingFile::make(const std::string& directory, size_t bytes, std::string& why) {

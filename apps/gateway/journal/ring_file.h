@@ -27,6 +27,9 @@ class RingFile {
   Found open(const std::string& directory, std::string& why);
 
   RingMemory memory() const;
+  // For any thread, now and then: stores will not fault, as they do when the kernel has written a
+  // page to disk.
+  void keep_writable() const;
 
  private:
   bool map(int fd, size_t bytes);

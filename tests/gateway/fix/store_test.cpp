@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -169,6 +170,26 @@ TEST_F(StoreFileTest, IsLockedAndKeepsItsSize) {
   EXPECT_EQ(file.memory().size(), 8192u);
   EXPECT_EQ(second.open(path_, 8192), -EWOULDBLOCK);
   EXPECT_EQ(third.open("/nonexistent/store", 8192), -ENOENT);
+}
+
+// Each page that was never stored to, or that the kernel has written to disk, costs a fault on most
+// file systems (not on a tmpfs): where somebody has seen to it, none.
+TEST_F(StoreFileTest, StoresDoNotFaultWhereItWasKeptWritable) {
+  constexpr size_t kMessages = 5'000;
+  StoreFile file;
+  ASSERT_EQ(file.open(path_, 4 * StoreFile::kAhead), 0);
+  Store store(file.memory(), kMessages);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(msync(file.memory().data(), file.memory().size(), MS_SYNC), 0);
+    file.keep_writable(store.end());
+    rusage before{}, after{};
+    getrusage(RUSAGE_THREAD, &before);
+    for (size_t i = 0; i < kMessages / 4; ++i) ASSERT_TRUE(store.add_sent("35=8 and so on"));
+    getrusage(RUSAGE_THREAD, &after);
+    EXPECT_LT(after.ru_minflt - before.ru_minflt, 5) << "round " << round;
+  }
+  file.keep_writable(file.memory().size() - 1);
+  file.keep_writable(file.memory().size() + 1);
 }
 
 // A process that writes as fast as it can is killed, twenty times. The numbers that it told before

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -429,6 +430,27 @@ TEST(Journal, ACrashLeavesNoReserveBehind) {
   EXPECT_EQ(fs::file_size(first), sizeof(SegmentHeader));
   const auto status = fs::status(d.path + "/ring");
   EXPECT_EQ(status.permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST(Journal, StoresToARingThatWasKeptWritableDoNotFault) {
+  constexpr size_t kBytes = size_t{1} << 20;
+  JournalDirectory d;
+  RingFile file;
+  std::string why;
+  ASSERT_TRUE(file.make(d.path, kBytes, why)) << why;
+  RecordRing ring(file.memory());
+  RecordHeader header;
+  const Bytes payload = bytes_of_text("an order");
+  header.length = static_cast<uint32_t>(payload.size());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(msync(file.memory().header, kRingHeaderBytes + kBytes, MS_SYNC), 0);
+    file.keep_writable();
+    rusage before{}, after{};
+    getrusage(RUSAGE_THREAD, &before);
+    for (int i = 0; i < 4000; ++i) ASSERT_TRUE(ring.push(header, payload, 0));
+    getrusage(RUSAGE_THREAD, &after);
+    EXPECT_LT(after.ru_minflt - before.ru_minflt, 5) << "round " << round;
+  }
 }
 
 // Orders are refused; what lives is still recorded, up to the ring's last byte.
