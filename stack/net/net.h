@@ -130,6 +130,8 @@ class Net {
   int tcp_send(const TcpSend& send, Nanos now);
   // The MTU towards dst from that source; 0: there is no path.
   uint16_t path_mtu(Ip source, Ip dst);
+  // Nothing comes back from there: is the next hop still what it was?
+  void doubt_path(Ip source, Ip dst, Nanos now);
 
   // What the last udp_send did beside one frame: members that it reached by itself (UdpSend::loop),
   // and fragments beyond the first.

@@ -100,4 +100,10 @@ uint16_t Net::path_mtu(Ip source, Ip dst) {
   return path.interface->mtu_bytes;
 }
 
+void Net::doubt_path(Ip source, Ip dst, Nanos now) {
+  Path path;
+  if (find_path(source, dst, path) != 0 || path.broadcast || path.group) return;
+  neighbour_doubt(*path.interface, path.next_hop, now);
+}
+
 }  // namespace pinion

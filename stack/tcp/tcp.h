@@ -222,6 +222,7 @@ class Tcp {
   void on_timers(Tcb& tcb, Nanos now);
   void on_timer(Tcb& tcb, TcpTimer timer, Nanos now);
   void on_loss_timer(Tcb& tcb, Nanos now);
+  void doubt(const Tcb& tcb, Nanos now);
   void on_handshake_timer(Tcb& tcb, Nanos now);
   void on_persist_timer(Tcb& tcb, Nanos now);
   void on_keepalive_timer(Tcb& tcb, Nanos now);

@@ -10,6 +10,7 @@
 namespace pinion {
 namespace {
 constexpr uint32_t kBackoffMax = 16;
+constexpr uint32_t kR1 = 3;  // timeouts in a row: RFC 9293 3.8.3
 }
 
 void Tcp::expire(Nanos now) {
@@ -52,9 +53,18 @@ void Tcp::on_loss_timer(Tcb& tcb, Nanos now) {
   switch (tcb.loss.on_timer(loss_, now)) {
     case LossTimer::none: return;
     case LossTimer::probe: return send_tail_probe(tcb, now);
-    case LossTimer::reorder:
-    case LossTimer::timeout: return transmit(tcb, now);
+    case LossTimer::timeout:
+      doubt(tcb, now);
+      [[fallthrough]];
+    case LossTimer::reorder: return transmit(tcb, now);
   }
+}
+
+// RFC 9293 3.8.3 (MUST-20): at R1 the layer below is told, which asks the next hop whether it is
+// still there. A gateway that was replaced without a word is found so.
+void Tcp::doubt(const Tcb& tcb, Nanos now) {
+  if (tcb.loss.rtt.backoffs == kR1)
+    net_.doubt_path(tcb.local.address, tcb.remote.address, now);
 }
 
 // RFC 6298 for a SYN; a SYN-ACK is not sent for ever to somebody who may never have asked (RFC
@@ -69,6 +79,7 @@ void Tcp::on_handshake_timer(Tcb& tcb, Nanos now) {
   if (tcb.state == TcpState::syn_sent && tcb.unreachable) return fail(tcb, -EHOSTUNREACH, now);
   if (passive || !tcb.syn_blocked) tcb.loss.rtt.back_off();
   if (!tcb.syn_blocked) ++counters_.tcp_retransmitted;
+  doubt(tcb, now);
   tcb.syn_lost = true;
   send_syn(tcb, now);
 }

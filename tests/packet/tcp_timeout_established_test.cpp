@@ -77,5 +77,37 @@ TEST(TcpTimer, BlackHoleEstablished) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(bed.socket->expects_completion().status, -ETIMEDOUT);
 }
 
+// 3.8.3 MUST-20: R1. After three timeouts the next hop is asked; another machine has its address by
+// then, without having said so, and the connection goes on there.
+TEST(TcpTimer, AtR1TheNextHopIsAsked) {
+  constexpr Mac kNewMac{{0x02, 0, 0, 0, 0, 0x77}};
+  TcpBedOptions options = slow_timer();
+  options.pinned = false;
+  TcpBed bed(TcpState::established, options);
+  bed.socket->send("lost", 1);
+  bed.wait(1390 * kMilli);  // 200 + 400 + 800 ms, less a moment
+  for (const Packet& frame : bed.peer.take_all()) EXPECT_FALSE(decode(frame).arp.has_value());
+  bed.wait(20 * kMilli);
+  const Decoded question = bed.peer.expects_decoded();
+  ASSERT_TRUE(question.arp.has_value());
+  EXPECT_EQ(question.arp->tpa, kPeerIp);
+  EXPECT_EQ(question.eth.dst, kPeerMac);
+  bed.remote.expects({.seq = 1, .data = "lost"});
+  const Nanos end = bed.peer.now + 30 * kSecond;
+  for (bool asked_all = false; !asked_all && bed.peer.now < end; bed.wait(10 * kMilli)) {
+    for (const Packet& frame : bed.peer.take_all()) {
+      if (!decode(frame).arp.has_value() || decode(frame).eth.dst != kBroadcastMac) continue;
+      asked_all = true;
+      bed.peer.sends(padded(frame_of(ArpSegment{
+          .eth = {.src = kNewMac}, .arp = {.op = 2, .sha = kNewMac, .tha = kOurMac}})));
+    }
+  }
+  bed.wait(10 * kSecond);
+  const Decoded again = bed.peer.expects_decoded();
+  EXPECT_EQ(again.eth.dst, kNewMac);
+  EXPECT_EQ(again.data, "lost");
+  bed.peer.take_all();
+}
+
 }  // namespace
 }  // namespace pinion::testing

@@ -248,9 +248,11 @@ Endpoint TcpSocket::name(bool peer) {
 
 namespace {
 
-// The remote end's address is pinned: conversations last longer than a neighbour's entry does, and
-// its questions are not of TCP.
-PeerOptions with_neighbour(PeerOptions options) {
+// The remote end's address is pinned unless a test says otherwise: conversations last longer than a
+// neighbour's entry does, and its questions are not of TCP.
+PeerOptions with_neighbour(const TcpBedOptions& bed) {
+  PeerOptions options = bed.peer;
+  if (!bed.pinned) return options;
   options.net.neighbours.push_back({.address = kPeerIp, .mac = kPeerMac, .interface = 0});
   options.net.neighbours.push_back({.address = kGatewayIp, .mac = kPeerMac, .interface = 0});
   options.resolved = false;
@@ -260,7 +262,7 @@ PeerOptions with_neighbour(PeerOptions options) {
 }  // namespace
 
 TcpBed::TcpBed(TcpBedOptions options)
-    : peer(with_neighbour(options.peer)),
+    : peer(with_neighbour(options)),
       remote(peer, kPeerEndpoint, options.socket.local),
       options_(std::move(options)) {
   remote.iss = options_.iss;

@@ -133,6 +133,7 @@ struct TcpBedOptions {
   bool active = false;  // the stack's application connects; else it listens
   StreamSocketOptions socket = {};
   uint32_t backlog = 8;
+  bool pinned = true;  // the remote end's address; else it was learned, and may change
 };
 
 // A stack with one connection.
