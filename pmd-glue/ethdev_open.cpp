@@ -145,12 +145,7 @@ std::unique_ptr<EthdevPort> EthdevPort::open_id(uint16_t port_id, bool probed,
   if (!port->set_address(config.mac, error)) return nullptr;
   port->set_filters();
   if (!port->watch_kernel_link(error)) return nullptr;
-  if (config.rx_interrupt) {
-    const int status = rte_eth_dev_rx_intr_enable(port_id, 0);
-    port->rx_interrupt_ = status == 0;
-    if (status == 0) rte_eth_dev_rx_intr_disable(port_id, 0);
-    else port->note_unsupported("rx interrupt", status);
-  }
+  if (config.rx_interrupt) port->rx_interrupt_ = port->try_rx_interrupt();
   port->refresh_link();
   if (port->is_device_ && port->capabilities_.tx_attach) {
     port->tx_release_prompt_ = port->release_is_prompt();

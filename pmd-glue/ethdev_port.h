@@ -81,6 +81,13 @@ class EthdevPort final : public Port {
   // thread of refresh_link, now and then; the core may go on. True: it was restarted.
   bool watch(Nanos now);
   static constexpr Nanos kStall = 2 * kSecond;
+  // For a core that sleeps (host/port_wake.h), and its thread. arm asks for an interrupt at the
+  // next frame: the descriptor that becomes readable then, or -1; what has come before makes none.
+  int arm();
+  bool waiting();  // a frame is there: the next rx_burst gives it
+  void disarm();
+  uint64_t rx_taken() const { return rx_taken_; }
+  bool has_rx_interrupt() const { return rx_interrupt_; }
   PortStats stats() const;
   // One line: driver, MAC, MTU, what is offloaded, and what the driver would not do.
   std::string describe() const;
@@ -106,6 +113,9 @@ class EthdevPort final : public Port {
   bool watch_kernel_link(std::string& error);
   void set_filters();
   void note_unsupported(const char* what, int status);
+  bool try_rx_interrupt();
+  size_t take(std::span<Frame*> out);
+  size_t take_early(std::span<Frame*> out);
   bool adopt(rte_mbuf* m, Frame*& out);
   bool attach(Frame* frame, rte_mbuf* m);
   bool may_enter();
@@ -136,6 +146,8 @@ class EthdevPort final : public Port {
   Nanos stalled_since_ = 0;
   bool stopped_ = false;  // it did not start again: tried each time
   std::atomic<uint64_t> restarts_{0}, tx_attached_{0};
+  uint64_t rx_taken_ = 0;
+  std::vector<Frame*> early_;  // that waiting() has taken; reserved
   Frame* kept_by_driver_ = nullptr;                                       // of the self-test
   std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
   rte_device* device_ = nullptr;

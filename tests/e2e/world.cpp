@@ -111,6 +111,7 @@ namespace {
 struct Shared {
   std::string why_not;  // there is no world
   Cables cables = Cables::one;
+  Core core = Core::as_usual;
   bool ipv6 = false;    // this kernel speaks it
   bool tap = false;
   int pinion_ns = -1, kernel_ns = -1, router_ns = -1, far_ns = -1;
@@ -168,12 +169,14 @@ std::string make_veth() {
   return make_pair("0");
 }
 
-// Down first: nothing that an earlier test's neighbours have told may be known.
+// Down first: nothing that an earlier test's neighbours have told may be known, and no suite's
+// bridge be left.
 std::string join_vm() {
   const std::string file = std::string("/run/netns/") + vm_namespace();
   shared->pinion_ns = current_namespace();
   shared->kernel_ns = open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (setns(shared->kernel_ns, CLONE_NEWNET) != 0) return file + ": " + std::strerror(errno);
+  run({"ip", "link", "del", "br0"});
   const std::string why = ip("link set kernel0 down");
   return why.empty() ? ip("addr flush dev kernel0") : why;
 }
@@ -258,7 +261,7 @@ std::string configuration() {
                              : vm_nic() == nullptr
                                  ? "vdev: \"net_af_packet0,iface=pinion0\""
                                  : std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
-  const char* idle = in_vm ? "busy" : "{sleep_after_us: 200}";
+  const char* idle = in_vm && shared->core != Core::sleeps ? "busy" : "{sleep_after_us: 200}";
   return "version: 1\n"
          "instance: e2e\n"
          "host:\n"
@@ -332,9 +335,10 @@ void TapWorld::SetUpTestSuite() {
 
 int TapWorld::far_namespace() { return shared->far_ns; }
 
-void World::begin(Cables cables) {
+void World::begin(Cables cables, Core core) {
   shared = std::make_unique<Shared>();
   shared->cables = cables;
+  shared->core = core;
   shared->why_not = make_network();
   if (!shared->why_not.empty()) return;
   ASSERT_EQ(start_daemon(), "");

@@ -78,12 +78,13 @@ class Scratch {
 int hugepages_mb();
 
 enum class Cables : uint8_t { one, two };
+enum class Core : uint8_t { as_usual, sleeps };  // as usual: in the virtual machine it never does
 
 // One daemon for all cases of a suite: starting it costs more than any of them.
 class World : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { begin(Cables::one); }
-  static void begin(Cables cables);
+  static void begin(Cables cables, Core core = Core::as_usual);
   static void TearDownTestSuite();  // piniond must end with status 0
   void SetUp() override;            // skips where namespaces cannot be had
 
