@@ -26,6 +26,7 @@ struct PortConfig {
   uint16_t transmit_frames = 512;  // that may wait, for tx_burst or a neighbour
   bool rx_interrupt = false;       // ask the driver for receive interrupts
   bool attach = true;              // transmit payloads where they lie, if the driver can
+  uint16_t vlan_id = 0;            // of all frames; 0: untagged
   Mac mac{};                       // to have in place of its own; zeros: its own
 };
 
@@ -105,6 +106,7 @@ class EthdevPort final : public Port {
   EthdevPort(uint16_t port_id, bool probed) : port_id_(port_id), probed_(probed) {}
   static std::unique_ptr<EthdevPort> open_id(uint16_t port_id, bool probed,
                                              const PortConfig& config, std::string& error);
+  bool start(const PortConfig& config, std::string& error);
   bool configure(const PortConfig& config, std::string& error);
   bool make_pool(const PortConfig& config, std::string& error);
   bool make_queues(std::string& error);
@@ -112,6 +114,7 @@ class EthdevPort final : public Port {
   bool set_address(const Mac& wanted, std::string& error);
   bool watch_kernel_link(std::string& error);
   void set_filters();
+  void set_vlan_filter();
   void note_unsupported(const char* what, int status);
   bool try_rx_interrupt();
   size_t take(std::span<Frame*> out);
@@ -130,6 +133,7 @@ class EthdevPort final : public Port {
   bool tx_prepares_ = false;  // offloads are on: the driver wants to see frames beforehand
   bool tx_release_prompt_ = false;
   bool rx_interrupt_ = false;
+  uint16_t vlan_id_ = 0;            // that the device is told of; 0: none
   bool is_device_ = false;          // needs_dma_map()
   uint64_t tokens_out_ = 0;         // with the driver, or in released_
   std::vector<uint64_t> released_;  // tokens, reserved: never more than are with the driver

@@ -109,6 +109,7 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
   port.rx_descriptors = nic.rx_descriptors;
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
+  port.vlan_id = nic.vlan_id;
   port.attach = !nic.backup;  // BondPort
   const NetConfig net;
   port.transmit_frames =

@@ -117,7 +117,7 @@ TEST_F(Nic, ADaemonThatWasKilledStartsAgain) {
 // A core that may sleep beside a NIC, and what ends its sleeps.
 class NicAsleep : public World {
  protected:
-  static void SetUpTestSuite() { begin(Cables::one, Core::sleeps); }
+  static void SetUpTestSuite() { begin({.core = Core::sleeps}); }
   static Outcome ping(const char* times) {
     return run({"ping", "-n", "-c", times, "-i", "0.1", "-W", "10", kPinionIp});
   }
