@@ -20,6 +20,7 @@
 
 #include "pmd-glue/dpdk_log.h"
 #include "pmd-glue/hugepages.h"
+#include "pmd-glue/pci_interrupts.h"
 
 namespace pinion {
 namespace {
@@ -100,6 +101,8 @@ bool make_arguments(const EalConfig& config, std::vector<std::string>& out, std:
          "--file-prefix=pinion-" + std::to_string(getpid())};
   if (config.pci.empty()) out.push_back("--no-pci");
   for (const std::string& address : config.pci) out.push_back("--allow=" + address);
+  if (const std::string kind = vfio_interrupts(config.pci); config.rx_interrupts && !kind.empty())
+    out.push_back("--vfio-intr=" + kind);
   if (config.hugepages_mb > 0) {
     out.insert(out.end(), {"--in-memory", "--single-file-segments", "-m",
                            std::to_string(config.hugepages_mb)});

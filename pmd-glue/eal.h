@@ -13,6 +13,7 @@ struct EalConfig {
   int main_cpu = -1;                 // where start() pins its caller; -1: wherever it may run now
   std::vector<std::string> vdevs{};  // as EAL's --vdev: "net_tap0,iface=tap7"
   std::vector<std::string> pci{};    // the only PCI devices that EAL may touch; none: no PCI at all
+  bool rx_interrupts = false;        // some port will be asked for them
   std::string log_level = "warning";
 };
 

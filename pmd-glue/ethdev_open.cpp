@@ -133,30 +133,34 @@ std::unique_ptr<EthdevPort> EthdevPort::open(const PortConfig& config, std::stri
 std::unique_ptr<EthdevPort> EthdevPort::open_id(uint16_t port_id, bool probed,
                                                 const PortConfig& config, std::string& error) {
   std::unique_ptr<EthdevPort> port(new EthdevPort(port_id, probed));
-  if (!port->configure(config, error)) return nullptr;
-  if (!port->make_pool(config, error)) return nullptr;
-  if (!port->make_queues(error)) return nullptr;
-  if (const int status = rte_eth_dev_start(port_id); status != 0) {
-    fail(error, port_id, "does not start", status);
-    return nullptr;
+  PortConfig taken = config;
+  bool ready = port->start(taken, error);
+  if (!ready && config.rx_interrupt) {
+    taken.rx_interrupt = false;
+    port->unsupported_ = {"rx interrupt (" + error + ")"};
+    ready = port->start(taken, error);
   }
+  if (!ready) return nullptr;
   port->started_ = true;
   port->released_.reserve(size_t{port->tx_descriptors_} + kBurstFrames);
   if (!port->set_address(config.mac, error)) return nullptr;
   port->set_filters();
   if (!port->watch_kernel_link(error)) return nullptr;
-  if (config.rx_interrupt) {
-    const int status = rte_eth_dev_rx_intr_enable(port_id, 0);
-    port->rx_interrupt_ = status == 0;
-    if (status == 0) rte_eth_dev_rx_intr_disable(port_id, 0);
-    else port->note_unsupported("rx interrupt", status);
-  }
+  if (taken.rx_interrupt) port->rx_interrupt_ = port->try_rx_interrupt();
   port->refresh_link();
   if (port->is_device_ && port->capabilities_.tx_attach) {
     port->tx_release_prompt_ = port->release_is_prompt();
     port->capabilities_.tx_attach = port->tx_release_prompt_;
   }
   return port;
+}
+
+// Some drivers refuse to start with receive interrupts, when they get too few vectors for instance.
+bool EthdevPort::start(const PortConfig& config, std::string& error) {
+  if (!configure(config, error) || (!pool_ && !make_pool(config, error))) return false;
+  if (!make_queues(error)) return false;
+  const int status = rte_eth_dev_start(port_id_);
+  return status == 0 || fail(error, port_id_, "does not start", status);
 }
 
 bool EthdevPort::configure(const PortConfig& config, std::string& error) {
@@ -184,6 +188,10 @@ bool EthdevPort::configure(const PortConfig& config, std::string& error) {
   // Some fill buffers of certain sizes only; adopt() puts the segments together.
   if (is_device_ && mtu > RTE_ETHER_MTU)
     conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+  if (config.vlan_id != 0 && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0) {
+    conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+    vlan_id_ = config.vlan_id;
+  }
   if (const int status = rte_eth_dev_configure(port_id_, 1, 1, &conf); status != 0) {
     return fail(error, port_id_, "refuses one queue pair", status);
   }
@@ -282,6 +290,14 @@ void EthdevPort::set_filters() {
   if (status != 0) note_unsupported("leaving promiscuous mode", status);
   status = rte_eth_allmulticast_enable(port_id_);
   if (status != 0) note_unsupported("all multicast", status);
+  set_vlan_filter();
+}
+
+// virtio and the virtual functions of other NICs let only those VLANs through that they are told.
+void EthdevPort::set_vlan_filter() {
+  if (vlan_id_ == 0) return;
+  const int status = rte_eth_dev_vlan_filter(port_id_, vlan_id_, 1);
+  if (status != 0) note_unsupported("VLAN filter", status);
 }
 
 void EthdevPort::note_unsupported(const char* what, int status) {

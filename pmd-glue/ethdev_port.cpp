@@ -159,6 +159,12 @@ bool EthdevPort::may_enter() {
 }
 
 size_t EthdevPort::rx_burst(std::span<Frame*> out) {
+  const size_t taken = early_.empty() ? take(out) : take_early(out);
+  rx_taken_ += taken;
+  return taken;
+}
+
+size_t EthdevPort::take(std::span<Frame*> out) {
   size_t taken = 0;
   if (!may_enter()) return 0;
   while (taken < out.size()) {
@@ -325,6 +331,7 @@ void PoolDeleter::operator()(rte_mempool* pool) const {
 EthdevPort::~EthdevPort() {
   if (started_) rte_eth_dev_stop(port_id_);
   rte_eth_dev_close(port_id_);
+  free(early_);
   if (kept_by_driver_ != nullptr) free({&kept_by_driver_, 1});
   if (probed_ && device_ != nullptr) rte_dev_remove(device_);
   if (rings_) rings_->pools.push_back(std::move(pool_));  // the other port may hold frames of it

@@ -26,6 +26,7 @@ struct PortConfig {
   uint16_t transmit_frames = 512;  // that may wait, for tx_burst or a neighbour
   bool rx_interrupt = false;       // ask the driver for receive interrupts
   bool attach = true;              // transmit payloads where they lie, if the driver can
+  uint16_t vlan_id = 0;            // of all frames; 0: untagged
   Mac mac{};                       // to have in place of its own; zeros: its own
 };
 
@@ -81,6 +82,13 @@ class EthdevPort final : public Port {
   // thread of refresh_link, now and then; the core may go on. True: it was restarted.
   bool watch(Nanos now);
   static constexpr Nanos kStall = 2 * kSecond;
+  // For a core that sleeps (host/port_wake.h), and its thread. arm asks for an interrupt at the
+  // next frame: the descriptor that becomes readable then, or -1; what has come before makes none.
+  int arm();
+  bool waiting();  // a frame is there: the next rx_burst gives it
+  void disarm();
+  uint64_t rx_taken() const { return rx_taken_; }
+  bool has_rx_interrupt() const { return rx_interrupt_; }
   PortStats stats() const;
   // One line: driver, MAC, MTU, what is offloaded, and what the driver would not do.
   std::string describe() const;
@@ -98,6 +106,7 @@ class EthdevPort final : public Port {
   EthdevPort(uint16_t port_id, bool probed) : port_id_(port_id), probed_(probed) {}
   static std::unique_ptr<EthdevPort> open_id(uint16_t port_id, bool probed,
                                              const PortConfig& config, std::string& error);
+  bool start(const PortConfig& config, std::string& error);
   bool configure(const PortConfig& config, std::string& error);
   bool make_pool(const PortConfig& config, std::string& error);
   bool make_queues(std::string& error);
@@ -105,7 +114,11 @@ class EthdevPort final : public Port {
   bool set_address(const Mac& wanted, std::string& error);
   bool watch_kernel_link(std::string& error);
   void set_filters();
+  void set_vlan_filter();
   void note_unsupported(const char* what, int status);
+  bool try_rx_interrupt();
+  size_t take(std::span<Frame*> out);
+  size_t take_early(std::span<Frame*> out);
   bool adopt(rte_mbuf* m, Frame*& out);
   bool attach(Frame* frame, rte_mbuf* m);
   bool may_enter();
@@ -120,6 +133,7 @@ class EthdevPort final : public Port {
   bool tx_prepares_ = false;  // offloads are on: the driver wants to see frames beforehand
   bool tx_release_prompt_ = false;
   bool rx_interrupt_ = false;
+  uint16_t vlan_id_ = 0;            // that the device is told of; 0: none
   bool is_device_ = false;          // needs_dma_map()
   uint64_t tokens_out_ = 0;         // with the driver, or in released_
   std::vector<uint64_t> released_;  // tokens, reserved: never more than are with the driver
@@ -136,6 +150,8 @@ class EthdevPort final : public Port {
   Nanos stalled_since_ = 0;
   bool stopped_ = false;  // it did not start again: tried each time
   std::atomic<uint64_t> restarts_{0}, tx_attached_{0};
+  uint64_t rx_taken_ = 0;
+  std::vector<Frame*> early_;  // that waiting() has taken; reserved
   Frame* kept_by_driver_ = nullptr;                                       // of the self-test
   std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
   rte_device* device_ = nullptr;

@@ -85,6 +85,7 @@ bool EthdevPort::restart() {
   if (!stopped_) rte_eth_dev_stop(port_id_);
   stopped_ = rte_eth_dev_start(port_id_) != 0;
   if (stopped_) return false;
+  if (vlan_id_ != 0) rte_eth_dev_vlan_filter(port_id_, vlan_id_, 1);  // not all remember it
   restarts_.store(restarts_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   tx_full_.store(false, std::memory_order_relaxed);
   gate_.store(Gate::open, std::memory_order_release);

@@ -95,6 +95,7 @@ EalConfig eal_config(const config::Config& config) {
   eal.hugepages_mb = static_cast<int>(config.host.hugepages_mb);
   for (const config::Device& device : all_devices(config))
     if (!device.pci.empty()) eal.pci.push_back(device.pci);
+  eal.rx_interrupts = !config.cores[0].idle.busy;
   return eal;
 }
 
@@ -108,12 +109,13 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
   port.rx_descriptors = nic.rx_descriptors;
   port.tx_descriptors = nic.tx_descriptors;
   port.mtu_bytes = nic.mtu_bytes;
+  port.vlan_id = nic.vlan_id;
   port.attach = !nic.backup;  // BondPort
   const NetConfig net;
   port.transmit_frames =
       static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max +
                             (nic.backup ? nic.tx_descriptors : 0));
-  port.rx_interrupt = !physical && !nic.backup && !config.cores[0].idle.busy;
+  port.rx_interrupt = !nic.backup && !config.cores[0].idle.busy;
   return port;
 }
 
@@ -159,7 +161,22 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   return k;
 }
 
-CoreThreadConfig core_config(const config::Config& config, const Clock& clock) {
+namespace {
+
+PortWake wake_of(EthdevPort& port) {
+  PortWake wake;
+  wake.self = &port;
+  wake.arm = [](void* self) { return static_cast<EthdevPort*>(self)->arm(); };
+  wake.waiting = [](void* self) { return static_cast<EthdevPort*>(self)->waiting(); };
+  wake.taken = [](void* self) { return static_cast<EthdevPort*>(self)->rx_taken(); };
+  wake.disarm = [](void* self) { static_cast<EthdevPort*>(self)->disarm(); };
+  return wake;
+}
+
+}  // namespace
+
+CoreThreadConfig core_config(const config::Config& config, const std::vector<NicPorts>& ports,
+                             const Clock& clock) {
   const config::Core& core = config.cores[0];
   CoreThreadConfig c;
   c.name = core.name;
@@ -169,6 +186,8 @@ CoreThreadConfig core_config(const config::Config& config, const Clock& clock) {
     c.nap = core.idle.nap_us * kMicro;
   }
   c.rehearse = core.idle.busy;
+  for (const NicPorts& nic : ports)
+    c.wakes.push_back(nic.device->has_rx_interrupt() ? wake_of(*nic.device) : PortWake{});
   c.beat_at_least = config.limits.core_silent_ms * kMilli / 4;
   c.clock = clock;
   return c;
@@ -246,16 +265,19 @@ std::vector<std::pair<std::string, std::string>> describe_ports(
   return out;
 }
 
-void look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
+bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
+  bool changed = false;
   for (const NicPorts& nic : ports) {
     for (EthdevPort* port : {nic.device.get(), nic.backup.get()}) {
       if (port == nullptr) continue;
-      port->refresh_link();
+      const bool was_up = port->link_up();
+      changed |= port->refresh_link() != was_up;
       if (port->needs_dma_map() && port->watch(clock.now()))
         std::fprintf(stderr, "pinion: restarted a NIC that sent nothing any more: %s\n",
                      port->describe().c_str());
     }
   }
+  return changed;
 }
 
 void look_at_bonds(std::vector<NicPorts>& ports) {

@@ -29,7 +29,8 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
                        const config::Device& device);
 // ports[i] is the port of nics[i].
 KernelConfig kernel_config(const config::Config& config, const std::vector<Port*>& ports);
-CoreThreadConfig core_config(const config::Config& config, const Clock& clock);
+CoreThreadConfig core_config(const config::Config& config, const std::vector<NicPorts>& ports,
+                             const Clock& clock);
 AttachServerConfig attach_config(const config::Config& config, AddressArena* arena);
 Clock clock_of(TscClock& tsc);
 
@@ -38,8 +39,8 @@ bool open_ports(const config::Config& config, std::vector<NicPorts>& ports, std:
 // A line for each port: its name, and what it is.
 std::vector<std::pair<std::string, std::string>> describe_ports(
     const config::Config& config, const std::vector<NicPorts>& ports);
-// Some times a second: links, and NICs that have stopped.
-void look_after_ports(std::vector<NicPorts>& ports, TscClock& clock);
+// Some times a second: links, and NICs that have stopped. True: a link has come or gone.
+bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock);
 // Links that another one could stand in for, as often as their loss shall be noticed.
 void look_at_bonds(std::vector<NicPorts>& ports);
 bool has_bonds(const std::vector<NicPorts>& ports);

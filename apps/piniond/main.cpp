@@ -52,7 +52,6 @@ void housekeeping(const sigset_t& signals, std::vector<NicPorts>& ports, TscCloc
     if (const Nanos now = clock.now(); now >= next) {
       next = now + kHousekeepingNs;
       update();
-      look_after_ports(ports, clock);
       if (n++ % 5 == 0) clock.recalibrate();
     }
     if (sigtimedwait(&signals, nullptr, &turn) > 0) return;
@@ -135,7 +134,7 @@ int run(const config::Config& config, const Lenience& lenience) {
 
   CoreLink link;
   if (link.open(why) != 0) return fail(why);
-  CoreThread core(core_config(config, clock_of(*tsc)), link);
+  CoreThread core(core_config(config, ports, clock_of(*tsc)), link);
   KernelConfig kernel_cfg = kernel_config(config, raw);
   kernel_cfg.hooks = core.hooks();
   const auto kernel = std::make_unique<Kernel>(kernel_cfg);
@@ -161,8 +160,11 @@ int run(const config::Config& config, const Lenience& lenience) {
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
-  housekeeping(signals, ports, *tsc,
-               [&] { status.update(*kernel, core, attach.status(), ports, regions); });
+  housekeeping(signals, ports, *tsc, [&] {
+    status.update(*kernel, core, attach.status(), ports, regions);
+    // No NIC's receive interrupt tells a sleeping core of it.
+    if (look_after_ports(ports, *tsc)) link.wake();
+  });
   attach.stop();
   core.stop();
   std::printf("piniond: ended\n");

@@ -45,6 +45,16 @@ const char* state_text(AddressState state) {
 
 constexpr uint32_t kGroupsShown = 128;  // the page has room for so many lines more
 
+const char* wake_text(WakeState state) {
+  switch (state) {
+    case WakeState::none: return "the sleeping core naps: this port has no receive interrupt";
+    case WakeState::on_trial: return "on trial: the core naps until interrupts have come";
+    case WakeState::works: return "wakes the sleeping core";
+    case WakeState::failed: return "did NOT come with frames, or without: the sleeping core naps";
+  }
+  return "";
+}
+
 struct Line {
   std::string_view name, text;
   const uint64_t& value;
@@ -171,6 +181,13 @@ void StatusPage::add_port(const std::string& name, const PortStats& port) {
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
 }
 
+// 2: its receive interrupts wake the core.
+void StatusPage::add_wake(const std::string& name, const PortWakes& wakes, size_t port) {
+  const WakeState state = wakes.state(port);
+  add(RIO_STATUS_GAUGE, name + ".rx_interrupt", wake_text(state), static_cast<uint64_t>(state));
+  add(RIO_STATUS_COUNTER, name + ".rx_wakes", "sleeps that its interrupt ended", wakes.woken(port));
+}
+
 // Which of the two works, whether the other one could, and how often they changed places.
 void StatusPage::add_bond(const std::string& name, const NicPorts& nic) {
   const BondStatus& bond = nic.bond->status();
@@ -250,8 +267,11 @@ void StatusPage::update(const Kernel& kernel, const CoreThread& core,
   add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
       attach.barriers_failed.load());
   add_counters(kernel.counters());
-  for (size_t i = 0; i < kernel.net().interface_count(); ++i)
-    add_interface(kernel.net().interface_status(i), ports[i]);
+  for (size_t i = 0; i < kernel.net().interface_count(); ++i) {
+    const InterfaceStatus s = kernel.net().interface_status(i);
+    add_interface(s, ports[i]);
+    if (core.sleeps_at_all()) add_wake(s.name, core.wakes(), i);
+  }
   add_groups(kernel.net());
   for (size_t d = 1; d < kDropCount; ++d) {
     const auto drop = static_cast<Drop>(d);

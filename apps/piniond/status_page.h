@@ -38,6 +38,7 @@ class StatusPage {
   void add_counters(const Counters& c);
   void add_interface(const InterfaceStatus& s, const NicPorts& nic);
   void add_port(const std::string& name, const PortStats& port);
+  void add_wake(const std::string& name, const PortWakes& wakes, size_t port);
   void add_bond(const std::string& name, const NicPorts& nic);
   void add_groups(const Net& net);
   void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);

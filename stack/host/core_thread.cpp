@@ -23,7 +23,10 @@ void count(std::atomic<uint64_t>& counter) {  // one writer
 }  // namespace
 
 CoreThread::CoreThread(const CoreThreadConfig& config, CoreLink& link)
-    : config_(config), link_(link), signaller_(link, config.clock) {}
+    : config_(config),
+      link_(link),
+      signaller_(link, config.clock),
+      wakes_(config.wakes, link) {}
 
 Hooks CoreThread::hooks() {
   Hooks hooks;
@@ -65,7 +68,6 @@ int CoreThread::start(Kernel& kernel, std::string& why) {
     rehearsal_ = Rehearsal::create(kernel, config_.clock, why);
     if (rehearsal_ == nullptr) return -ENOMEM;
   }
-  for (const int fd : config_.wake_fds) link_.watch_port(fd);
   stop_.store(false);
   thread_ = std::thread([this] {
     while (!stop_.load(std::memory_order_relaxed)) run_once();
@@ -138,8 +140,12 @@ void CoreThread::sleep(Nanos now) {
   kernel_->prepare_sleep(now);
   bool timed_out = false;
   if (global_membarrier() == 0 && may_sleep(now)) {
-    count(sleeps_);
-    timed_out = !link_.sleep(sleep_limit(now));
+    if (wakes_.arm()) {
+      count(sleeps_);
+      timed_out = !link_.sleep(sleep_limit(now));
+      wakes_.judge(timed_out);
+    }
+    wakes_.disarm();
   }
   const Nanos awake = config_.clock.now(config_.clock.self);
   kernel_->wake(awake);
@@ -152,7 +158,7 @@ bool CoreThread::may_sleep(Nanos now) const {
 
 Nanos CoreThread::sleep_limit(Nanos now) const {
   Nanos limit = config_.beat_at_least;
-  if (config_.nap > 0) limit = std::min(limit, config_.nap);
+  if (config_.nap > 0 && !wakes_.all_work()) limit = std::min(limit, config_.nap);
   const Nanos deadline = kernel_->next_deadline();
   return deadline == kNever ? limit : std::min(limit, deadline - now);
 }

@@ -2,8 +2,8 @@
 // its CoreLink; time comes from the Clock it is given.
 //
 // idle: busy (sleep_after = kNever) polls for ever. Otherwise, after sleep_after without work: mark
-// (prepare_sleep), membarrier, look again, sleep until a session signals, mail comes, a wake
-// descriptor is readable, a deadline, or `nap`, if a port cannot wake the thread. It wakes at least
+// (prepare_sleep), membarrier, look again, sleep until a session signals, mail comes, a port has
+// its event, a deadline, or `nap`, while a port does not wake the thread. It wakes at least
 // every `beat_at_least` (a quarter of core_silent_ms), so that the heartbeat goes on even for an
 // application that looks at it alone and not at `sleeps`.
 #pragma once
@@ -14,6 +14,7 @@
 
 #include "host/clock.h"
 #include "host/mailbox.h"
+#include "host/port_wake.h"
 #include "host/rehearsal.h"
 #include "host/signaller.h"
 
@@ -25,10 +26,10 @@ struct CoreThreadConfig {
   std::string name = "pinion-core";  // of the thread; 15 bytes are shown
   int cpu = -1;                      // -1: not pinned
   Nanos sleep_after = kNever;
-  Nanos nap = 0;  // longest sleep; 0: every port has a wake descriptor
+  Nanos nap = 0;  // longest sleep while not all of wakes work; 0: there is nothing to wait for
   Nanos beat_at_least = 250 * kMilli;
   Nanos clock_every = 100 * kMilli;  // how often applications are shown the clock
-  std::vector<int> wake_fds;         // of ports; level-triggered, cleared by poll()
+  std::vector<PortWake> wakes;       // one for each port
   bool rehearse = false;             // in silence; for one that never sleeps (rehearsal.h)
   Clock clock;
 };
@@ -54,6 +55,8 @@ class CoreThread {
   uint64_t passes() const { return passes_.load(std::memory_order_relaxed); }
   uint64_t sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
   const Signaller& signaller() const { return signaller_; }
+  bool sleeps_at_all() const { return config_.sleep_after != kNever; }
+  const PortWakes& wakes() const { return wakes_; }
 
  private:
   int pin(std::string& why);
@@ -65,6 +68,7 @@ class CoreThread {
   CoreThreadConfig config_;
   CoreLink& link_;
   Signaller signaller_;
+  PortWakes wakes_;
   Kernel* kernel_ = nullptr;
   Nanos idle_since_ = 0;
   Nanos next_clock_ = 0;

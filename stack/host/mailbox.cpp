@@ -16,8 +16,6 @@ namespace pinion {
 
 namespace {
 
-constexpr int kEventsPerWake = 16;
-
 // These eventfds never leave this process, so nobody can make the write block.
 void raise_event(int fd) {
   const uint64_t one = 1;
@@ -67,6 +65,7 @@ void CoreLink::signal_sent(uint32_t session) {
 
 void CoreLink::clear_note_event() { clear_event(note_event_); }
 
+int CoreLink::watch_port(int fd) { return watch(fd, EPOLLET); }
 int CoreLink::watch_session(int fd) { return watch(fd, EPOLLET); }
 
 int CoreLink::watch(int fd, uint32_t mode) {
@@ -101,9 +100,16 @@ bool CoreLink::sleep(Nanos timeout) {
   if (n < 0 && errno == ENOSYS)  // before Linux 5.11
     n = epoll_wait(epoll_, events, kEventsPerWake,
                    static_cast<int>(std::min<Nanos>((timeout + kMilli - 1) / kMilli, 1000)));
-  for (int i = 0; i < n; ++i)
-    if (events[i].data.fd == mail_event_) clear_event(mail_event_);
+  fired_count_ = std::max(n, 0);
+  for (int i = 0; i < n; ++i) {
+    fired_[i] = events[i].data.fd;
+    if (fired_[i] == mail_event_) clear_event(mail_event_);
+  }
   return n != 0;
+}
+
+bool CoreLink::fired(int fd) const {
+  return std::find(fired_, fired_ + fired_count_, fd) != fired_ + fired_count_;
 }
 
 }  // namespace pinion

@@ -68,11 +68,11 @@ class CoreLink {
   bool take_note(CoreNote& out) { return notes_.pop(out); }
   int note_event() const { return note_event_; }  // readable when there are notes
   void clear_note_event();
-  // Descriptors that wake the sleeping core. A port's: as long as it is readable. A session's
-  // eventfd: each time the application adds to it; the core never reads it, since a read walks the
-  // wait queue of everybody who watches it, and that may be long (signaller.h). unwatch before the
-  // session's end is sent: then the core is past it when it answers, and it can be closed.
-  int watch_port(int fd) { return watch(fd, 0); }
+  // Descriptors that wake the sleeping core, each time something is added to them; the core reads
+  // none of them. A port's: its frames are taken by other means. A session's eventfd: a read walks
+  // the wait queue of everybody who watches it, and that may be long (signaller.h). unwatch before
+  // the session's end is sent: then the core is past it when it answers, and it can be closed.
+  int watch_port(int fd);
   int watch_session(int fd);
   void unwatch(int fd);
   void wake();
@@ -89,14 +89,19 @@ class CoreLink {
   uint32_t sessions_max() const { return static_cast<uint32_t>(signals_.size()); }
   // Sleeps until a watched descriptor, mail, wake() or the timeout. 0 < timeout. False: timeout.
   bool sleep(Nanos timeout);
+  // This descriptor is one of those that ended the last sleep.
+  bool fired(int fd) const;
 
  private:
+  static constexpr int kEventsPerWake = 16;
+
   int watch(int fd, uint32_t mode);
 
   Mailbox<KernelMessage*> mail_;
   Mailbox<CoreNote> notes_;
   std::vector<std::atomic<bool>> signals_;  // by session: the control thread has one to send
   std::deque<CoreNote> kept_back_;  // core only; empty but for a control thread that is stuck
+  int fired_[kEventsPerWake], fired_count_ = 0;
   int mail_event_ = -1, note_event_ = -1, epoll_ = -1;
 };
 

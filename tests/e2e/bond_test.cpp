@@ -23,7 +23,7 @@ constexpr int64_t kGapMaxMs = 5000;  // generous: Linux's own timer doubles from
 
 class Bond : public World {
  protected:
-  static void SetUpTestSuite() { begin(Cables::two); }
+  static void SetUpTestSuite() { begin({.cables = Cables::two}); }
   // All cables in, and the first NIC works.
   void SetUp() override {
     World::SetUp();

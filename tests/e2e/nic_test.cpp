@@ -114,5 +114,64 @@ TEST_F(Nic, ADaemonThatWasKilledStartsAgain) {
   }
 }
 
+// A core that may sleep beside a NIC, and what ends its sleeps.
+class NicAsleep : public World {
+ protected:
+  static void SetUpTestSuite() { begin({.core = Core::sleeps}); }
+  static Outcome ping(const char* times) {
+    return run({"ping", "-n", "-c", times, "-i", "0.1", "-W", "10", kPinionIp});
+  }
+};
+
+constexpr uint64_t kWorks = 2;  // WakeState
+
+// Where interrupts have come a frame ends a sleep, and nothing else has to: naps of 50 us would be
+// hundreds between two of these.
+void expect_wakes(uint64_t (*gauge)(const std::string&), Outcome (*ping)(const char*)) {
+  ASSERT_TRUE(within(kPatienceMs, [&] {
+    EXPECT_EQ(ping("4").status, 0);
+    return gauge("nic.rx_interrupt") == kWorks;
+  })) << gauge("nic.rx_interrupt");
+  constexpr uint64_t kPings = 30;
+  const uint64_t sleeps = gauge("sleeps"), wakes = gauge("nic.rx_wakes"),
+                 frames = gauge("nic.rx_frames");
+  const Outcome o = ping(std::to_string(kPings).c_str());
+  EXPECT_EQ(o.status, 0) << o.output;
+  ASSERT_TRUE(within(kPatienceMs, [&] { return gauge("nic.rx_frames") >= frames + kPings; }));
+  EXPECT_GE(gauge("nic.rx_wakes") - wakes, kPings / 2);
+  EXPECT_LT(gauge("sleeps") - sleeps, kPings * 10);
+  EXPECT_EQ(gauge("nic.rx_interrupt"), kWorks);
+}
+
+// DPDK has no receive interrupts for a packet socket, on the veth of these tests.
+TEST_F(NicAsleep, WhatEndsTheSleep) {
+  if (daemon_said().find("rx interrupt yes") != std::string::npos) {
+    expect_wakes(gauge, ping);
+    return;
+  }
+  EXPECT_EQ(ping("3").status, 0);
+  EXPECT_EQ(gauge("nic.rx_interrupt"), 0u);
+  const uint64_t sleeps = gauge("sleeps");
+  EXPECT_TRUE(within(kPatienceMs, [&] { return gauge("sleeps") > sleeps + 100; }));
+}
+
+TEST_F(NicAsleep, ConnectionsSurviveALinkFlap) {
+  App app(socket_path());
+  AppStream listener(app), stream(app);
+  ASSERT_EQ(listener.listen(kNicPort), 0) << rio_last_error();
+  KernelStream peer;
+  ASSERT_EQ(peer.connect(kNicPort), 0);
+  ASSERT_EQ(listener.accept(stream), 0);
+  ASSERT_EQ(stream.make_queue(RIO_RQ_COPIED), 0);
+  plug(false);
+  ASSERT_TRUE(link_becomes(gauge, 0));
+  ASSERT_EQ(stream.send(pattern(3000)), 0);
+  ASSERT_EQ(peer.send(pattern(5000)), 0);
+  plug(true);
+  ASSERT_TRUE(link_becomes(gauge, 1));
+  ASSERT_EQ(peer.receive(3000), pattern(3000));
+  ASSERT_EQ(stream.receive(5000), pattern(5000));
+}
+
 }  // namespace
 }  // namespace pinion::e2e

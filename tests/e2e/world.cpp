@@ -110,9 +110,10 @@ namespace {
 // What the cases of a suite share.
 struct Shared {
   std::string why_not;  // there is no world
-  Cables cables = Cables::one;
-  bool ipv6 = false;    // this kernel speaks it
-  bool tap = false;
+  Wanted wanted;
+  bool ipv6 = false;     // this kernel speaks it
+  bool tap = false;      // of TapWorld, outside the virtual machine
+  bool routers = false;  // of TapWorld
   int pinion_ns = -1, kernel_ns = -1, router_ns = -1, far_ns = -1;
   MacAddress mac{};
   Scratch scratch;
@@ -131,9 +132,15 @@ std::string ip(const std::string& command) {
   return made.status == 0 ? "" : "ip " + command + ": " + made.output;
 }
 
-bool two_cables() { return shared->cables == Cables::two; }
+bool two_cables() { return shared->wanted.cables == Cables::two; }
 
-// On a veth Linux leaves checksums to the last one who looks; here they are on the wire.
+// Linux leaves checksums to the last one who looks, and makes long packets of those that came; here
+// they are as on the wire.
+std::string leave_sums_alone(const std::string& device, int ns) {
+  Program off({"ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "off"}, ns);
+  return off.end(0) == 0 ? "" : "ethtool -K: " + off.output();
+}
+
 std::string make_pair(const std::string& number) {
   const std::string ours = "pinion" + number, theirs = "kernel" + number;
   const std::string why = ip("link add " + theirs + " type veth peer name " + ours +
@@ -141,11 +148,8 @@ std::string make_pair(const std::string& number) {
                              std::to_string(shared->pinion_ns));
   if (!why.empty()) return why;
   for (const auto& [ns, device] :
-       {std::pair(shared->kernel_ns, theirs), {shared->pinion_ns, ours}}) {
-    Program off({"ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "off"},
-                ns);
-    if (off.end(0) != 0) return "ethtool -K: " + off.output();
-  }
+       {std::pair(shared->kernel_ns, theirs), {shared->pinion_ns, ours}})
+    if (const std::string wrong = leave_sums_alone(device, ns); !wrong.empty()) return wrong;
   Program up({"ip", "link", "set", ours, "addrgenmode", "none", "up"}, shared->pinion_ns);
   return up.end(0) == 0 ? "" : "ip link set: " + up.output();
 }
@@ -168,13 +172,16 @@ std::string make_veth() {
   return make_pair("0");
 }
 
-// Down first: nothing that an earlier test's neighbours have told may be known.
+// Down first: nothing that an earlier test's neighbours have told may be known, and no suite's
+// bridge, router or VLAN be left.
 std::string join_vm() {
   const std::string file = std::string("/run/netns/") + vm_namespace();
   shared->pinion_ns = current_namespace();
   shared->kernel_ns = open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (setns(shared->kernel_ns, CLONE_NEWNET) != 0) return file + ": " + std::strerror(errno);
-  const std::string why = ip("link set kernel0 down");
+  for (const char* left : {"br0", "mid0", "vlan0"}) run({"ip", "link", "del", left});
+  std::string why = leave_sums_alone("kernel0", shared->kernel_ns);
+  if (why.empty()) why = ip("link set kernel0 down");
   return why.empty() ? ip("addr flush dev kernel0") : why;
 }
 
@@ -241,8 +248,19 @@ std::string add_addresses(const std::string& station) {
 std::string make_network() {
   if (geteuid() != 0) return "needs root, to make network namespaces";
   if (two_cables() && vm_nic() != nullptr) return "needs two cables";
+  if (shared->wanted.mtu_bytes > 1500 && vm_nic() == nullptr)
+    return "needs tests/vm: DPDK's net_af_packet takes no longer frames";
   const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
   if (!why.empty()) return why;
+  const std::string mtu = ip("link set kernel0 mtu " + std::to_string(shared->wanted.mtu_bytes));
+  if (!mtu.empty()) return mtu;
+  if (const uint16_t id = shared->wanted.vlan_id; id != 0) {
+    const std::string vlan = "link add link kernel0 name vlan0 type vlan id " + std::to_string(id);
+    if (const std::string wrong = ip(vlan); !wrong.empty()) return "needs VLANs: " + wrong;
+    if (const std::string wrong = ip("link set kernel0 addrgenmode none up"); !wrong.empty())
+      return wrong;
+    return add_addresses("vlan0");
+  }
   if (!two_cables()) return add_addresses("kernel0");
   for (const std::string port : {"kernel0", "kernel1"}) {
     for (const std::string& command :
@@ -258,7 +276,10 @@ std::string configuration() {
                              : vm_nic() == nullptr
                                  ? "vdev: \"net_af_packet0,iface=pinion0\""
                                  : std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
-  const char* idle = in_vm ? "busy" : "{sleep_after_us: 200}";
+  const bool busy = in_vm && shared->wanted.core != Core::sleeps;
+  const std::string idle = busy ? "busy" : "{sleep_after_us: 200}";
+  const Wanted& wanted = shared->wanted;
+  const std::string id = std::to_string(wanted.vlan_id);
   return "version: 1\n"
          "instance: e2e\n"
          "host:\n"
@@ -275,14 +296,17 @@ std::string configuration() {
          "nics: [{name: nic, device: {" +
          device + "}, " +
          (two_cables() ? "backup: {vdev: \"net_af_packet1,iface=pinion1\"}, " : "") +
-         "core: core0, "
+         "core: core0, mtu_bytes: " +
+         std::to_string(wanted.mtu_bytes) + (wanted.vlan_id == 0 ? "" : ", vlan_id: " + id) +
+         ", "
          "addresses: [" +
          kPinionIp + "/24, \"" + kPinionIp6 +
          "/64\"]}]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp + ", nic: nic}" +
-         (shared->tap ? std::string(", {prefix: \"::/0\", via: \"") + kKernelIp6 + "\", nic: nic}"
-                      : "") +
+         (shared->routers
+              ? std::string(", {prefix: \"::/0\", via: \"") + kKernelIp6 + "\", nic: nic}"
+              : "") +
          "]\n"
          "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4, \"ff00::/8\"]}, "
          "{user: nobody, bind: [\"*:7000\"]}]\n"
@@ -308,18 +332,11 @@ std::string start_daemon() {
   return "";
 }
 
-}  // namespace
-
-In::In(int ns) { EXPECT_EQ(setns(ns, CLONE_NEWNET), 0); }
-In::~In() { EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0); }
-
 // The daemon makes the tap. Its device in Linux has the address that DPDK's has, until it gets one
 // of its own.
-void TapWorld::SetUpTestSuite() {
-  shared = std::make_unique<Shared>();
+void make_tap() {
   shared->tap = true;
-  if (vm_nic() != nullptr) shared->why_not = "is about a tap, not the machine's NIC";
-  else if (geteuid() != 0) shared->why_not = "needs root, to make network namespaces";
+  if (geteuid() != 0) shared->why_not = "needs root, to make network namespaces";
   else if (access("/dev/net/tun", R_OK | W_OK) != 0) shared->why_not = "needs /dev/net/tun";
   else if (unshare(CLONE_NEWNET) != 0) shared->why_not = "needs a network namespace";
   if (!shared->why_not.empty()) return;
@@ -327,14 +344,31 @@ void TapWorld::SetUpTestSuite() {
   ASSERT_EQ(start_daemon(), "");
   ASSERT_EQ(all_of(shared->kernel_ns, {"ip link set kernel0 address 02:00:00:00:77:01"}), "");
   ASSERT_EQ(add_addresses("kernel0"), "");
+}
+
+}  // namespace
+
+In::In(int ns) { EXPECT_EQ(setns(ns, CLONE_NEWNET), 0); }
+In::~In() { EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0); }
+
+void TapWorld::SetUpTestSuite() {
+  shared = std::make_unique<Shared>();
+  shared->routers = true;
+  if (vm_nic() == nullptr) {
+    make_tap();
+  } else {
+    ASSERT_EQ(make_network(), "");
+    ASSERT_EQ(start_daemon(), "");
+  }
+  if (!shared->why_not.empty()) return;
   ASSERT_EQ(make_narrow_path(), "");
 }
 
 int TapWorld::far_namespace() { return shared->far_ns; }
 
-void World::begin(Cables cables) {
+void World::begin(const Wanted& wanted) {
   shared = std::make_unique<Shared>();
-  shared->cables = cables;
+  shared->wanted = wanted;
   shared->why_not = make_network();
   if (!shared->why_not.empty()) return;
   ASSERT_EQ(start_daemon(), "");

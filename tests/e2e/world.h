@@ -13,7 +13,8 @@
 //
 //   piniond --- kernel0, this process 10.77.0.1 --- 1400 bytes --- router --- far0 10.79.0.1
 //
-// In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci.
+// In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci, in a
+// TapWorld too.
 #pragma once
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -78,12 +79,19 @@ class Scratch {
 int hugepages_mb();
 
 enum class Cables : uint8_t { one, two };
+enum class Core : uint8_t { as_usual, sleeps };  // as usual: in the virtual machine it never does
+struct Wanted {
+  Cables cables = Cables::one;
+  Core core = Core::as_usual;
+  uint16_t mtu_bytes = 1500;  // on both sides
+  uint16_t vlan_id = 0;       // likewise
+};
 
 // One daemon for all cases of a suite: starting it costs more than any of them.
 class World : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() { begin(Cables::one); }
-  static void begin(Cables cables);
+  static void SetUpTestSuite() { begin({}); }
+  static void begin(const Wanted& wanted);
   static void TearDownTestSuite();  // piniond must end with status 0
   void SetUp() override;            // skips where namespaces cannot be had
 

@@ -1,0 +1,53 @@
+// How an EthdevPort wakes the core that sleeps: by the receive interrupt of its queue, asked for
+// before each sleep. Whether it comes is judged by who sleeps (host/port_wake.h).
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "pmd-glue/ethdev_port.h"
+
+namespace pinion {
+
+namespace {
+constexpr size_t kEarlyFrames = 32;
+}
+
+// At the start: most drivers that have none say so.
+bool EthdevPort::try_rx_interrupt() {
+  early_.reserve(kEarlyFrames);
+  const int status = rte_eth_dev_rx_intr_enable(port_id_, 0);
+  if (status == 0) {
+    rte_eth_dev_rx_intr_disable(port_id_, 0);
+    if (rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, 0) >= 0) return true;
+  }
+  note_unsupported("rx interrupt", status == 0 ? -ENODEV : status);
+  return false;
+}
+
+int EthdevPort::arm() {
+  if (!rx_interrupt_ || !may_enter()) return -1;
+  if (rte_eth_dev_rx_intr_enable(port_id_, 0) != 0) return -1;
+  return rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, 0);
+}
+
+void EthdevPort::disarm() {
+  if (may_enter()) rte_eth_dev_rx_intr_disable(port_id_, 0);
+}
+
+// Not every driver counts what is in its ring, but each gives it.
+bool EthdevPort::waiting() {
+  if (!early_.empty()) return true;
+  early_.resize(kEarlyFrames);
+  early_.resize(take(early_));
+  return !early_.empty();
+}
+
+size_t EthdevPort::take_early(std::span<Frame*> out) {
+  const size_t n = std::min(out.size(), early_.size());
+  std::copy_n(early_.begin(), n, out.begin());
+  early_.erase(early_.begin(), early_.begin() + static_cast<ptrdiff_t>(n));
+  return n;
+}
+
+}  // namespace pinion
