@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "pmd-glue/ethdev_limits.h"
 #include "pmd-glue/ring_pair.h"
+#include "pmd-glue/tsc_clock.h"
 
 namespace pinion {
 namespace {
@@ -160,6 +161,7 @@ bool EthdevPort::may_enter() {
 
 size_t EthdevPort::rx_burst(std::span<Frame*> out) {
   const size_t taken = early_.empty() ? take(out) : take_early(out);
+  if (taken != 0 && clock_ != nullptr) burst_time_ = clock_->now();
   rx_taken_ += taken;
   return taken;
 }

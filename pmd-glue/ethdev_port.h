@@ -44,6 +44,7 @@ struct PortStats {
   uint64_t restarts = 0;     // by watch()
 };
 
+class TscClock;
 struct RingPair;
 struct PoolDeleter {
   void operator()(rte_mempool* pool) const;
@@ -66,6 +67,9 @@ class EthdevPort final : public Port {
 
   const PortCapabilities& capabilities() const override { return capabilities_; }
   size_t rx_burst(std::span<Frame*> out) override;
+  Nanos burst_time() const override { return burst_time_; }
+  // From now on bursts have a time. The clock is the core's, and stays as long as the port.
+  void use_clock(const TscClock& clock) { clock_ = &clock; }
   // Taken frames are released when the driver gets round to it: some (virtio, e1000) only in later
   // calls with frames, which is why the pool covers all transmit descriptors. net_af_packet may
   // block here while the kernel's ring is full.
@@ -160,6 +164,8 @@ class EthdevPort final : public Port {
   std::shared_ptr<RingPair> rings_;  // of a ring pair: outlives both ports
   std::string driver_;
   std::vector<std::string> unsupported_;
+  const TscClock* clock_ = nullptr;
+  Nanos burst_time_ = 0;
 };
 
 }  // namespace pinion

@@ -13,7 +13,7 @@ enum class Door : uint8_t {
   look_again,  // nothing: only that it was asked
   wake,        // now
   clock,       // rio_abi_clock
-  rx,          // of a port: the number of frames, then each frame (port/recorded_port.h)
+  rx,          // of a port: the number of frames, then each frame (port/recorded_port.h), then when
   tx,          // frames that the port took; tokens that it released
   alloc,       // frames that the port gave
   link,        // is it up? how often has it moved?

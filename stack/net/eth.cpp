@@ -18,13 +18,16 @@ constexpr uint64_t kAttachedToken = UINT64_MAX;   // no socket has it
 size_t Net::rx_port(uint32_t port, Nanos now) {
   Frame* frames[kBurstMax];
   const size_t n = ports_[port].port->rx_burst({frames, rx_burst_});
+  if (n == 0) return 0;
+  const Nanos found = ports_[port].port->burst_time();
+  rx_time_ = found != 0 ? found : now;
   for (size_t i = 0; i < n; ++i) {
     if (i + 1 < n) __builtin_prefetch(frames[i + 1]->data);
     ++counters_.rx_frames;
     counters_.rx_bytes += frames[i]->length;
     if (const Drop why = eth_input(port, *frames[i], now); why != Drop::none) counters_.drop(why);
   }
-  if (n) ports_[port].port->free({frames, n});
+  ports_[port].port->free({frames, n});
   return n;
 }
 

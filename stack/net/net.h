@@ -415,6 +415,7 @@ class Net {
   Drop tcp_input(const IpInput& in, Nanos now);
 
   uint32_t rx_burst_, tx_burst_, tx_queue_max_;
+  Nanos rx_time_ = 0;  // of the frame that is looked at, if its NIC does not say
   Counters& counters_;
   void* upcall_context_;
   uint32_t attached_ = 0;

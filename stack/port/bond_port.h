@@ -24,6 +24,7 @@ class BondPort final : public Port {
 
   const PortCapabilities& capabilities() const override { return capabilities_; }
   size_t rx_burst(std::span<Frame*> out) override;
+  Nanos burst_time() const override { return ports_[status_.active]->burst_time(); }
   size_t tx_burst(std::span<Frame*> frames) override;
   // From one pool, whoever will transmit them: a frame that waits while the link moves can leave.
   size_t alloc(std::span<Frame*> out) override { return ports_[0]->alloc(out); }

@@ -24,6 +24,9 @@ class Port {
   virtual const PortCapabilities& capabilities() const = 0;
   // Takes up to out.size() received frames; the caller owns them.
   virtual size_t rx_burst(std::span<Frame*> out) = 0;
+  // When the last rx_burst that brought frames looked for them, by the core's clock: tells in which
+  // order frames were found at the ports of one pass. 0: the port has no clock.
+  virtual Nanos burst_time() const { return 0; }
   // Transmits frames from the front; returns how many it took (it owns those now). The rest stay
   // the caller's. A port copies or transmits taken frames in order.
   virtual size_t tx_burst(std::span<Frame*> frames) = 0;

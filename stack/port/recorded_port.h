@@ -35,6 +35,7 @@ class RecordedPort final : public Port {
     }
     return n;
   }
+  Nanos burst_time() const override { return record_(Door::rx, port_.burst_time()); }
   size_t tx_burst(std::span<Frame*> frames) override {
     return record_(Door::tx, port_.tx_burst(frames));
   }

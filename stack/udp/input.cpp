@@ -20,7 +20,7 @@ Drop Net::udp_input(const IpInput& in, Nanos now) {
   const Arrival arrival{.payload = datagram.payload,
                         .from = from,
                         .to = to,
-                        .time = hw_time != 0 ? hw_time : now,
+                        .time = hw_time != 0 ? hw_time : rx_time_,
                         .time_is_hardware = hw_time != 0};
   Drop why = Drop::none;
   if (in.destination.is_multicast()) {

@@ -42,6 +42,31 @@ TEST(UdpInput, HardwareTimeIsPassedOn) {
   EXPECT_EQ(c.time_source, RIO_TIME_HARDWARE);
 }
 
+// The lines A and B of a feed, on two NICs: what a pass finds at both has two times.
+TEST(UdpInput, TimesTellInWhichOrderThePortsOfAPassHadFrames) {
+  MemoryPort b(Mac{{0x02, 0, 0, 0, 0, 0xb}});
+  PeerOptions options;
+  options.net.interfaces.push_back(
+      {.name = "nicb", .port = &b, .addresses = {{ipv4(10, 0, 1, 1), 24}}});
+  Peer peer(options);
+  UdpSocket socket(peer, {.local = {{}, kOurPort}});
+  socket.receive(1), socket.receive(2);
+  peer.poll();
+  b.take_sent();
+  peer.queues(frame_of(UdpSegment{.data = "A"}));
+  b.receive(frame_of(UdpSegment{.eth = {.dst = b.capabilities().mac},
+                                .ip = {.src = ipv4(10, 0, 1, 2), .dst = ipv4(10, 0, 1, 1)},
+                                .data = "B"}));
+  peer.port.burst_at = peer.now + 1200, b.burst_at = peer.now + 1340;
+  peer.poll();
+  const rio_abi_completion first = socket.expects_completion();
+  const rio_abi_completion second = socket.expects_completion();
+  EXPECT_EQ(first.time_ns, static_cast<uint64_t>(peer.port.burst_at));
+  EXPECT_EQ(second.time_ns, static_cast<uint64_t>(b.burst_at));
+  EXPECT_EQ(first.time_source, RIO_TIME_SOFTWARE);
+  EXPECT_EQ(second.time_source, RIO_TIME_SOFTWARE);
+}
+
 TEST(UdpInput, DatagramsMeetReceivesInOrder) {
   Peer peer;
   UdpSocket socket(peer);

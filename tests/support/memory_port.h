@@ -25,6 +25,7 @@ class MemoryPort : public Port {
 
   const PortCapabilities& capabilities() const override { return capabilities_; }
   size_t rx_burst(std::span<Frame*> out) override;
+  Nanos burst_time() const override { return burst_at; }
   size_t tx_burst(std::span<Frame*> frames) override;
   size_t alloc(std::span<Frame*> out) override;
   void free(std::span<Frame*> frames) override;
@@ -54,6 +55,7 @@ class MemoryPort : public Port {
   size_t alloc_fails_after = SIZE_MAX;  // frames; the next one is not there, once
   std::byte fill = kPoison;             // what a fresh buffer holds
   bool link_is_up = true;
+  Nanos burst_at = 0;  // burst_time()
 
  private:
   struct Buffer {

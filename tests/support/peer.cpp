@@ -96,7 +96,8 @@ Peer::Peer(PeerOptions options)
   config.net.interfaces.insert(config.net.interfaces.begin(), first);
   Port* first_port = &port;
   if (bond) first_port = &*bond;
-  for (InterfaceConfig& i : config.net.interfaces) i.port = first_port;
+  for (InterfaceConfig& i : config.net.interfaces)
+    if (i.port == nullptr) i.port = first_port;
   config.net.routes.push_back({.prefix = {}, .prefix_length = 0, .via = kGatewayIp});
   config.net.udp_sockets_max = 64;
   config.net.tcp = small(config.net.tcp);

@@ -108,6 +108,7 @@ class ReplayPort final : public Port {
     }
     return port.rx_burst(out);
   }
+  Nanos burst_time() const override { return replay_.next<Nanos>(Door::rx); }
   size_t tx_burst(std::span<Frame*> frames) override {
     port.tx_accepts = replay_.next<size_t>(Door::tx);
     return port.tx_burst(frames);
@@ -290,6 +291,7 @@ class Original {
             frame_of(UdpSegment{.udp = {.dst = port}, .data = std::string(rng_.below(1400), 'd')}));
         f.hw_time = static_cast<Nanos>(rng_.below(2)) * now_;
         f.rx_l4_csum = static_cast<RxCsum>(rng_.below(3));
+        port_.burst_at = static_cast<Nanos>(rng_.below(2)) * (now_ + 7);
         return;
       }
       case 4: port_.tx_accepts = rng_.chance(0.5) ? SIZE_MAX : rng_.below(3); return;
