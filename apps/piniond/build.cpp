@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <iterator>
 
 #include "piniond/promised.h"
 #include "pmd-glue/nic_sysfs.h"
@@ -67,6 +68,7 @@ TcpConfig tcp_config(const config::Tcp& from, uint64_t sockets) {
 
 SessionPolicy policy_of(const config::Session& s) {
   SessionPolicy p;
+  p.core = static_cast<uint32_t>(s.core_index);
   p.who = s.who == config::Who::group ? SessionPolicy::Who::group : SessionPolicy::Who::user;
   p.id = s.id.value_or(0);
   p.sessions_max = s.sessions_max;
@@ -98,6 +100,12 @@ EalConfig eal_config(const config::Config& config) {
   return eal;
 }
 
+// Any of its cores.
+bool may_sleep(const config::Config& config, const config::Nic& nic) {
+  return std::any_of(nic.core_indices.begin(), nic.core_indices.end(),
+                     [&](size_t core) { return !config.cores[core].idle.busy; });
+}
+
 // Of a bond the first one's frames are sent by either: some may lie in the other's ring. No driver
 // tells a sleeping core that a link was lost, so a core with a bond naps.
 PortConfig port_config(const config::Config& config, const config::Nic& nic,
@@ -113,29 +121,73 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
   port.transmit_frames =
       static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max +
                             (nic.backup ? nic.tx_descriptors : 0));
-  port.rx_interrupt = !physical && !nic.backup && !config.cores[0].idle.busy;
+  port.rx_interrupt = !physical && !nic.backup && may_sleep(config, nic);
   return port;
 }
 
-KernelConfig kernel_config(const config::Config& config, const std::vector<Port*>& ports) {
-  KernelConfig k;
-  for (size_t i = 0; i < config.nics.size(); ++i) {
-    const config::Nic& nic = config.nics[i];
+RunSecrets make_secrets() {
+  RunSecrets secrets;
+  random_bytes(secrets.key, sizeof secrets.key);
+  secrets.epoch = run_epoch();
+  return secrets;
+}
+
+bool any_shared(const config::Config& config) {
+  return std::any_of(config.nics.begin(), config.nics.end(),
+                     [](const config::Nic& nic) { return nic.cores.size() > 1; });
+}
+
+std::vector<CoreNic> nics_of(const config::Config& config, size_t core) {
+  std::vector<CoreNic> out;
+  for (const bool shared : {true, false}) {
+    for (size_t i = 0; i < config.nics.size(); ++i) {
+      const std::vector<size_t>& cores = config.nics[i].core_indices;
+      const auto at = std::find(cores.begin(), cores.end(), core);
+      if ((cores.size() > 1) == shared && at != cores.end())
+        out.push_back({i, static_cast<size_t>(at - cores.begin())});
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// The interfaces of a core, and what leaves by them.
+void add_interfaces(const config::Config& config, size_t core, const std::vector<NicPorts>& ports,
+                    NetConfig& net) {
+  const std::vector<CoreNic> own = nics_of(config, core);
+  for (const CoreNic& at : own) {
+    const config::Nic& nic = config.nics[at.nic];
     InterfaceConfig iface;
     iface.name = nic.name;
-    iface.port = ports[i];
+    iface.port = ports[at.nic].port(at.queue);
     iface.vlan_id = nic.vlan_id;
     iface.mtu_bytes = nic.mtu_bytes;
     for (const config::Prefix& a : nic.addresses) iface.addresses.push_back({a.address, a.length});
-    k.net.interfaces.push_back(iface);
+    net.interfaces.push_back(iface);
   }
+  const auto number_of = [&](size_t nic) {
+    const auto at =
+        std::find_if(own.begin(), own.end(), [nic](const CoreNic& o) { return o.nic == nic; });
+    return static_cast<uint32_t>(at - own.begin());
+  };
   for (const config::Route& r : config.routes)
-    k.net.routes.push_back(
-        {r.prefix.network(), r.prefix.length, r.via, static_cast<uint32_t>(r.nic_index)});
+    if (const uint32_t at = number_of(r.nic_index); at < own.size())
+      net.routes.push_back({r.prefix.network(), r.prefix.length, r.via, at});
   for (const config::Neighbour& n : config.neighbours)
-    k.net.neighbours.push_back({n.address, n.mac, static_cast<uint32_t>(n.nic_index)});
+    if (const uint32_t at = number_of(n.nic_index); at < own.size())
+      net.neighbours.push_back({n.address, n.mac, at});
+}
+
+}  // namespace
+
+// A session may ask for any core, so each has room for all that is promised.
+KernelConfig kernel_config(const config::Config& config, size_t core,
+                           const std::vector<NicPorts>& ports, const RunSecrets& secrets) {
+  KernelConfig k;
+  add_interfaces(config, core, ports, k.net);
   k.net.rx_burst = config.limits.rx_burst;
-  random_bytes(k.net.secret, sizeof k.net.secret);
+  std::copy(std::begin(secrets.key), std::end(secrets.key), k.net.secret);
   k.net.tcp = tcp_config(config.tcp, promised(config).sockets);
   k.net.reassembly_max = config.ipv4.reassembly_max;
   k.net.reassembly_per_source_max = config.ipv4.reassembly_per_source_max;
@@ -148,7 +200,8 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.igmp_joins_max = std::max(config.igmp.joins_max, joins);
   size_pools(promised(config), k.server);
   k.net.owners_max = std::max(1u, static_cast<uint32_t>(promised(config).sessions));
-  k.server.epoch = run_epoch();
+  k.server.core = static_cast<uint32_t>(core);
+  k.server.epoch = secrets.epoch;
   k.server.udp_backlog_max = config.udp.receive_backlog_max;
   k.server.listen_backlog_max = config.tcp.listen_backlog_max;
   k.server.work_units_max = config.limits.work_units_max;
@@ -159,8 +212,8 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   return k;
 }
 
-CoreThreadConfig core_config(const config::Config& config, const Clock& clock) {
-  const config::Core& core = config.cores[0];
+CoreThreadConfig core_config(const config::Config& config, size_t index, const Clock& clock) {
+  const config::Core& core = config.cores[index];
   CoreThreadConfig c;
   c.name = core.name;
   c.cpu = static_cast<int>(core.cpu);
@@ -179,6 +232,11 @@ AttachServerConfig attach_config(const config::Config& config, AddressArena* are
   a.mode = config.host.control_socket.mode;
   if (config.host.control_socket.gid) a.group = *config.host.control_socket.gid;
   for (const config::Session& s : config.sessions) a.policies.push_back(policy_of(s));
+  a.sessions.cores = static_cast<uint32_t>(config.cores.size());
+  for (size_t core = 0; core < config.cores.size(); ++core) {
+    std::vector<uint32_t>& bits = a.sessions.nics_of_core.emplace_back();
+    for (const CoreNic& own : nics_of(config, core)) bits.push_back(static_cast<uint32_t>(own.nic));
+  }
   a.sessions.region.hugepages = config.host.hugepages_mb != 0;
   a.sessions.region.lock = config.host.lock_memory;
   a.sessions.region.arena = arena;
@@ -195,31 +253,30 @@ Clock clock_of(TscClock& tsc) {
 
 namespace {
 
-// Null, and why. The core is told of its link from the start.
-std::unique_ptr<EthdevPort> open_port(const config::Device& device, const PortConfig& config,
-                                      std::string& why) {
-  if (!device.pci.empty()) {
+bool may_open(const config::Device& device, std::string& why) {
+  if (!device.pci.empty())
     why = check_binding(device.pci, device.binding == config::Binding::vfio_pci);
-    if (!why.empty()) return nullptr;
-  }
-  auto port = EthdevPort::open(config, why);
-  if (port) port->refresh_link();
-  return port;
+  return why.empty();
 }
 
 // Both work under the first one's MAC address, so a move changes nothing for the neighbours.
 bool open_nic(const config::Config& config, const config::Nic& nic, NicPorts& out,
               std::string& why) {
-  out.device = open_port(nic.device, port_config(config, nic, nic.device), why);
-  if (!out.device || !nic.backup) return out.device != nullptr;
+  if (!may_open(nic.device, why)) return false;
+  auto device = EthdevPort::open(port_config(config, nic, nic.device), why);
+  if (!device) return false;
+  out.queues.push_back(std::move(device));
+  out.device().refresh_link();  // the cores are told of it from the start
+  if (!nic.backup) return true;
   PortConfig backup = port_config(config, nic, *nic.backup);
-  backup.mac = out.device->capabilities().mac;
-  out.backup = open_port(*nic.backup, backup, why);
+  backup.mac = out.device().capabilities().mac;
+  if (may_open(*nic.backup, why)) out.backup = EthdevPort::open(backup, why);
   if (!out.backup) {
     why.insert(0, "backup: ");
     return false;
   }
-  out.bond = std::make_unique<BondPort>(*out.device, *out.backup);
+  out.backup->refresh_link();
+  out.bond = std::make_unique<BondPort>(out.device(), *out.backup);
   return true;
 }
 
@@ -239,7 +296,7 @@ std::vector<std::pair<std::string, std::string>> describe_ports(
   std::vector<std::pair<std::string, std::string>> out;
   for (size_t i = 0; i < ports.size(); ++i) {
     const std::string& name = config.nics[i].name;
-    out.emplace_back(name, ports[i].device->describe());
+    out.emplace_back(name, ports[i].device().describe());
     if (ports[i].backup) out.emplace_back(name + " backup", ports[i].backup->describe());
   }
   return out;
@@ -247,7 +304,7 @@ std::vector<std::pair<std::string, std::string>> describe_ports(
 
 void look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
   for (const NicPorts& nic : ports) {
-    for (EthdevPort* port : {nic.device.get(), nic.backup.get()}) {
+    for (EthdevPort* port : {&nic.device(), nic.backup.get()}) {
       if (port == nullptr) continue;
       port->refresh_link();
       if (port->needs_dma_map() && port->watch(clock.now()))
@@ -260,7 +317,7 @@ void look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
 void look_at_bonds(std::vector<NicPorts>& ports) {
   for (const NicPorts& nic : ports) {
     if (!nic.bond) continue;
-    nic.device->refresh_link();
+    nic.device().refresh_link();
     nic.backup->refresh_link();
   }
 }

@@ -8,6 +8,7 @@ namespace pinion::daemon {
 
 namespace {
 constexpr uint32_t kJoinsMax = 65536;  // of a core
+constexpr size_t kCoresMax = 32;
 }
 
 Promised promised(const config::Config& config) {
@@ -22,8 +23,8 @@ Promised promised(const config::Config& config) {
 }
 
 std::string unsupported(const config::Config& config) {
-  if (config.cores.size() != 1)
-    return "this version serves one core: give `cores` one entry and every NIC that core";
+  if (config.cores.size() > kCoresMax)
+    return "this version serves " + std::to_string(kCoresMax) + " cores: make `cores` shorter";
   for (const config::Session& s : config.sessions)
     if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
       return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +

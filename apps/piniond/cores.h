@@ -1,0 +1,43 @@
+// The polling threads of a daemon, each with its Kernel and its link to the control thread.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/core_thread.h"
+#include "kernel/kernel.h"
+#include "piniond/build.h"
+
+namespace pinion::daemon {
+
+struct Core {
+  std::string name;
+  std::vector<CoreNic> nics;  // nics[i] is the Kernel's interface i
+  CoreLink link;
+  std::unique_ptr<CoreThread> thread;
+  std::unique_ptr<Kernel> kernel;
+};
+
+class Cores {
+ public:
+  Cores() = default;
+  ~Cores() { stop(); }
+  Cores(const Cores&) = delete;
+  Cores& operator=(const Cores&) = delete;
+
+  // Everything but the threads; ports outlive this. False, and why.
+  bool make(const config::Config& config, const std::vector<NicPorts>& ports, const Clock& clock,
+            std::string& why);
+  bool start(std::string& why);
+  // When no session is left: after the attach server's stop.
+  void stop();
+
+  std::vector<CoreLink*> links();
+  size_t size() const { return cores_.size(); }
+  const Core& operator[](size_t i) const { return *cores_[i]; }
+
+ private:
+  std::vector<std::unique_ptr<Core>> cores_;
+};
+
+}  // namespace pinion::daemon
