@@ -130,6 +130,18 @@ std::unique_ptr<EthdevPort> EthdevPort::open(const PortConfig& config, std::stri
   return port;
 }
 
+bool EthdevPort::open_queues(const PortConfig& config, uint32_t queues,
+                             std::vector<std::unique_ptr<EthdevPort>>& out, std::string& error) {
+  if (queues != 1) {
+    error = "port '" + config.device + "': several queues are not supported yet";
+    return false;
+  }
+  auto port = open(config, error);
+  if (!port) return false;
+  out.push_back(std::move(port));
+  return true;
+}
+
 std::unique_ptr<EthdevPort> EthdevPort::open_id(uint16_t port_id, bool probed,
                                                 const PortConfig& config, std::string& error) {
   std::unique_ptr<EthdevPort> port(new EthdevPort(port_id, probed));

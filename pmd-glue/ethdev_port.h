@@ -55,6 +55,13 @@ class EthdevPort final : public Port {
 
   // Null, and in error what was wrong. Needs a started Eal, and must be gone before it ends.
   static std::unique_ptr<EthdevPort> open(const PortConfig& config, std::string& error);
+  // The same with several queue pairs: one port each, in the order of the queues, each for a core
+  // of its own, with a pool of its own. false: the device has not so many, and error says why; none
+  // is open then. The first port looks after the device: refresh_link, watch, stats and describe
+  // are its, and it must be the last to go. What the device does to spread packets over the queues
+  // stands in capabilities().rss of each; a device whose RSS cannot be known says nothing there.
+  static bool open_queues(const PortConfig& config, uint32_t queues,
+                          std::vector<std::unique_ptr<EthdevPort>>& out, std::string& error);
   // Two ports of this process, wired to each other by rings of tx_descriptors frames: what one
   // transmits, the other receives, without a copy. config.device names the pair. A frame goes back
   // to the pool it came from, whichever port frees it.
