@@ -163,9 +163,9 @@ int look(const Choice& choice) {
     std::printf("%-26s process %u, %s, seen %.1f s ago\n", "piniond", page->pid, state, age);
     print(*page, RIO_STATUS_INFO, true);
     print(*page, RIO_STATUS_GAUGE, true, "in use now");
-    CoreTable(*page).print(choice.all);
     print(*page, RIO_STATUS_COUNTER, choice.all, "counted since the start");
     print(*page, RIO_STATUS_DROP, choice.all, "frames dropped");
+    CoreTable(*page).print(choice.all);
   } else {
     if (!alive || age > kSilent_s) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
     print(*page, choice.counters ? RIO_STATUS_COUNTER : RIO_STATUS_DROP,

@@ -27,14 +27,14 @@ namespace {
 
 int current_namespace() { return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC); }
 
-// The CPUs are shared with the test: the last one that this process may use.
-int last_cpu() {
+// The CPUs that this process may use. They are shared with the test.
+std::vector<int> cpus() {
   cpu_set_t set;
   sched_getaffinity(0, sizeof set, &set);
-  int last = 0;
+  std::vector<int> all;
   for (int i = 0; i < CPU_SETSIZE; ++i)
-    if (CPU_ISSET(i, &set)) last = i;
-  return last;
+    if (CPU_ISSET(i, &set)) all.push_back(i);
+  return all;
 }
 
 // RFC 1071.
@@ -132,6 +132,13 @@ std::string ip(const std::string& command) {
 }
 
 bool two_cables() { return shared->cables == Cables::two; }
+bool two_cores() { return shared->cables == Cables::apart || shared->cables == Cables::shared; }
+
+// How many queues the NIC of the virtual machine has.
+int vm_queues() {
+  const char* queues = std::getenv("PINION_VM_QUEUES");
+  return queues == nullptr ? 1 : std::atoi(queues);
+}
 
 // On a veth Linux leaves checksums to the last one who looks; here they are on the wire.
 std::string make_pair(const std::string& number) {
@@ -165,6 +172,8 @@ std::string make_veth() {
   shared->kernel_ns = current_namespace();
   if (two_cables())
     if (const std::string why = make_bridge(); !why.empty()) return why;
+  if (shared->cables == Cables::apart)
+    if (const std::string why = make_pair("1"); !why.empty()) return why;
   return make_pair("0");
 }
 
@@ -240,9 +249,19 @@ std::string add_addresses(const std::string& station) {
 
 std::string make_network() {
   if (geteuid() != 0) return "needs root, to make network namespaces";
-  if (two_cables() && vm_nic() != nullptr) return "needs two cables";
+  if (two_cores() && cpus().size() < 2) return "needs two CPUs";
+  if (vm_nic() != nullptr) {
+    if (two_cables() || shared->cables == Cables::apart) return "needs two cables";
+    if (shared->cables == Cables::shared && vm_queues() < 2)
+      return "the machine's NIC has one queue (tests/vm/run --queues)";
+  }
   const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
   if (!why.empty()) return why;
+  if (shared->cables == Cables::apart)
+    for (const std::string& command :
+         {std::string("link set kernel1 addrgenmode none up"),
+          std::string("addr add ") + kKernelApartIp + "/24 dev kernel1"})
+      if (const std::string wrong = ip(command); !wrong.empty()) return wrong;
   if (!two_cables()) return add_addresses("kernel0");
   for (const std::string port : {"kernel0", "kernel1"}) {
     for (const std::string& command :
@@ -253,12 +272,23 @@ std::string make_network() {
 }
 
 // Beside other programs: the daemon sleeps when it has nothing to do.
+std::string cores_text() {
+  const auto core = [](const char* name, int cpu) {
+    return "{name: " + std::string(name) + ", cpu: " + std::to_string(cpu) +
+           ", idle: " + (in_vm && !two_cores() ? "busy" : "{sleep_after_us: 200}") + "}";
+  };
+  const std::vector<int> all = cpus();
+  const std::string first = core("core0", two_cores() ? all[all.size() - 2] : all.back());
+  return two_cores() ? first + ", " + core("core1", all.back()) : first;
+}
+
+std::string device_text() {
+  if (shared->tap) return "vdev: \"net_tap0,iface=kernel0\"";
+  if (vm_nic() != nullptr) return std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
+  return "vdev: \"net_af_packet0,iface=pinion0\"";
+}
+
 std::string configuration() {
-  const std::string device = shared->tap ? "vdev: \"net_tap0,iface=kernel0\""
-                             : vm_nic() == nullptr
-                                 ? "vdev: \"net_af_packet0,iface=pinion0\""
-                                 : std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
-  const char* idle = in_vm ? "busy" : "{sleep_after_us: 200}";
   return "version: 1\n"
          "instance: e2e\n"
          "host:\n"
@@ -269,23 +299,29 @@ std::string configuration() {
          "  control_socket: {path: " +
          shared->scratch.path("control.sock") +
          ", mode: \"0666\"}\n"
-         "cores: [{name: core0, cpu: " +
-         std::to_string(last_cpu()) + ", idle: " + idle +
-         "}]\n"
+         "cores: [" +
+         cores_text() +
+         "]\n"
          "nics: [{name: nic, device: {" +
-         device + "}, " +
+         device_text() + "}, " +
          (two_cables() ? "backup: {vdev: \"net_af_packet1,iface=pinion1\"}, " : "") +
-         "core: core0, "
-         "addresses: [" +
-         kPinionIp + "/24, \"" + kPinionIp6 +
-         "/64\"]}]\n"
+         (shared->cables == Cables::shared ? "cores: [core0, core1], " : "core: core0, ") +
+         "addresses: [" + kPinionIp + "/24, \"" + kPinionIp6 + "/64\"]}" +
+         (shared->cables == Cables::apart
+              ? std::string(", {name: apart, device: {vdev: \"net_af_packet1,iface=pinion1\"}, "
+                            "core: core1, addresses: [") +
+                    kPinionApartIp + "/24]}"
+              : "") +
+         "]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp + ", nic: nic}" +
          (shared->tap ? std::string(", {prefix: \"::/0\", via: \"") + kKernelIp6 + "\", nic: nic}"
                       : "") +
          "]\n"
          "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4, \"ff00::/8\"]}, "
-         "{user: nobody, bind: [\"*:7000\"]}]\n"
+         "{user: nobody, bind: [\"*:7000\"]" +
+         (two_cores() ? ", core: core1" : "") +
+         "}]\n"
          "igmp: {groups_max: 1, joins_max: 1}\n" +  // less than the sessions are promised
          // An emulated processor may stand still for seconds.
          (vm_nic() == nullptr ? "" : "limits: {core_silent_ms: 30000}\n");
@@ -368,6 +404,13 @@ uint64_t World::gauge(const std::string& name) {
   const std::string shown = run({PINION_CTL, "--socket", socket_path(), "--all", "status"}).output;
   const size_t at = shown.find("\n" + name + " ");
   return at == std::string::npos ? UINT64_MAX : std::stoull(shown.substr(at + 1 + name.size()));
+}
+
+uint64_t World::of_core(uint32_t core, const std::string& name) {
+  const std::string shown = run({PINION_CTL, "--socket", socket_path(), "counters"}).output;
+  const std::string row = "core" + std::to_string(core) + "." + name;
+  const size_t at = ("\n" + shown).find("\n" + row + " ");
+  return at == std::string::npos ? UINT64_MAX : std::stoull(shown.substr(at + row.size()));
 }
 
 std::string World::daemon_said() { return shared->daemon->output(); }

@@ -13,6 +13,9 @@
 //
 //   piniond --- kernel0, this process 10.77.0.1 --- 1400 bytes --- router --- far0 10.79.0.1
 //
+// Apart, the second pair is a NIC of its own: two cores, each with one, kernel1 at 10.80.0.1 and
+// pinion1 at 10.80.0.2. Shared, two cores have a queue each of the one NIC.
+//
 // In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci.
 #pragma once
 #include <gtest/gtest.h>
@@ -30,6 +33,8 @@ inline constexpr const char* kKernelIp2 = "10.77.0.3";  // the same station
 inline constexpr const char* kPinionIp = "10.77.0.2";
 inline constexpr const char* kKernelIp6 = "2001:db8:77::1";
 inline constexpr const char* kPinionIp6 = "2001:db8:77::2";
+inline constexpr const char* kKernelApartIp = "10.80.0.1";  // of the second core's own NIC
+inline constexpr const char* kPinionApartIp = "10.80.0.2";
 inline constexpr const char* kFarIp = "10.79.0.1";  // of TapWorld
 inline constexpr const char* kFarIp6 = "2001:db8:79::1";
 inline constexpr const char* kBehindIp = "10.78.0.1";  // through the kernel as a router
@@ -77,7 +82,7 @@ class Scratch {
 // us.
 int hugepages_mb();
 
-enum class Cables : uint8_t { one, two };
+enum class Cables : uint8_t { one, two, apart, shared };
 
 // One daemon for all cases of a suite: starting it costs more than any of them.
 class World : public ::testing::Test {
@@ -95,6 +100,8 @@ class World : public ::testing::Test {
   static uint64_t drops(const std::string& reason);
   // A number of pinionctl's status; what is not there is UINT64_MAX.
   static uint64_t gauge(const std::string& name);
+  // What one of two cores counted, or has: its number, and a row of pinionctl's table.
+  static uint64_t of_core(uint32_t core, const std::string& name);
   static std::string daemon_said();
   static void kill_and_restart();  // with SIGKILL
   // The cable of Pinion's NIC, the first or the second; on a veth, Linux's end goes down.
