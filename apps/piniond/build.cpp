@@ -164,6 +164,8 @@ void add_interfaces(const config::Config& config, size_t core, const std::vector
     iface.vlan_id = nic.vlan_id;
     iface.mtu_bytes = nic.mtu_bytes;
     for (const config::Prefix& a : nic.addresses) iface.addresses.push_back({a.address, a.length});
+    if (nic.cores.size() > 1)
+      iface.queue_cores.assign(nic.core_indices.begin(), nic.core_indices.end());
     net.interfaces.push_back(iface);
   }
   const auto number_of = [&](size_t nic) {
@@ -263,9 +265,9 @@ bool may_open(const config::Device& device, std::string& why) {
 bool open_nic(const config::Config& config, const config::Nic& nic, NicPorts& out,
               std::string& why) {
   if (!may_open(nic.device, why)) return false;
-  auto device = EthdevPort::open(port_config(config, nic, nic.device), why);
-  if (!device) return false;
-  out.queues.push_back(std::move(device));
+  const auto queues = static_cast<uint32_t>(nic.cores.size());
+  if (!EthdevPort::open_queues(port_config(config, nic, nic.device), queues, out.queues, why))
+    return false;
   out.device().refresh_link();  // the cores are told of it from the start
   if (!nic.backup) return true;
   PortConfig backup = port_config(config, nic, *nic.backup);

@@ -8,15 +8,33 @@ bool Cores::make(const config::Config& config, const std::vector<NicPorts>& port
   const RunSecrets secrets = make_secrets();
   for (size_t i = 0; i < config.cores.size(); ++i) {
     Core& core = *cores_.emplace_back(std::make_unique<Core>());
+    if (core.link.open(why) != 0) return false;
+  }
+  if (any_shared(config)) joined_ = cores_.size();
+  for (size_t i = 0; i < joined_ * joined_; ++i)
+    rings_.push_back(i % joined_ == i / joined_ ? nullptr : std::make_unique<HandOver>());
+  for (size_t i = 0; i < cores_.size(); ++i) {
+    Core& core = *cores_[i];
     core.name = config.cores[i].name;
     core.nics = nics_of(config, i);
-    if (core.link.open(why) != 0) return false;
-    core.thread = std::make_unique<CoreThread>(core_config(config, i, clock), core.link);
+    CoreThreadConfig thread = core_config(config, i, clock);
+    thread.peers = links();
+    core.thread = std::make_unique<CoreThread>(thread, core.link);
     KernelConfig kernel = kernel_config(config, i, ports, secrets);
     kernel.hooks = core.thread->hooks();
+    join(i, kernel.net.mesh);
     core.kernel = std::make_unique<Kernel>(kernel);
   }
   return true;
+}
+
+void Cores::join(size_t core, Mesh& mesh) const {
+  if (joined_ == 1) return;
+  mesh.core = static_cast<uint32_t>(core), mesh.cores = static_cast<uint32_t>(joined_);
+  for (size_t other = 0; other < joined_; ++other) {
+    mesh.to.push_back(rings_[core * joined_ + other].get());
+    mesh.from.push_back(rings_[other * joined_ + core].get());
+  }
 }
 
 bool Cores::start(std::string& why) {

@@ -1,4 +1,5 @@
-// The polling threads of a daemon, each with its Kernel and its link to the control thread.
+// The polling threads of a daemon, each with its Kernel and its link to the control thread; and,
+// where a NIC belongs to all of them, the rings by which they hand over to each other.
 #pragma once
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 #include "host/core_thread.h"
 #include "kernel/kernel.h"
 #include "piniond/build.h"
+#include "port/hand_over.h"
 
 namespace pinion::daemon {
 
@@ -37,6 +39,10 @@ class Cores {
   const Core& operator[](size_t i) const { return *cores_[i]; }
 
  private:
+  void join(size_t core, Mesh& mesh) const;
+
+  size_t joined_ = 1;  // cores that hand over to each other
+  std::vector<std::unique_ptr<HandOver>> rings_;  // from a to b: number a * joined_ + b
   std::vector<std::unique_ptr<Core>> cores_;
 };
 

@@ -8,7 +8,6 @@ namespace pinion::daemon {
 
 namespace {
 constexpr uint32_t kJoinsMax = 65536;  // of a core
-constexpr size_t kCoresMax = 32;
 }
 
 Promised promised(const config::Config& config) {
@@ -23,8 +22,9 @@ Promised promised(const config::Config& config) {
 }
 
 std::string unsupported(const config::Config& config) {
-  if (config.cores.size() > kCoresMax)
-    return "this version serves " + std::to_string(kCoresMax) + " cores: make `cores` shorter";
+  if (config.cores.size() > Mesh::kCoresMax)
+    return "this version serves " + std::to_string(Mesh::kCoresMax) +
+           " cores: make `cores` shorter";
   for (const config::Session& s : config.sessions)
     if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
       return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +

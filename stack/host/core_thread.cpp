@@ -52,6 +52,9 @@ Hooks CoreThread::hooks() {
     core.signaller_.forget(fd);
     core.link_.note(note);
   };
+  hooks.wake_core = [](void* self, uint32_t core) {
+    static_cast<CoreThread*>(self)->config_.peers[core]->wake();
+  };
   return hooks;
 }
 

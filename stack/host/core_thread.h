@@ -28,6 +28,7 @@ struct CoreThreadConfig {
   Nanos beat_at_least = 250 * kMilli;
   Nanos clock_every = 100 * kMilli;  // how often applications are shown the clock
   std::vector<int> wake_fds;         // of ports; level-triggered, cleared by poll()
+  std::vector<CoreLink*> peers;      // by number: the cores that this one hands over to
   Clock clock;
 };
 
