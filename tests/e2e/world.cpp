@@ -133,6 +133,7 @@ std::string ip(const std::string& command) {
 
 bool two_cables() { return shared->cables == Cables::two; }
 bool two_cores() { return shared->cables == Cables::apart || shared->cables == Cables::shared; }
+bool two_nics() { return two_cores() && vm_nic() == nullptr; }
 
 // How many queues the NIC of the virtual machine has.
 int vm_queues() {
@@ -172,7 +173,7 @@ std::string make_veth() {
   shared->kernel_ns = current_namespace();
   if (two_cables())
     if (const std::string why = make_bridge(); !why.empty()) return why;
-  if (shared->cables == Cables::apart)
+  if (two_nics())
     if (const std::string why = make_pair("1"); !why.empty()) return why;
   return make_pair("0");
 }
@@ -257,7 +258,7 @@ std::string make_network() {
   }
   const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
   if (!why.empty()) return why;
-  if (shared->cables == Cables::apart)
+  if (two_nics())
     for (const std::string& command :
          {std::string("link set kernel1 addrgenmode none up"),
           std::string("addr add ") + kKernelApartIp + "/24 dev kernel1"})
@@ -288,6 +289,13 @@ std::string device_text() {
   return "vdev: \"net_af_packet0,iface=pinion0\"";
 }
 
+// In front of the other one, behind which its core has it.
+std::string apart_text() {
+  if (!two_nics()) return "";
+  return std::string("{name: apart, core: core1, addresses: [") + kPinionApartIp +
+         "/24], device: {vdev: \"net_af_packet1,iface=pinion1\"}}, ";
+}
+
 std::string configuration() {
   return "version: 1\n"
          "instance: e2e\n"
@@ -302,17 +310,11 @@ std::string configuration() {
          "cores: [" +
          cores_text() +
          "]\n"
-         "nics: [{name: nic, device: {" +
-         device_text() + "}, " +
+         "nics: [" +
+         apart_text() + "{name: nic, device: {" + device_text() + "}, " +
          (two_cables() ? "backup: {vdev: \"net_af_packet1,iface=pinion1\"}, " : "") +
          (shared->cables == Cables::shared ? "cores: [core0, core1], " : "core: core0, ") +
-         "addresses: [" + kPinionIp + "/24, \"" + kPinionIp6 + "/64\"]}" +
-         (shared->cables == Cables::apart
-              ? std::string(", {name: apart, device: {vdev: \"net_af_packet1,iface=pinion1\"}, "
-                            "core: core1, addresses: [") +
-                    kPinionApartIp + "/24]}"
-              : "") +
-         "]\n"
+         "addresses: [" + kPinionIp + "/24, \"" + kPinionIp6 + "/64\"]}]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp + ", nic: nic}" +
          (shared->tap ? std::string(", {prefix: \"::/0\", via: \"") + kKernelIp6 + "\", nic: nic}"
@@ -335,7 +337,7 @@ std::string start_daemon() {
   shared->daemon = std::make_unique<Program>(arguments, shared->pinion_ns);
   if (!shared->daemon->says(" ready, ")) return "not ready: " + shared->daemon->output();
   const std::string& said = shared->daemon->output();
-  const size_t at = said.find("MAC ");
+  const size_t at = said.find("MAC ", said.find("nic nic: "));
   unsigned b[6] = {};
   if (at == std::string::npos || std::sscanf(said.c_str() + at, "MAC %x:%x:%x:%x:%x:%x", b, b + 1,
                                              b + 2, b + 3, b + 4, b + 5) != 6)

@@ -14,7 +14,8 @@
 //   piniond --- kernel0, this process 10.77.0.1 --- 1400 bytes --- router --- far0 10.79.0.1
 //
 // Apart, the second pair is a NIC of its own: two cores, each with one, kernel1 at 10.80.0.1 and
-// pinion1 at 10.80.0.2. Shared, two cores have a queue each of the one NIC.
+// pinion1 at 10.80.0.2. Shared, two cores have a queue each of the first NIC, and the second core
+// has the other one for itself.
 //
 // In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci.
 #pragma once
