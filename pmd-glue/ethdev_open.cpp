@@ -288,7 +288,8 @@ bool EthdevPort::make_pool(const PortConfig& config, std::string& error) {
 bool EthdevPort::make_queue(std::string& error) {
   const int numa = rte_eth_dev_socket_id(port_id_);
   const unsigned socket = numa < 0 ? static_cast<unsigned>(SOCKET_ID_ANY) : unsigned(numa);
-  int status = rte_eth_rx_queue_setup(port_id_, queue_, rx_descriptors_, socket, nullptr, pool_.get());
+  int status =
+      rte_eth_rx_queue_setup(port_id_, queue_, rx_descriptors_, socket, nullptr, pool_.get());
   if (status != 0) return fail(error, port_id_, "no receive queue", status);
   status = rte_eth_tx_queue_setup(port_id_, queue_, tx_descriptors_, socket, nullptr);
   if (status != 0) return fail(error, port_id_, "no transmit queue", status);

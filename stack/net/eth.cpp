@@ -191,7 +191,7 @@ void Net::say_where_we_are(const PortState& p, Nanos now) {
 
 void Net::announce_addresses(const PortState& p) {
   for (Interface& i : interfaces_) {
-    if (&ports_[i.port] != &p) continue;
+    if (&ports_[i.port] != &p || !i.speaks) continue;
     for (const InterfaceAddress& a : i.addresses) {
       if (a.address.is_v4()) arp_announce(i, a.address.v4());
       else nd_announce(i, a.address);

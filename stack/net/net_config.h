@@ -56,7 +56,7 @@ struct Mesh {
 
 struct NetConfig {
   std::vector<InterfaceConfig> interfaces;
-  Mesh mesh;
+  Mesh mesh{};
   std::vector<RouteConfig> routes;
   std::vector<NeighbourConfig> neighbours;
 
