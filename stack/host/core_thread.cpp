@@ -101,23 +101,30 @@ void CoreThread::run_once() {
     config_.clock.words(config_.clock.self, &words);
     kernel_->publish_clock(words);
   }
-  take_mail(now);
+  KernelMessage* const answered = take_mail(now);
   kernel_->poll(now);
+  if (answered != nullptr) answer(answered);
   count(passes_);
   if (kernel_->busy() || link_.mail_waiting() || idle_since_ == 0) idle_since_ = now;
   else if (config_.sleep_after != kNever && now - idle_since_ >= config_.sleep_after) sleep(now);
 }
 
-// At most one message a pass, so that cold calls cannot hold up the hot ones.
-void CoreThread::take_mail(Nanos now) {
+// At most one message a pass, so that cold calls cannot hold up the hot ones. Null: there was none.
+KernelMessage* CoreThread::take_mail(Nanos now) {
   link_.flush_notes();
   signaller_.flush();
   KernelMessage* message = link_.take_mail();
-  if (message == nullptr) return;
+  if (message == nullptr) return nullptr;
   if (message->op == KernelMessage::Op::session_open)
     signaller_.opened(message->session, message->value);
   kernel_->control(*message, now);
   idle_since_ = now;
+  return message;
+}
+
+// Behind the pass: what an application is told has been told to the other cores before. Else what
+// it says to a peer could come back to a core that does not know of its port yet.
+void CoreThread::answer(KernelMessage* message) {
   CoreNote note;
   note.message = message;
   link_.note(note);

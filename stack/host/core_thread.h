@@ -19,6 +19,7 @@
 namespace pinion {
 
 class Kernel;
+struct KernelMessage;
 
 struct CoreThreadConfig {
   std::string name = "pinion-core";  // of the thread; 15 bytes are shown
@@ -56,7 +57,8 @@ class CoreThread {
 
  private:
   int pin(std::string& why);
-  void take_mail(Nanos now);
+  KernelMessage* take_mail(Nanos now);
+  void answer(KernelMessage* message);
   void sleep(Nanos now);
   bool may_sleep(Nanos now) const;
   Nanos sleep_limit(Nanos now) const;
