@@ -34,6 +34,12 @@ uint64_t realtime_ns() {
   return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
+uint64_t sum(const uint64_t (&of)[kStrayCount]) {
+  uint64_t total = 0;
+  for (const uint64_t& value : of) total += glance(value);
+  return total;
+}
+
 const char* state_text(AddressState state) {
   switch (state) {
     case AddressState::tentative: return "is being claimed";
@@ -236,6 +242,26 @@ void StatusPage::add_counters(const Cores& cores) {
   }
 }
 
+// Why packets went from one core to another.
+void StatusPage::add_strays(const Cores& cores) {
+  for (size_t why = 0; why < kStrayCount; ++why) {
+    uint64_t handed_over = 0, copied = 0;
+    for (size_t i = 0; i < cores.size(); ++i) {
+      const Counters& c = cores[i].kernel->counters();
+      handed_over += glance(c.handed_over[why]), copied += glance(c.copied[why]);
+    }
+    const std::string name = stray_name(static_cast<Stray>(why));
+    add(RIO_STATUS_COUNTER, "handed_over." + name, "packets that came to the wrong core",
+        handed_over);
+    add(RIO_STATUS_COUNTER, "copied." + name, "packets that concern other cores, too", copied);
+  }
+  uint64_t conflicts = 0;
+  for (size_t i = 0; i < cores.size(); ++i)
+    conflicts += glance(cores[i].kernel->counters().port_conflicts);
+  add(RIO_STATUS_COUNTER, "port_conflicts", "two users bound one port on two cores at once",
+      conflicts);
+}
+
 void StatusPage::add_drops(const Cores& cores) {
   for (size_t d = 1; d < kDropCount; ++d) {
     uint64_t total = 0;
@@ -267,6 +293,9 @@ void StatusPage::add_core(const Core& core) {
            {"tcp_sent", "", glance(c.tcp_sent)},
            {"tcp_opened", "", glance(c.tcp_opened)},
            {"tcp_accepted", "", glance(c.tcp_accepted)},
+           {"handed_over", "that came here and were another core's", sum(c.handed_over)},
+           {"copied", "to other cores", sum(c.copied)},
+           {"taken", "from other cores, of both kinds", sum(c.taken)},
            {"dropped", "frames, for all reasons", drops},
        })
     add(RIO_STATUS_CORE, core.name + "." + name, text, value);
@@ -357,6 +386,7 @@ void StatusPage::update(const Cores& cores, const AttachServer::Status& attach,
   add_threads(cores);
   add_attach(attach);
   add_counters(cores);
+  if (!alone) add_strays(cores);
   for (size_t nic = 0; nic < ports.size(); ++nic) add_interface(cores, nic, ports[nic]);
   for (size_t i = 0; i < cores.size(); ++i) add_groups(cores[i], alone);
   add_drops(cores);

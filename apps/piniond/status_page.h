@@ -38,6 +38,7 @@ class StatusPage {
   void add_threads(const Cores& cores);
   void add_attach(const AttachServer::Status& attach);
   void add_counters(const Cores& cores);
+  void add_strays(const Cores& cores);
   void add_drops(const Cores& cores);
   void add_core(const Core& core);
   void add_interface(const Cores& cores, size_t nic, const NicPorts& ports);
