@@ -1,6 +1,6 @@
 // Two cores with a queue each of one NIC, against Linux. How Linux spreads packets over the queues
-// of net_af_packet is its own hash of addresses and ports, which Pinion does not know: what arrives
-// on the wrong core must find the right one all the same.
+// of net_af_packet or of a tap is its own hash, which Pinion does not know: what arrives on the
+// wrong core must find the right one all the same.
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -22,15 +22,9 @@
 namespace pinion::e2e {
 namespace {
 
-class Cores : public World {
- protected:
-  static void SetUpTestSuite() { begin(Cables::shared); }
-  static std::string status() {
-    return run({PINION_CTL, "--socket", socket_path(), "status", "--all"}).output;
-  }
-};
-
-constexpr uint16_t kCoresPort = 7200;
+// A session's end takes a moment: each test, and each round, has ports of its own.
+constexpr uint16_t kCoresPort = 7200, kDatagramsPort = 7210, kFragmentsPort = 7220,
+                   kBesidePort = 7230, kGroupPort = 7240;
 constexpr uint32_t kSpread = 1000;
 constexpr uint32_t kSaid = sizeof(uint64_t);
 
@@ -120,82 +114,115 @@ void expect_echoes(std::vector<KernelStream>& peers, Worker& first, Worker& seco
     ASSERT_EQ(peers[i].receive(kSaid), said_by(i * 7919)) << i;
 }
 
-// Each is served where Linux's hash has put it: by the listener of that core, and by no other.
-TEST_F(Cores, AThousandConnectionsAreSpreadAndStayHome) {
-  const uint64_t before[] = {of_core(0, "tcp_accepted"), of_core(1, "tcp_accepted")};
-  Worker first(socket_path(), 0), second(socket_path(), 1);
-  ASSERT_EQ(first.listen(kCoresPort), 0) << rio_last_error();
-  ASSERT_EQ(second.listen(kCoresPort), 0) << rio_last_error();
-  std::vector<KernelStream> peers(kSpread);
-  for (KernelStream& peer : peers) ASSERT_EQ(peer.begin_connect(kCoresPort), -EINPROGRESS);
-  for (KernelStream& peer : peers) ASSERT_EQ(peer.await_connect(), 0);
-  ASSERT_TRUE(within(kPatienceMs, [&] {
-    first.turn(), second.turn();
-    return first.connections() + second.connections() == kSpread;
-  })) << first.connections()
-      << " and " << second.connections();
-  expect_echoes(peers, first, second);
-  EXPECT_GT(first.connections(), kSpread / 4);
-  EXPECT_GT(second.connections(), kSpread / 4);
-  EXPECT_TRUE(within(kPatienceMs, [&] {
-    return of_core(0, "tcp_accepted") == before[0] + first.connections() &&
-           of_core(1, "tcp_accepted") == before[1] + second.connections();
-  })) << status();
-}
+// What is so on both kinds of NIC.
+template <class Base>
+class TwoCoresOn : public Base {
+ protected:
+  static std::string status() {
+    return run({PINION_CTL, "--socket", Base::socket_path(), "status"}).output;
+  }
+  static std::string path() { return Base::socket_path(); }
+  static uint64_t accepted(uint32_t core) { return Base::of_core(core, "tcp_accepted"); }
 
-TEST_F(Cores, ConnectionsToLinuxComeHome) {
-  constexpr int kEach = 100;
-  KernelStream listener;
-  const uint16_t port = listener.listen();
-  Worker first(socket_path(), 0), second(socket_path(), 1);
-  std::vector<KernelStream> peers;
-  std::thread accepting([&] {
-    for (int i = 0; i < 2 * kEach && !HasFailure(); ++i) peers.push_back(listener.accept());
-  });
-  for (int i = 0; i < kEach && !HasFailure(); ++i)
-    for (Worker* app : {&first, &second}) EXPECT_EQ(app->connect(port), 0) << rio_last_error();
-  accepting.join();  // it waits no longer than a deadline
-  ASSERT_FALSE(HasFailure()) << status();
-  expect_echoes(peers, first, second);
-}
+  // Each is served where Linux's hash has put it: by the listener of that core, and by no other.
+  void spread_a_thousand() {
+    const uint64_t before[] = {accepted(0), accepted(1)};
+    Worker first(path(), 0), second(path(), 1);
+    ASSERT_EQ(first.listen(kCoresPort), 0) << rio_last_error();
+    ASSERT_EQ(second.listen(kCoresPort), 0) << rio_last_error();
+    std::vector<KernelStream> peers(kSpread);
+    for (KernelStream& peer : peers) ASSERT_EQ(peer.begin_connect(kCoresPort), -EINPROGRESS);
+    for (KernelStream& peer : peers) ASSERT_EQ(peer.await_connect(), 0);
+    ASSERT_TRUE(within(kPatienceMs, [&] {
+      first.turn(), second.turn();
+      return first.connections() + second.connections() == kSpread;
+    })) << first.connections()
+        << " and " << second.connections();
+    expect_echoes(peers, first, second);
+    EXPECT_GT(first.connections(), kSpread / 4);
+    EXPECT_GT(second.connections(), kSpread / 4);
+    EXPECT_TRUE(within(kPatienceMs, [&] {
+      return accepted(0) == before[0] + first.connections() &&
+             accepted(1) == before[1] + second.connections();
+    })) << status();
+  }
 
-// Whatever core a datagram comes to, the one socket of its port gets it, once and in order.
-TEST_F(Cores, AllDatagramsReachTheOneSocket) {
-  for (const uint32_t core : {0u, 1u}) {
-    AppSocket app(socket_path(), {.port = kCoresPort, .core = core});
-    constexpr int kSenders = 64;
-    for (int i = 0; i < kSenders; ++i) {
-      KernelSocket kernel;
-      for (const char* said : {"first", "second"}) {
-        ASSERT_EQ(kernel.send_to(said, kPinionIp, kCoresPort), 0);
+  void connect_to_linux() {
+    constexpr int kEach = 100;
+    KernelStream listener;
+    const uint16_t port = listener.listen();
+    Worker first(path(), 0), second(path(), 1);
+    std::vector<KernelStream> peers;
+    std::thread accepting([&] {
+      for (int i = 0; i < 2 * kEach && !Base::HasFailure(); ++i)
+        peers.push_back(listener.accept());
+    });
+    for (int i = 0; i < kEach && !Base::HasFailure(); ++i)
+      for (Worker* app : {&first, &second}) EXPECT_EQ(app->connect(port), 0) << rio_last_error();
+    accepting.join();  // it waits no longer than a deadline
+    ASSERT_FALSE(Base::HasFailure()) << status();
+    expect_echoes(peers, first, second);
+  }
+
+  // Whatever core a datagram comes to, the one socket of its port gets it, once and in order.
+  void send_datagrams() {
+    for (const uint32_t core : {0u, 1u}) {
+      const auto port = static_cast<uint16_t>(kDatagramsPort + core);
+      AppSocket app(path(), {.port = port, .core = core});
+      constexpr int kSenders = 64;
+      for (int i = 0; i < kSenders; ++i) {
+        KernelSocket kernel;
+        for (const char* said : {"first", "second"}) {
+          ASSERT_EQ(kernel.send_to(said, kPinionIp, port), 0);
+          const auto got = app.receive();
+          ASSERT_TRUE(got) << core << " " << i << said << status();
+          EXPECT_EQ(got->bytes, said);
+          EXPECT_EQ(got->port, kernel.port());
+          ASSERT_EQ(app.send("answer", kKernelIp, got->port), 0);
+          const auto answer = kernel.receive();
+          ASSERT_TRUE(answer) << core << " " << i;
+          EXPECT_EQ(answer->bytes, "answer");
+        }
+      }
+      EXPECT_FALSE(app.receive(50)) << "nothing comes twice";
+    }
+  }
+
+  void send_fragments() {
+    constexpr uint32_t kSlice = 16'384;
+    for (const uint32_t core : {0u, 1u}) {
+      const auto port = static_cast<uint16_t>(kFragmentsPort + core);
+      const AppOptions options{.port = port, .slice = kSlice, .receives = 4, .core = core};
+      AppSocket app(path(), options);
+      for (int i = 0; i < 16; ++i) {
+        KernelSocket kernel;
+        const std::string said = pattern(9000 + static_cast<size_t>(i));
+        ASSERT_EQ(kernel.send_to(said, kPinionIp, port), 0);
         const auto got = app.receive();
-        ASSERT_TRUE(got) << core << " " << i << said << status();
+        ASSERT_TRUE(got) << core << " " << i << status();
         EXPECT_EQ(got->bytes, said);
-        EXPECT_EQ(got->port, kernel.port());
-        ASSERT_EQ(app.send("answer", kKernelIp, got->port), 0);
-        const auto answer = kernel.receive();
-        ASSERT_TRUE(answer) << core << " " << i;
-        EXPECT_EQ(answer->bytes, "answer");
       }
     }
-    EXPECT_FALSE(app.receive(50)) << "nothing comes twice";
   }
-}
+};
 
-TEST_F(Cores, DatagramsInFragmentsReachTheOneSocket) {
-  constexpr uint32_t kSlice = 16'384;
-  for (const uint32_t core : {0u, 1u}) {
-    const AppOptions options{.port = kCoresPort, .slice = kSlice, .receives = 4, .core = core};
-    AppSocket app(socket_path(), options);
-    for (int i = 0; i < 16; ++i) {
-      KernelSocket kernel;
-      ASSERT_EQ(kernel.send_to(pattern(9000 + static_cast<size_t>(i)), kPinionIp, kCoresPort), 0);
-      const auto got = app.receive();
-      ASSERT_TRUE(got) << core << " " << i << status();
-      EXPECT_EQ(got->bytes, pattern(9000 + static_cast<size_t>(i)));
-    }
-  }
-}
+class Cores : public TwoCoresOn<World> {
+ protected:
+  static void SetUpTestSuite() { begin(Cables::shared); }
+};
+TEST_F(Cores, AThousandConnectionsAreSpreadAndStayHome) { spread_a_thousand(); }
+TEST_F(Cores, ConnectionsToLinuxComeHome) { connect_to_linux(); }
+TEST_F(Cores, AllDatagramsReachTheOneSocket) { send_datagrams(); }
+
+class CoresTap : public TwoCoresOn<TapWorld> {
+ protected:
+  static void SetUpTestSuite() { begin_tap(Cables::shared); }
+};
+TEST_F(CoresTap, AThousandConnectionsAreSpreadAndStayHome) { spread_a_thousand(); }
+TEST_F(CoresTap, ConnectionsToLinuxComeHome) { connect_to_linux(); }
+TEST_F(CoresTap, AllDatagramsReachTheOneSocket) { send_datagrams(); }
+// net_af_packet has Linux put them together.
+TEST_F(CoresTap, DatagramsInFragmentsReachTheOneSocket) { send_fragments(); }
 
 // Of different users: the port is the first one's on every core.
 TEST_F(Cores, APortHasOneOwner) {
@@ -208,9 +235,9 @@ TEST_F(Cores, APortHasOneOwner) {
 
 // One answer to each question, whichever core the question came to.
 TEST_F(Cores, ArpAndPingAreAnsweredOnce) {
-  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ARP));
+  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
   sockaddr_ll at{};
-  at.sll_family = AF_PACKET, at.sll_protocol = htons(ETH_P_ARP);
+  at.sll_family = AF_PACKET, at.sll_protocol = htons(ETH_P_ALL);
   at.sll_ifindex = static_cast<int>(if_nametoindex("kernel0"));
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
   ASSERT_EQ(run({"ip", "neigh", "flush", "dev", "kernel0"}).status, 0);
@@ -223,6 +250,7 @@ TEST_F(Cores, ArpAndPingAreAnsweredOnce) {
   while (poll(&entry, 1, 100) == 1) {
     char frame[128] = {};
     if (recv(fd, frame, sizeof frame, MSG_DONTWAIT) < 42) continue;
+    if (frame[12] != 8 || frame[13] != 6) continue;  // ETH_P_ARP
     const bool from_us = std::memcmp(frame + ETH_ALEN, pinion_mac().data(), ETH_ALEN) == 0;
     asked += !from_us && frame[21] == ARPOP_REQUEST;
     answered += from_us && frame[21] == ARPOP_REPLY;
@@ -235,11 +263,11 @@ TEST_F(Cores, ArpAndPingAreAnsweredOnce) {
 // The second core has it for itself, beside its queue of the other one: by another number.
 TEST_F(Cores, TheNicOfOneCoreWorksBesideTheCommonOne) {
   if (in_vm) GTEST_SKIP() << "has one NIC";
-  AppSocket app(socket_path(), {.port = kCoresPort, .core = 1});
+  AppSocket app(socket_path(), {.port = kBesidePort, .core = 1});
   KernelSocket there(kKernelApartIp), here;
   for (const auto& [kernel, from, to] : {std::tuple(&there, kKernelApartIp, kPinionApartIp),
                                          {&here, kKernelIp, kPinionIp}}) {
-    ASSERT_EQ(kernel->send_to("hello", to, kCoresPort), 0);
+    ASSERT_EQ(kernel->send_to("hello", to, kBesidePort), 0);
     const auto got = app.receive();
     ASSERT_TRUE(got) << to << status();
     EXPECT_EQ(got->ip, from);
@@ -263,13 +291,13 @@ TEST_F(Cores, BothKnowTheNeighbours) {
 
 TEST_F(Cores, EveryMemberOfAGroupGetsACopy) {
   constexpr const char* kGroup = "239.77.0.5";
-  AppSocket first(socket_path(), {.port = kCoresPort, .core = 0});
-  AppSocket second(socket_path(), {.port = kCoresPort, .core = 1});
+  AppSocket first(socket_path(), {.port = kGroupPort, .core = 0});
+  AppSocket second(socket_path(), {.port = kGroupPort, .core = 1});
   ASSERT_EQ(first.join(kGroup), 0) << rio_last_error();
   ASSERT_EQ(second.join(kGroup), 0) << rio_last_error();
   for (int i = 0; i < 32; ++i) {
     KernelSocket kernel;
-    ASSERT_EQ(kernel.send_to(pattern(100), kGroup, kCoresPort), 0);
+    ASSERT_EQ(kernel.send_to(pattern(100), kGroup, kGroupPort), 0);
     for (AppSocket* app : {&first, &second}) {
       const auto got = app->receive();
       ASSERT_TRUE(got) << i << (app == &first ? " first" : " second") << status();
@@ -280,7 +308,7 @@ TEST_F(Cores, EveryMemberOfAGroupGetsACopy) {
   ASSERT_EQ(first.leave(kGroup), 0);
   for (int i = 0; i < 32; ++i) {
     KernelSocket kernel;
-    ASSERT_EQ(kernel.send_to(pattern(200), kGroup, kCoresPort), 0);
+    ASSERT_EQ(kernel.send_to(pattern(200), kGroup, kGroupPort), 0);
     const auto got = second.receive();
     ASSERT_TRUE(got) << i << status();
     EXPECT_EQ(got->bytes, pattern(200));

@@ -133,7 +133,7 @@ std::string ip(const std::string& command) {
 
 bool two_cables() { return shared->cables == Cables::two; }
 bool two_cores() { return shared->cables == Cables::apart || shared->cables == Cables::shared; }
-bool two_nics() { return two_cores() && vm_nic() == nullptr; }
+bool two_nics() { return two_cores() && vm_nic() == nullptr && !shared->tap; }
 
 // How many queues the NIC of the virtual machine has.
 int vm_queues() {
@@ -353,12 +353,14 @@ In::~In() { EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0); }
 
 // The daemon makes the tap. Its device in Linux has the address that DPDK's has, until it gets one
 // of its own.
-void TapWorld::SetUpTestSuite() {
+void TapWorld::begin_tap(Cables cables) {
   shared = std::make_unique<Shared>();
+  shared->cables = cables;
   shared->tap = true;
   if (vm_nic() != nullptr) shared->why_not = "is about a tap, not the machine's NIC";
   else if (geteuid() != 0) shared->why_not = "needs root, to make network namespaces";
   else if (access("/dev/net/tun", R_OK | W_OK) != 0) shared->why_not = "needs /dev/net/tun";
+  else if (two_cores() && cpus().size() < 2) shared->why_not = "needs two CPUs";
   else if (unshare(CLONE_NEWNET) != 0) shared->why_not = "needs a network namespace";
   if (!shared->why_not.empty()) return;
   shared->pinion_ns = current_namespace(), shared->kernel_ns = current_namespace();

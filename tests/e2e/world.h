@@ -113,7 +113,8 @@ class World : public ::testing::Test {
 
 class TapWorld : public World {
  protected:
-  static void SetUpTestSuite();
+  static void SetUpTestSuite() { begin_tap(Cables::one); }
+  static void begin_tap(Cables cables);
   static int far_namespace();
 };
 
