@@ -119,9 +119,9 @@ typedef struct rio_transport {
 int rio_open(const char* path, rio_session** out);
 /* As rio_open, on that core of the daemon's, counted from 0 in the order of its configuration. A
  * session lives on one core, with its memory, queues and sockets: an application on several cores
- * has a session on each, best one a thread. RIO_CORE_DEFAULT, which is what rio_open asks for: the
- * one that the configuration names for this user. -ENXIO: no such core; -EINVAL: the daemon is
- * older than version 1.4 and has one. */
+ * has a session on each, best one a thread, and listens on each. RIO_CORE_DEFAULT, which is what
+ * rio_open asks for: the core that the configuration names for this user. -ENXIO: no such core;
+ * -EINVAL: the daemon is older than version 1.4 and has one. */
 int rio_open_on(const char* path, uint32_t core, rio_session** out);
 #define RIO_CORE_DEFAULT 0xFFFFFFFFu
 /* The core on which the session lives. */
@@ -197,9 +197,11 @@ int rio_socket(rio_session* session, uint32_t family, uint32_t type, uint32_t co
  * accepted are reset. */
 int rio_close_socket(rio_socket_t socket);
 /* address.port 0: an ephemeral port (RFC 6056). -EADDRNOTAVAIL: neither an address of this core's
- * NICs nor (UDP) a multicast group; -EADDRINUSE, or no ephemeral port is free; -EPERM: the
- * configuration does not grant it; -EINVAL: bound already; -EAFNOSUPPORT: of another family than
- * the socket, or with a scope; -ENOBUFS: the core's sockets are all bound. */
+ * NICs nor (UDP) a multicast group; -EADDRINUSE, also when another user has the port on another
+ * core, or no ephemeral port is free; -EPERM: the configuration does not grant it; -EINVAL: bound
+ * already; -EAFNOSUPPORT: of another family than the socket, or with a scope; -ENOBUFS: the core's
+ * sockets are all bound. The same port on several cores, by sessions of one user: a datagram or
+ * connection goes to the socket on the core that the NIC has brought it to. */
 int rio_bind(rio_socket_t socket, const rio_address* address);
 /* UDP: sets the peer, binds if it is not bound. -ENETUNREACH: no route; -EACCES: broadcast without
  * RIO_SO_BROADCAST; -EADDRINUSE: no ephemeral port is free, or this pair of addresses and ports is
