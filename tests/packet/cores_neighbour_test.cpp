@@ -40,7 +40,7 @@ TEST(CoresNeighbour, TheFirstQueuesCoreAnnouncesTheAddresses) {
   EXPECT_EQ(cores.take_all(), (std::vector<size_t>{1, 0}));
 }
 
-PeerOptions claiming() {
+PeerOptions with_claims() {
   PeerOptions options;
   options.more_addresses = {{kOurIp6, 64}};
   return options;
@@ -58,7 +58,7 @@ AddressState state(Cores& cores, uint32_t core) {
 }
 
 TEST(CoresNeighbour, OneCoreClaimsAndAllUseTheAddress) {
-  Cores cores(2, claiming());
+  Cores cores(2, with_claims());
   cores.wait(500 * kMilli);
   EXPECT_EQ(state(cores, 1), AddressState::tentative);
   cores.wait(3 * kSecond);
@@ -79,7 +79,7 @@ TEST(CoresNeighbour, OneCoreClaimsAndAllUseTheAddress) {
 
 // The other station's word comes over the second queue: no core uses the address.
 TEST(CoresNeighbour, AnAddressThatAnotherStationHasIsLostOnAllCores) {
-  Cores cores(2, claiming());
+  Cores cores(2, with_claims());
   cores.wait(kSecond);
   cores.sends(1, v6_frame({.dst_mac = kAllNodesMac, .dst = kAllNodes6, .hop_limit = 255},
                           kNextIcmp6, nd_text(136, 1u << 29, kOurIp6, kPeerMac)));
