@@ -44,9 +44,9 @@ struct Counters {
   uint64_t icmp_errors_sent = 0;
   uint64_t icmp_errors_suppressed = 0;  // forbidden, limited, or no frame to send them in
 
-  // Of several cores, by Stray. Handed over: what became of frames that were another core's. Copied:
-  // to other cores, beside what became of the frame here. Taken: from other cores; what became of
-  // each stands among the others, as if a port had received it.
+  // Of several cores, by Stray. Handed over: what became of frames that were another core's.
+  // Copied: to other cores, beside what became of the frame here. Taken: from other cores; what
+  // became of each stands among the others, as if a port had received it.
   uint64_t handed_over[kStrayCount] = {};
   uint64_t copied[kStrayCount] = {};
   uint64_t taken[kStrayCount] = {};

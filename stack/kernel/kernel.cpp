@@ -21,10 +21,11 @@ void Kernel::poll(Nanos now) {
   const size_t received = net_.rx(now);
   const uint32_t work = server_.serve(now);
   net_.expire(now);
-  net_.tx(now);
-  const uint32_t signals = server_.send_signals();
+  // Before anything leaves: who answers a SYN over another core's queue must find that core told.
   if (net_.is_mesh()) [[unlikely]]
     hand_over();
+  net_.tx(now);
+  const uint32_t signals = server_.send_signals();
   if (now >= next_beat_) beat(now);
   busy_ = received + work + signals != 0;
 }

@@ -18,6 +18,10 @@ constexpr uint64_t kAttachedToken = UINT64_MAX;   // no socket has it
 size_t Net::rx_port(uint32_t port, Nanos now) {
   Frame* frames[kBurstMax];
   const size_t n = ports_[port].port->rx_burst({frames, rx_burst_});
+  size_t taken = 0;
+  // What another core had said before the peer sent this is known when it is looked at.
+  if (mesh_ != nullptr) [[unlikely]]
+    taken = take_handed_over(now);
   for (size_t i = 0; i < n; ++i) {
     if (i + 1 < n) __builtin_prefetch(frames[i + 1]->data);
     ++counters_.rx_frames;
@@ -25,7 +29,7 @@ size_t Net::rx_port(uint32_t port, Nanos now) {
     if (const Drop why = eth_input(port, *frames[i], now); why != Drop::none) counters_.drop(why);
   }
   if (n) ports_[port].port->free({frames, n});
-  return n;
+  return n + taken;
 }
 
 Drop Net::eth_input(uint32_t port, const Frame& frame, Nanos now) {

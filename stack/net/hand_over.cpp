@@ -10,7 +10,7 @@
 namespace pinion {
 namespace {
 
-constexpr uint32_t kNewsPerPass = 64;  // of ports, and as many of groups
+constexpr uint32_t kNewsPerPass = 1024;  // of ports, and as many of groups
 
 template <class T>
 Bytes bytes_of(const T& value) {
@@ -22,6 +22,7 @@ Bytes bytes_of(const T& value) {
 // As much from each core as from a port: one that is flooded with strays still sees to its own.
 size_t Net::take_handed_over(Nanos now) {
   size_t taken = 0;
+  mesh_->behind = false;
   for (uint32_t core = 0; core < mesh_->mesh.cores; ++core) {
     HandOver* from = mesh_->mesh.from[core];
     for (uint32_t i = 0; from != nullptr && i < rx_burst_; ++i) {
@@ -31,6 +32,7 @@ size_t Net::take_handed_over(Nanos now) {
       from->pop();
       ++taken;
     }
+    mesh_->behind = mesh_->behind || (from != nullptr && !from->front().empty());
   }
   mesh_->tried = mesh_->own;
   mesh_->taken = false;

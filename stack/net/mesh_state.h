@@ -1,4 +1,4 @@
-// What a Net keeps as one of several cores (NetConfig::mesh); where there is one core there is none.
+// What a Net keeps as one of several cores (NetConfig::mesh); one that is alone has none.
 #pragma once
 #include "net/group_directory.h"
 #include "net/net_config.h"
@@ -21,6 +21,7 @@ struct MeshState {
   // Of the packet in hand: where it has been. Of one that a port received: here.
   uint32_t tried = own;
   bool taken = false;          // another core handed it over
+  bool behind = false;         // words of other cores are unread
   bool addresses_told = true;  // Interface::claims
 
   uint32_t others() const { return all & ~own; }

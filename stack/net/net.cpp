@@ -164,8 +164,6 @@ uint32_t Net::port_index(Port* port) {
 size_t Net::rx(Nanos now) {
   size_t received = 0;
   for (uint32_t port = 0; port < ports_.size(); ++port) received += rx_port(port, now);
-  if (mesh_ != nullptr) [[unlikely]]
-    received += take_handed_over(now);
   return received;
 }
 

@@ -166,8 +166,8 @@ class Net {
   // Of several cores (NetConfig::mesh). Which ports bring that peer's answers to this one.
   HomePorts home_ports(uint8_t protocol, Ip local, const Endpoint& remote);
   bool is_mesh() const { return mesh_ != nullptr; }
-  // The end of a pass: what is for other cores becomes visible to them. Those that must be woken
-  // for it, a bit each.
+  // Before tx: what is for other cores becomes visible to them. Those that must be woken for it, a
+  // bit each.
   uint32_t hand_over();
   // Around this core's sleep. handed_over: there is something to take, asked between the two.
   void fall_asleep();

@@ -65,7 +65,7 @@ bool Net::pass_on_udp(const IpInput& in, const Endpoint& to, Drop& why) {
 bool Net::pass_on_tcp(const IpInput& in, const TcpSegment& seg, const FourTuple& flow, Drop& why,
                       Nanos now) {
   const uint32_t cores = mesh_->ports.others(PortDirectory::place_of(Protocol::tcp, flow.local));
-  if (cores == 0 || tcp_.is_ours(seg, flow, now)) return false;
+  if ((cores == 0 && !mesh_->behind) || tcp_.is_ours(seg, flow, now)) return false;
   return pass_on(in, cores, Stray::tcp, why);
 }
 
@@ -80,7 +80,12 @@ bool Net::pass_on_error(const IpInput& in, const IcmpQuote& quote, Drop& why) {
 // To the next of these cores, counted from this one, that has not had it.
 bool Net::pass_on(const IpInput& in, uint32_t cores, Stray reason, Drop& why) {
   const uint32_t left = in.interface->shared ? cores & ~mesh_->tried : 0;
-  if (left == 0) return false;
+  if (left == 0) {
+    if (!mesh_->behind || !in.interface->shared) return false;
+    // It may stand in what is unread: nobody is told that there is no such port.
+    why = Drop::core_behind;
+    return true;
+  }
   const uint32_t behind = left & ~((mesh_->own << 1) - 1);
   const auto next = static_cast<uint32_t>(std::countr_zero(behind != 0 ? behind : left));
   const bool there = push_packet(next, in, mesh_->tried, reason);

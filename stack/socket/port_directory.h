@@ -1,6 +1,6 @@
 // PortDirectory: which local ports the cores of a Mesh use, as far as this core has heard. The
-// demuxes keep this core's part up to date and ask before they give a port away; Net tells the other
-// cores what has changed, and looks here for whom a packet may be that nobody here wants. A port
+// demuxes keep this core's part up to date and ask before they give a port away; Net tells the
+// others what has changed, and looks here for whom a packet may be that nobody here wants. A port
 // stands for all addresses: what is bound to one of them counts as bound.
 #pragma once
 #include <memory>

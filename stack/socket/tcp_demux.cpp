@@ -215,8 +215,9 @@ bool TcpDemux::may_have(const Endpoint& local, uint32_t user) const {
 // own.
 bool TcpDemux::may_choose(const Endpoint& local, const HomePorts& home) const {
   const PortDirectory* d = config_.directory;
+  if (!home.has(local.port)) return false;
   if (d == nullptr) return true;
-  if (home.all() ? !d->is_our_share(local.port) : !home.has(local.port)) return false;
+  if (home.all() && !d->is_our_share(local.port)) return false;
   return !d->bound_elsewhere(PortDirectory::place_of(PortDirectory::Protocol::tcp, local));
 }
 

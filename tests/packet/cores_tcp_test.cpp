@@ -136,6 +136,24 @@ TEST(CoresTcp, AHalfOpenConnectionOfTheWrongCoreHarmsNobody) {
   EXPECT_FALSE(wrong.accept());
 }
 
+// The SYN-ACK is there before the connecting core has had another pass.
+TEST(CoresTcp, TheAnswerToASynFindsItsCoreAtOnce) {
+  Cores cores(2);
+  cores.resolve();
+  TcpSocket socket(cores.at(1), {.local = {{}, 0}});
+  ASSERT_EQ(socket.connect(), -EINPROGRESS);
+  cores.at(1).poll();
+  TcpEnd end(cores.at(1), kPeerEndpoint, {kOurIp, socket.name(false).port});
+  end.expects({.flags = kSyn});
+  cores.at(0).sends(end.frame({.flags = kSyn | kAck, .ack = 1, .options = mss(1460)}));
+  EXPECT_EQ(cores.at(0).take_all().size(), 0u) << "no RST";
+  EXPECT_EQ(cores.handed_over(0, Stray::tcp), 1u);
+  cores.poll();
+  EXPECT_EQ(socket.connect_status(), 0);
+  end.expects({.seq = 1, .ack = 1});
+  cores.sends(0, end.frame({.flags = kRst, .seq = 1}));
+}
+
 // A cookie is good where it was made, and any core can tell.
 TEST(CoresTcp, TheAckOfACookieFindsTheListenerThatMadeIt) {
   PeerOptions options;

@@ -94,6 +94,7 @@ StreamSimOptions stream_options_of(uint64_t seed) {
   const auto rarely = [&] { return rng.chance(0.5) ? 0.02 * rng.below(100) / 100 : 0.0; };
   h.close = rarely(), h.abort = rarely(), h.shutdown = rarely();
   h.bytes_max = 1000 + rng.below(30'000);
+  if (rng.chance(0.5)) o.cores = cores_plan(rng);
   choose_start(o, rng);
   return o;
 }
