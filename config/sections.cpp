@@ -7,11 +7,12 @@
 #include "config/draft.h"
 #include "config/parse.h"
 #include "config/section.h"
+#include "net/net_config.h"
 
 namespace pinion::config {
 namespace {
 
-constexpr size_t kCoresMax = 128, kNicsMax = 32, kAddressesMax = 16, kRoutesMax = 1024,
+constexpr size_t kCoresMax = Mesh::kCoresMax, kNicsMax = 32, kAddressesMax = 16, kRoutesMax = 1024,
                  kNeighboursMax = 1024, kSessionsMax = 256, kGrantsMax = 64;
 constexpr uint32_t kHugepageMb = 2;
 constexpr uint16_t kIpv6MtuMin = 1280;

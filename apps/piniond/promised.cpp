@@ -22,9 +22,6 @@ Promised promised(const config::Config& config) {
 }
 
 std::string unsupported(const config::Config& config) {
-  if (config.cores.size() > Mesh::kCoresMax)
-    return "this version serves " + std::to_string(Mesh::kCoresMax) +
-           " cores: make `cores` shorter";
   for (const config::Session& s : config.sessions)
     if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
       return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +

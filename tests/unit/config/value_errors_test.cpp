@@ -66,8 +66,8 @@ TEST(ConfigErrors, ValuesOutOfRange) {
 
 TEST(ConfigErrors, Cores) {
   expect_errors({
-      {"cores: []", "2:8: 'cores' has 0 entries; expected a list of 1 to 128 entries"},
-      {"cores: 5", "2:8: 'cores' is '5'; expected a list of 1 to 128 entries"},
+      {"cores: []", "2:8: 'cores' has 0 entries; expected a list of 1 to 32 entries"},
+      {"cores: 5", "2:8: 'cores' is '5'; expected a list of 1 to 32 entries"},
       {"cores: [{name: c, cpu: 1}, {name: d, cpu: 1}]",
        "2:43: cpu 1 already has a core on line 2; expected one core a CPU"},
       {"cores: [{name: c, cpu: 1}, {name: c, cpu: 2}]",
@@ -152,8 +152,8 @@ TEST(ConfigErrors, CoresOfANic) {
   for (const auto& [cores, error] : {
            std::pair{"core: c, cores: [c]",
                      "3:87: 'cores' stands beside 'core'; expected one of them"},
-           {"cores: []", "3:78: 'cores' has 0 entries; expected a list of 1 to 128 entries"},
-           {"cores: c", "3:78: 'cores' is 'c'; expected a list of 1 to 128 entries"},
+           {"cores: []", "3:78: 'cores' has 0 entries; expected a list of 1 to 32 entries"},
+           {"cores: c", "3:78: 'cores' is 'c'; expected a list of 1 to 32 entries"},
            {"cores: [c, 5d]",
             "3:82: 'cores' is '5d'; expected a name: a letter or _, then letters, digits, '_', '-' "
             "or '.'; at most 31 bytes"},
