@@ -29,6 +29,14 @@ std::unique_ptr<MeshState> mesh_state(const NetConfig& c) {
   return std::make_unique<MeshState>(c.mesh, c.igmp_groups_max, c.secret[1]);
 }
 
+// Or a core would find no port whose answer comes home.
+bool reaches_all(const Rss& rss, size_t queues) {
+  if (rss.tuples == 0) return false;
+  for (size_t q = 0; q < queues; ++q)
+    if (std::find(rss.table.begin(), rss.table.end(), q) == rss.table.end()) return false;
+  return true;
+}
+
 UdpDemuxConfig demux_config(const NetConfig& c, MeshState* mesh) {
   return {.sockets_max = c.udp_sockets_max,
           .ephemeral_first = c.ephemeral_first,
@@ -142,6 +150,7 @@ void Net::add_interface(const InterfaceConfig& config) {
     i.shared = true;
     i.queue = static_cast<uint16_t>(of_core(mesh_->mesh.core) - config.queue_cores.begin());
     i.speaks = i.queue == 0;
+    if (reaches_all(caps.rss, config.queue_cores.size())) i.rss = &caps.rss;
   }
   ipv6_add_addresses(i, config);
   STACK_CHECK(interface_of(i.port, i.vlan_id) == nullptr);

@@ -211,6 +211,7 @@ class Net {
     bool shared = false;  // every core of the Mesh has a queue of its NIC
     bool speaks = true;   // for all of them: this one's is the first
     uint16_t queue = 0;   // of the NIC, this core's
+    const Rss* rss = nullptr;  // of the NIC, if it brings something to every queue
     bool ipv6 = false;
     std::vector<AddressClaim> claims;  // every address of IPv6; their groups are in groups_
     Ip good_source;  // the last that may send to us through here, 0: none yet

@@ -43,9 +43,8 @@ HomePorts Net::home_ports(uint8_t protocol, Ip local, const Endpoint& remote) {
   Path path;
   if (mesh_ == nullptr || find_path(local, remote.address, path) != 0) return {};
   const Interface& i = *path.interface;
-  const PortCapabilities& caps = ports_[i.port].port->capabilities();
-  const bool known = i.shared && caps.rss.knows(hashed_as(protocol, local.is_v4()));
-  return known ? HomePorts(caps.rss, i.queue, local, remote) : HomePorts();
+  const bool known = i.rss != nullptr && i.rss->knows(hashed_as(protocol, local.is_v4()));
+  return known ? HomePorts(*i.rss, i.queue, local, remote) : HomePorts();
 }
 
 bool Net::is_taken() const { return mesh_ != nullptr && mesh_->taken; }

@@ -12,7 +12,8 @@ class HomePorts {
  public:
   // Every port: there is one core, or whatever comes elsewhere is handed over.
   HomePorts() = default;
-  // Those whose answer the NIC's hash sends to that queue.
+  // Those whose answer the NIC's hash sends to that queue; every port, if the hash does not depend
+  // on it. On all cores alike, or two could choose the same.
   HomePorts(const Rss& rss, uint16_t queue, Ip local, const Endpoint& remote);
 
   bool all() const { return rss_ == nullptr; }

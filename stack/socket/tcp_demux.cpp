@@ -105,7 +105,7 @@ uint16_t TcpDemux::port_for(Ip local, const Endpoint& remote, const HomePorts& h
     if (ports_[port_place({local, port})].holders == 0 && find({local, port}, remote) == nullptr)
       return port;
   }
-  return home.all() ? uint16_t{0} : port_for(local, remote);
+  return 0;
 }
 
 int TcpDemux::insert(Connection& c) {

@@ -38,8 +38,9 @@ class TcpDemux {
   int listen(Socket& sk);
   void unlisten(Socket& sk);
 
-  // A port for a connection of a socket that is not bound (RFC 6056): no socket has it, and its
-  // 4-tuple is free; one that is `home` if there is any. 0: there is none.
+  // A port for a connection of a socket that is not bound (RFC 6056): no socket has it, its 4-tuple
+  // is free, and it is `home`: any other is for the core to which it brings the answer, which may
+  // be choosing it now. 0: there is none.
   uint16_t port_for(Ip local, const Endpoint& remote, const HomePorts& home = {});
   // connection.local and .remote are set. -EADDRINUSE: the 4-tuple is taken; -ENOBUFS.
   int insert(Connection& connection);

@@ -223,6 +223,10 @@ void StreamSimulation::pass(uint32_t host) {
   const uint64_t full = h.cores.sum(
       [](const Kernel& k) { return k.counters().dropped(Drop::tcp_accept_full); });
   if (full != std::exchange(h.accept_full, full)) ledger_.no_room(address_of(host), now_);
+  // It has given up a half-open connection, whose peer may take it for open (RFC 9293 3.5): as much
+  // a reason for a RST as that there was no room.
+  const uint64_t late = h.cores.sum([](const Kernel& k) { return k.counters().tcp_timeouts; });
+  if (late != std::exchange(h.late, late)) ledger_.no_room(address_of(host), now_);
   const uint64_t evicted =
       h.cores.sum([](const Kernel& k) { return k.counters().tcp_time_wait_evicted; });
   if (evicted != std::exchange(h.evicted, evicted))
@@ -247,6 +251,9 @@ void StreamSimulation::carry(uint32_t host, const Packet& frame) {
   if (decoded.tcp && decoded.tcp->flags == testing::kSyn && !first_syn_)
     first_syn_ = {decoded.tcp->seq, testing::options_of(*decoded.tcp).ts_value.value_or(0)};
   if (options_.show && decoded.tcp) show(host, decoded);
+  if (options_.show && decoded.arp)
+    std::printf("%.6f host %u: ARP %u\n", static_cast<double>(now_ - options_.start) / 1e9,
+                host + 1, decoded.arp->op);
   if (now_ < partition_until_) return;
   for (Link::Copy& copy : links_[host].carry(frame, now_)) {
     arrivals_.push_back({copy.at, ++orders_, 1 - host, std::move(copy.frame)});

@@ -84,7 +84,7 @@ class StreamSimulation {
   struct Host {
     SimCores cores;
     std::array<AppPlace, kApps> apps;
-    uint64_t accept_full = 0, evicted = 0;  // of its counters, as they were
+    uint64_t accept_full = 0, evicted = 0, late = 0;  // of its counters, as they were
     Nanos wake = 0;
     Nanos paused_until = 0, fault_until = 0, next_fault = kNever;
   };

@@ -33,6 +33,7 @@ TEST(StreamSimulation, ANicThatSpreadsWrongly) {
   for (const bool says_hash : {false, true}) {
     StreamSimOptions o = stream_options_of(5);
     o.link = {.delay = 20 * kMicro};
+    o.ephemeral_ports = 1000;  // of which some come home
     o.cores = {.cores = 2, .says_hash = says_hash, .astray = 0.5};
     StreamSimulation sim(o);
     EXPECT_TRUE(sim.run()) << sim.failure();

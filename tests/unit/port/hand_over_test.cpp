@@ -101,7 +101,7 @@ TEST(HandOver, WhoSleepsIsWokenForWhatIsPublishedAndNotForNothing) {
 }
 
 TEST(HandOver, TwoThreadsLoseNothing) {
-  constexpr uint64_t kRecords = 300'000;
+  constexpr uint64_t kRecords = 100'000;
   HandOver ring(kRing);
   std::thread producer([&ring] {
     Rng rng(2);
@@ -131,7 +131,7 @@ TEST(HandOver, TwoThreadsLoseNothing) {
 // The consumer stays asleep until it is woken: one lost wake-up and this stands still, until the
 // test's time is over.
 TEST(HandOver, NoWakeUpIsLost) {
-  constexpr uint64_t kRecords = 20'000;
+  constexpr uint64_t kRecords = 5'000;
   HandOver ring(kRing), back(kRing);
   std::atomic<uint32_t> woken{0};
   std::thread consumer([&] {
