@@ -61,8 +61,9 @@ struct Nic {
   std::string name;
   Device device;
   std::optional<Device> backup;  // works while `device` has no link, and on from there
-  std::string core;
-  size_t core_index = 0;  // in Config::cores
+  // Who polls it: the i-th has its queue i. One, of `core`, or all that there are, of `cores`.
+  std::vector<std::string> cores;
+  std::vector<size_t> core_indices;  // of these, in Config::cores
   std::vector<Prefix> addresses;
   uint16_t vlan_id = 0;  // 0: untagged
   uint16_t mtu_bytes = 1500;
@@ -138,6 +139,8 @@ struct Session {
   std::vector<BindGrant> bind;  // empty: ephemeral ports only
   std::vector<Prefix> groups;   // multicast groups that it may join
   uint32_t joins_max = 64;
+  std::string core;       // empty: the first
+  size_t core_index = 0;  // in Config::cores
 };
 
 struct Limits {

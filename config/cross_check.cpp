@@ -89,17 +89,46 @@ void check_devices(const Draft& draft, Errors& errors) {
   }
 }
 
+// The core called name; its position, or the number of cores after an error.
+size_t find_core(const Draft& draft, const std::string& name, Place place, Errors& errors) {
+  const std::vector<Core>& cores = draft.config.cores;
+  const size_t index = index_of(cores, name);
+  if (index == cores.size())
+    errors.add(place, "there is no core " + quoted(name) + "; expected a name from 'cores'");
+  return index;
+}
+
+// A NIC of several cores is of all of them, so that each knows it by the same number.
+void check_several_cores(const Nic& nic, const NicPlaces& places, size_t cores, Errors& errors) {
+  for (auto name = nic.cores.begin(); name != nic.cores.end(); ++name) {
+    const auto first = std::find(nic.cores.begin(), name, *name);
+    if (first == name) continue;
+    errors.add(places.cores[static_cast<size_t>(name - nic.cores.begin())],
+               "core " + quoted(*name) + " is named " +
+                   at_line(places.cores[static_cast<size_t>(first - nic.cores.begin())]) +
+                   "; expected each name once");
+    return;
+  }
+  if (nic.cores.size() == 1) return;
+  if (nic.backup)
+    errors.add(places.cores[0], "a NIC with a 'backup' is polled by one core; expected 'core'");
+  else if (nic.cores.size() < cores)
+    errors.add(places.cores[0], "'cores' has " + std::to_string(nic.cores.size()) + " of " +
+                                    std::to_string(cores) + " cores; expected one, or all");
+}
+
 void check_nic_cores(Draft& draft, Errors& errors) {
   if (!names_known(draft.cores)) return;
-  const std::vector<Core>& cores = draft.config.cores;
   for (size_t i = 0; i < draft.nics.size(); ++i) {
-    if (!draft.nics[i].core.known()) continue;
     Nic& nic = draft.config.nics[i];
-    nic.core_index = index_of(cores, nic.core);
-    if (nic.core_index == cores.size()) {
-      errors.add(draft.nics[i].core,
-                 "there is no core " + quoted(nic.core) + "; expected a name from 'cores'");
+    const NicPlaces& places = draft.nics[i];
+    const size_t cores = draft.cores.size();
+    bool known = places.all_cores;
+    for (size_t j = 0; j < nic.cores.size(); ++j) {
+      nic.core_indices.push_back(find_core(draft, nic.cores[j], places.cores[j], errors));
+      known = known && nic.core_indices.back() < cores;
     }
+    if (known) check_several_cores(nic, places, cores, errors);
   }
 }
 
@@ -309,6 +338,15 @@ void check_sessions(Draft& draft, const Lookups& lookups, Errors& errors) {
   }
 }
 
+void check_session_cores(Draft& draft, Errors& errors) {
+  if (!names_known(draft.cores)) return;
+  for (size_t i = 0; i < draft.sessions.size(); ++i) {
+    Session& session = draft.config.sessions[i];
+    const Place place = draft.sessions[i].core;
+    if (place.known()) session.core_index = find_core(draft, session.core, place, errors);
+  }
+}
+
 // One of the two was given, or both are defaults, which fit.
 void check_order(Place lower, Place upper, uint32_t low, uint32_t high, const char* lower_name,
                  const char* upper_name, Errors& errors) {
@@ -343,6 +381,7 @@ void cross_check(Draft& draft, const Lookups& lookups, Errors& errors) {
   check_neighbours(draft, errors);
   check_tcp(draft, errors);
   check_sessions(draft, lookups, errors);
+  check_session_cores(draft, errors);
 }
 
 }  // namespace pinion::config

@@ -14,7 +14,9 @@ struct CorePlaces {
   Place name, cpu;
 };
 struct NicPlaces {
-  Place name, device, backup, core;
+  Place name, device, backup;
+  std::vector<Place> cores;  // one for each of Nic::cores
+  bool all_cores = false;    // none was missing or reported
   std::vector<Place> addresses;  // one for each of Nic::addresses
   bool all_addresses = false;    // none was missing or reported
 };
@@ -29,7 +31,7 @@ struct TcpPlaces {
   Place initial_rto, min_rto, max_rto;
 };
 struct SessionPlaces {
-  Place who;
+  Place who, core;
   std::vector<Place> bind;  // one for each of Session::bind
 };
 

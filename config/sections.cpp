@@ -7,11 +7,12 @@
 #include "config/draft.h"
 #include "config/parse.h"
 #include "config/section.h"
+#include "net/net_config.h"
 
 namespace pinion::config {
 namespace {
 
-constexpr size_t kCoresMax = 128, kNicsMax = 32, kAddressesMax = 16, kRoutesMax = 1024,
+constexpr size_t kCoresMax = Mesh::kCoresMax, kNicsMax = 32, kAddressesMax = 16, kRoutesMax = 1024,
                  kNeighboursMax = 1024, kSessionsMax = 256, kGrantsMax = 64;
 constexpr uint32_t kHugepageMb = 2;
 constexpr uint16_t kIpv6MtuMin = 1280;
@@ -137,6 +138,35 @@ void read_descriptors(Section& section, std::string_view key, uint16_t& out) {
   }
 }
 
+// `core: a` or `cores: [a, b]`.
+void read_nic_cores(Section& section, Nic& nic, NicPlaces& places) {
+  const auto add = [&](const std::string& name, Place place) {
+    nic.cores.push_back(name);
+    places.cores.push_back(place);
+  };
+  const Node* several = section.find("cores");
+  if (several && section.find("core")) {
+    section.errors().add(several->place, "'cores' stands beside 'core'; expected one of them");
+    return;
+  }
+  if (!several) {
+    std::string name;
+    const Node* one = section.text("core", kNameRule, name, Need::required);
+    if (one) add(name, one->place);
+    places.all_cores = one != nullptr;
+    return;
+  }
+  const Node* list = section.list("cores", kCoresMax, Need::required);
+  if (!list) return;
+  for (const Node& item : list->items) {
+    const std::string* name = scalar_text(item, "cores", kNameRule.expected, section.errors());
+    if (!name) continue;
+    if (kNameRule.accepts(*name)) add(*name, item.place);
+    else report(item, "cores", kNameRule.expected, section.errors());
+  }
+  places.all_cores = nic.cores.size() == list->items.size();
+}
+
 void read_nic(const Node& node, Draft& draft, Errors& errors) {
   Nic& nic = draft.config.nics.emplace_back();
   NicPlaces& places = draft.nics.emplace_back();
@@ -148,7 +178,7 @@ void read_nic(const Node& node, Draft& draft, Errors& errors) {
   if (const Node* backup = section.find("backup")) {
     places.backup = read_device(*backup, "'backup'", nic.backup.emplace(), errors);
   }
-  places.core = place_of(section.text("core", kNameRule, nic.core, Need::required));
+  read_nic_cores(section, nic, places);
   if (const Node* list = section.list("addresses", kAddressesMax, Need::required)) {
     for (const Node& item : list->items) read_interface(item, nic, places, errors);
     places.all_addresses = nic.addresses.size() == list->items.size();
@@ -306,6 +336,7 @@ void read_session(const Node& node, Draft& draft, Errors& errors) {
     }
   }
   section.number("joins_max", {0, 65536}, session.joins_max);
+  places.core = place_of(section.text("core", kNameRule, session.core));
   section.finish();
 }
 

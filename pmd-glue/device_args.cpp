@@ -38,7 +38,7 @@ std::string device_argument(const std::string& device, const std::string& key) {
   return "";
 }
 
-std::string complete_device(const std::string& device, uint16_t mtu_bytes) {
+std::string complete_device(const std::string& device, uint16_t mtu_bytes, uint32_t queues) {
   if (!is_af_packet(device)) return device;
   std::string out = device;
   // The kernel starts each block with a frame, the PMD counts frames through: the two agree only
@@ -50,7 +50,7 @@ std::string complete_device(const std::string& device, uint16_t mtu_bytes) {
   const uint32_t block_bytes = number(device_argument(out, "blocksz"));
   const uint32_t block_frames = frame_bytes == 0 ? 1 : std::max(1u, block_bytes / frame_bytes);
   add_absent(out, "framecnt", std::max(kPacketRingFrames, block_frames));
-  add_absent(out, "qpairs", 1);
+  add_absent(out, "qpairs", queues);
   return out;
 }
 

@@ -21,6 +21,7 @@
 #include "pmd-glue/device_args.h"
 #include "pmd-glue/dpdk_log.h"
 #include "pmd-glue/eal.h"
+#include "pmd-glue/ethdev_device.h"
 #include "pmd-glue/ethdev_limits.h"
 #include "pmd-glue/ethdev_port.h"
 
@@ -107,12 +108,18 @@ Mac made_up_mac(uint16_t port_id) {
 }  // namespace
 
 std::unique_ptr<EthdevPort> EthdevPort::open(const PortConfig& config, std::string& error) {
+  Queues one;
+  return open_queues(config, 1, one, error) ? std::move(one.front()) : nullptr;
+}
+
+bool EthdevPort::open_queues(const PortConfig& config, uint32_t queues, Queues& out,
+                             std::string& error) {
   if (!Eal::running()) {
     error = "port '" + config.device + "': EAL is not running";
-    return nullptr;
+    return false;
   }
   PortConfig complete = config;
-  complete.device = complete_device(config.device, config.mtu_bytes);
+  complete.device = complete_device(config.device, config.mtu_bytes, queues);
   const std::string name = device_name(config.device);
   uint16_t port_id = 0;
   LogCapture log;
@@ -122,58 +129,98 @@ std::unique_ptr<EthdevPort> EthdevPort::open(const PortConfig& config, std::stri
     if (status != 0 || rte_eth_dev_get_port_by_name(name.c_str(), &port_id) != 0) {
       error = "port '" + complete.device + "': no such device, or its driver refuses it (" +
               rte_strerror(-status) + ")" + log.quote();
-      return nullptr;
+      return false;
     }
   }
-  auto port = open_id(port_id, !present, complete, error);
-  if (!port) error += log.quote();
-  return port;
+  const auto device = std::make_shared<EthdevDevice>(port_id, !present);
+  if (open_id(device, complete, queues, out, error)) return true;
+  error += log.quote();
+  return false;
 }
 
-std::unique_ptr<EthdevPort> EthdevPort::open_id(uint16_t port_id, bool probed,
-                                                const PortConfig& config, std::string& error) {
-  std::unique_ptr<EthdevPort> port(new EthdevPort(port_id, probed));
+EthdevPort::EthdevPort(std::shared_ptr<EthdevDevice> device, uint16_t queue)
+    : whole_(std::move(device)), port_id_(whole_->port_id), queue_(queue) {}
+
+bool EthdevPort::open_id(const std::shared_ptr<EthdevDevice>& device, const PortConfig& config,
+                         uint32_t queues, Queues& out, std::string& error) {
+  Queues ports;
+  for (uint32_t q = 0; q < queues; ++q)
+    ports.emplace_back(new EthdevPort(device, static_cast<uint16_t>(q)));
+  if (ports.empty()) return fail(error, device->port_id, "no queue was asked for", -EINVAL);
+  EthdevPort& first = *ports.front();
   PortConfig taken = config;
-  bool ready = port->start(taken, error);
+  bool ready = start(ports, taken, error);
   if (!ready && config.rx_interrupt) {
     taken.rx_interrupt = false;
-    port->unsupported_ = {"rx interrupt (" + error + ")"};
-    ready = port->start(taken, error);
+    first.unsupported_ = {"rx interrupt (" + error + ")"};
+    ready = start(ports, taken, error);
   }
-  if (!ready) return nullptr;
-  port->started_ = true;
-  port->released_.reserve(size_t{port->tx_descriptors_} + kBurstFrames);
-  if (!port->set_address(config.mac, error)) return nullptr;
-  port->set_filters();
-  if (!port->watch_kernel_link(error)) return nullptr;
-  if (taken.rx_interrupt) port->rx_interrupt_ = port->try_rx_interrupt();
-  port->refresh_link();
-  if (port->is_device_ && port->capabilities_.tx_attach) {
-    port->tx_release_prompt_ = port->release_is_prompt();
-    port->capabilities_.tx_attach = port->tx_release_prompt_;
+  if (!ready) return false;
+  device->started = true;
+  if (!first.set_address(config.mac, error)) return false;
+  first.set_filters();
+  if (!first.watch_kernel_link(error)) return false;
+  first.rx_interrupt_ =
+      taken.rx_interrupt && std::all_of(ports.begin(), ports.end(), [](const auto& port) {
+        return port->try_rx_interrupt();
+      });
+  first.refresh_link();
+  if (first.is_device_ && first.capabilities_.tx_attach) {
+    first.tx_release_prompt_ = first.release_is_prompt();
+    first.capabilities_.tx_attach = first.tx_release_prompt_;
   }
-  return port;
+  if (queues > 1) first.ask_rss();
+  for (EthdevPort* other : first.others_) other->take_after(first);
+  out = std::move(ports);
+  return true;
 }
 
-// Some drivers refuse to start with receive interrupts, when they get too few vectors for instance.
-bool EthdevPort::start(const PortConfig& config, std::string& error) {
-  if (!configure(config, error) || (!pool_ && !make_pool(config, error))) return false;
-  if (!make_queues(error)) return false;
-  const int status = rte_eth_dev_start(port_id_);
-  return status == 0 || fail(error, port_id_, "does not start", status);
+// The first port configures the device, then each sets up its own queue. Some drivers refuse to
+// start with receive interrupts, when they get too few vectors for instance.
+bool EthdevPort::start(const Queues& ports, const PortConfig& config, std::string& error) {
+  EthdevPort& first = *ports.front();
+  const auto queues = static_cast<uint32_t>(ports.size());
+  if (!first.configure(config, queues, error)) return false;
+  for (const auto& port : ports) {
+    if (port.get() != &first) port->take_after(first);
+    if (!port->pool_ && !port->make_pool(config, error)) return false;
+    if (!port->make_queue(error)) return false;
+  }
+  const int status = rte_eth_dev_start(first.port_id_);
+  return status == 0 || fail(error, first.port_id_, "does not start", status);
 }
 
-bool EthdevPort::configure(const PortConfig& config, std::string& error) {
+// What holds for the device holds for each queue.
+void EthdevPort::take_after(EthdevPort& first) {
+  if (first_ != &first) first.others_.push_back(this);
+  first_ = &first;
+  capabilities_ = first.capabilities_;
+  capabilities_.queue = queue_;
+  driver_ = first.driver_;
+  is_device_ = first.is_device_;
+  tx_prepares_ = first.tx_prepares_;
+  tx_release_prompt_ = first.tx_release_prompt_;
+  rx_interrupt_ = first.rx_interrupt_;
+  rx_descriptors_ = first.rx_descriptors_, tx_descriptors_ = first.tx_descriptors_;
+}
+
+bool EthdevPort::configure(const PortConfig& config, uint32_t queues, std::string& error) {
   rte_eth_dev_info info{};
   if (const int status = rte_eth_dev_info_get(port_id_, &info); status != 0) {
     return fail(error, port_id_, "says nothing of itself", status);
   }
-  device_ = info.device;
+  whole_->device = info.device;
   driver_ = info.driver_name;
-  is_device_ = std::string_view(rte_bus_name(rte_dev_bus(device_))) != "vdev";
+  is_device_ = std::string_view(rte_bus_name(rte_dev_bus(info.device))) != "vdev";
   tx_release_prompt_ = releases_promptly(driver_) &&
                        device_argument(config.device, "zero-copy") != "yes";  // of net_memif
 
+  const uint32_t most = std::min(info.max_rx_queues, info.max_tx_queues);
+  if (queues == 0 || queues > most) {
+    error = "port " + std::to_string(port_id_) + ": " + std::to_string(queues) +
+            " queues for as many cores, and the device has " + std::to_string(most);
+    return false;
+  }
   rte_eth_conf conf{};
   conf.rxmode.offloads = rx_offloads(info);
   conf.txmode.offloads = info.tx_offload_capa & kTxOffloads;  // never MBUF_FAST_FREE: frames of
@@ -192,9 +239,13 @@ bool EthdevPort::configure(const PortConfig& config, std::string& error) {
     conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
     vlan_id_ = config.vlan_id;
   }
-  if (const int status = rte_eth_dev_configure(port_id_, 1, 1, &conf); status != 0) {
-    return fail(error, port_id_, "refuses one queue pair", status);
+  if (queues > 1) conf.rx_adv_conf.rss_conf.rss_hf = rss_wanted(info.flow_type_rss_offloads);
+  if (conf.rx_adv_conf.rss_conf.rss_hf != 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+  const auto pairs = static_cast<uint16_t>(queues);
+  if (const int status = rte_eth_dev_configure(port_id_, pairs, pairs, &conf); status != 0) {
+    return fail(error, port_id_, "refuses " + std::to_string(queues) + " queue pair(s)", status);
   }
+  capabilities_.queues = pairs;
   capabilities_.tx_offload = offered(conf.txmode.offloads);
   capabilities_.rx_csum = (conf.rxmode.offloads & kRxOffloads) != 0;
   capabilities_.tx_headroom_bytes = RTE_PKTMBUF_HEADROOM;
@@ -242,19 +293,23 @@ bool EthdevPort::make_pool(const PortConfig& config, std::string& error) {
   const int numa = rte_eth_dev_socket_id(port_id_);
   pool_.reset(rte_pktmbuf_pool_create(name.c_str(), frames, kPoolCacheFrames, kPrivateBytes,
                                       uint16_t(room), numa < 0 ? SOCKET_ID_ANY : numa));
-  if (pool_) return true;
+  if (pool_) {
+    released_.reserve(size_t{tx_descriptors_} + kBurstFrames);
+    return true;
+  }
   const uint64_t bytes = uint64_t{frames} * (sizeof(rte_mbuf) + kPrivateBytes + room);
   const std::string what = "no memory for a pool of " + std::to_string(frames) + " frames, " +
                            std::to_string(bytes >> 20) + " MB: raise hugepages_mb";
   return fail(error, port_id_, what, -rte_errno);
 }
 
-bool EthdevPort::make_queues(std::string& error) {
+bool EthdevPort::make_queue(std::string& error) {
   const int numa = rte_eth_dev_socket_id(port_id_);
   const unsigned socket = numa < 0 ? static_cast<unsigned>(SOCKET_ID_ANY) : unsigned(numa);
-  int status = rte_eth_rx_queue_setup(port_id_, 0, rx_descriptors_, socket, nullptr, pool_.get());
+  int status =
+      rte_eth_rx_queue_setup(port_id_, queue_, rx_descriptors_, socket, nullptr, pool_.get());
   if (status != 0) return fail(error, port_id_, "no receive queue", status);
-  status = rte_eth_tx_queue_setup(port_id_, 0, tx_descriptors_, socket, nullptr);
+  status = rte_eth_tx_queue_setup(port_id_, queue_, tx_descriptors_, socket, nullptr);
   if (status != 0) return fail(error, port_id_, "no transmit queue", status);
   return true;
 }
@@ -321,6 +376,9 @@ std::string EthdevPort::describe() const {
                      ", rx interrupt " + (rx_interrupt_ ? "yes" : "no") + ", tx release " +
                      (tx_release_prompt_ ? "prompt" : "late (gets copies)") + ", link " +
                      (link_up() ? "up" : "down");
+  if (capabilities_.queues > 1)
+    text += ", queues " + std::to_string(capabilities_.queues) +
+            (capabilities_.rss.tuples != 0 ? ", RSS known" : ", RSS not known");
   for (size_t i = 0; i < unsupported_.size(); ++i) {
     text += (i == 0 ? ", without: " : "; ") + unsupported_[i];
   }

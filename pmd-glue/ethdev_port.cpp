@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "pmd-glue/ethdev_device.h"
 #include "pmd-glue/ethdev_limits.h"
 #include "pmd-glue/ring_pair.h"
 #include "pmd-glue/tsc_clock.h"
@@ -172,7 +173,7 @@ size_t EthdevPort::take(std::span<Frame*> out) {
   while (taken < out.size()) {
     rte_mbuf* mbufs[kBurstFrames];
     const size_t wanted = std::min(out.size() - taken, kBurstFrames);
-    const size_t got = rte_eth_rx_burst(port_id_, 0, mbufs, static_cast<uint16_t>(wanted));
+    const size_t got = rte_eth_rx_burst(port_id_, queue_, mbufs, static_cast<uint16_t>(wanted));
     for (size_t i = 0; i < got; ++i) taken += adopt(mbufs[i], out[taken]);
     if (got < wanted) break;
   }
@@ -209,7 +210,7 @@ void EthdevPort::on_release(void*, void* attached) {
 // Some drivers look for what was sent when they are called, frames or not.
 size_t EthdevPort::released(std::span<uint64_t> out) {
   if (tokens_out_ == 0 || !may_enter()) return 0;
-  if (released_.empty()) rte_eth_tx_burst(port_id_, 0, nullptr, 0);
+  if (released_.empty()) rte_eth_tx_burst(port_id_, queue_, nullptr, 0);
   const size_t n = std::min(out.size(), released_.size());
   std::copy_n(released_.end() - static_cast<ptrdiff_t>(n), n, out.begin());
   released_.resize(released_.size() - n);
@@ -233,8 +234,8 @@ size_t EthdevPort::tx_burst(std::span<Frame*> frames) {
     }
     // With checksums to fill in, most drivers first want a pseudo header where the sum will stand.
     const auto n = static_cast<uint16_t>(wanted);
-    const uint16_t ready = tx_prepares_ ? rte_eth_tx_prepare(port_id_, 0, mbufs, n) : n;
-    const size_t got = rte_eth_tx_burst(port_id_, 0, mbufs, ready);
+    const uint16_t ready = tx_prepares_ ? rte_eth_tx_prepare(port_id_, queue_, mbufs, n) : n;
+    const size_t got = rte_eth_tx_burst(port_id_, queue_, mbufs, ready);
     for (size_t i = got; i < wanted; ++i) detach(mbufs[i]);
     sent += got;
     if (got < ready) break;
@@ -298,7 +299,8 @@ bool EthdevPort::refresh_link() {
                     (!kernel_link_.is_open() || kernel_link_.up());
     link_up_.store(up, std::memory_order_relaxed);
     // A ring that was full then says nothing of what comes after.
-    if (!up) tx_full_.store(false, std::memory_order_relaxed);
+    if (!up)
+      each_queue([](EthdevPort& p) { p.tx_full_.store(false, std::memory_order_relaxed); });
   }
   return link_up();
 }
@@ -312,10 +314,14 @@ PortStats EthdevPort::stats() const {
     out.rx_missed = device.imissed, out.rx_errors = device.ierrors;
     out.rx_no_frame = device.rx_nombuf, out.tx_errors = device.oerrors;
   }
-  out.rx_segments = rx_segments_.load(std::memory_order_relaxed);
-  out.rx_foreign = rx_foreign_.load(std::memory_order_relaxed);
-  out.tx_refused = tx_refused_.load(std::memory_order_relaxed);
-  out.tx_attached = tx_attached_.load(std::memory_order_relaxed);
+  const auto add = [&out](const EthdevPort& p) {
+    out.rx_segments += p.rx_segments_.load(std::memory_order_relaxed);
+    out.rx_foreign += p.rx_foreign_.load(std::memory_order_relaxed);
+    out.tx_refused += p.tx_refused_.load(std::memory_order_relaxed);
+    out.tx_attached += p.tx_attached_.load(std::memory_order_relaxed);
+  };
+  add(*this);
+  for (const EthdevPort* other : others_) add(*other);
   out.restarts = restarts_.load(std::memory_order_relaxed);
   return out;
 }
@@ -330,13 +336,22 @@ void PoolDeleter::operator()(rte_mempool* pool) const {
   if (rte_mempool_full(pool)) rte_mempool_free(pool);
 }
 
+rte_device* EthdevPort::device() const { return whole_->device; }
+
 EthdevPort::~EthdevPort() {
-  if (started_) rte_eth_dev_stop(port_id_);
-  rte_eth_dev_close(port_id_);
+  whole_->close();
   free(early_);
   if (kept_by_driver_ != nullptr) free({&kept_by_driver_, 1});
-  if (probed_ && device_ != nullptr) rte_dev_remove(device_);
-  if (rings_) rings_->pools.push_back(std::move(pool_));  // the other port may hold frames of it
+  // The other port of a pair may hold frames of the pool.
+  if (whole_->rings) whole_->rings->pools.push_back(std::move(pool_));
+}
+
+void EthdevDevice::close() {
+  if (closed) return;
+  closed = true;
+  if (started) rte_eth_dev_stop(port_id);
+  rte_eth_dev_close(port_id);
+  if (probed && device != nullptr) rte_dev_remove(device);
 }
 
 }  // namespace pinion

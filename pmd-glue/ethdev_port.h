@@ -1,6 +1,7 @@
 // EthdevPort: one receive and one transmit queue of any DPDK ethdev, as a Port. A Frame lives in
 // its mbuf's private area, so a burst converts nothing. Bursts, alloc and free belong to one
-// thread, the core's; link_up may be read by any; refresh_link and stats are for housekeeping.
+// thread, the core's; link_up may be read by any; refresh_link and stats are for housekeeping. Of a
+// device with several queues each has a port, and the first one's speaks for the device.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -45,6 +46,7 @@ struct PortStats {
 };
 
 class TscClock;
+struct EthdevDevice;
 struct RingPair;
 struct PoolDeleter {
   void operator()(rte_mempool* pool) const;
@@ -57,6 +59,14 @@ class EthdevPort final : public Port {
 
   // Null, and in error what was wrong. Needs a started Eal, and must be gone before it ends.
   static std::unique_ptr<EthdevPort> open(const PortConfig& config, std::string& error);
+  // The same with several queue pairs: one port each, in the order of the queues, each for a core
+  // of its own, with a pool of its own. false: the device has not so many, and error says why; none
+  // is open then. The first port looks after the device: refresh_link, watch, stats and describe
+  // are its. They go together, in any order: the first that goes stops the device. What it does to
+  // spread packets over the queues stands in capabilities().rss of each; a device whose RSS cannot
+  // be known says nothing there.
+  static bool open_queues(const PortConfig& config, uint32_t queues,
+                          std::vector<std::unique_ptr<EthdevPort>>& out, std::string& error);
   // Two ports of this process, wired to each other by rings of tx_descriptors frames: what one
   // transmits, the other receives, without a copy. config.device names the pair. A frame goes back
   // to the pool it came from, whichever port frees it.
@@ -77,7 +87,7 @@ class EthdevPort final : public Port {
   size_t alloc(std::span<Frame*> out) override;
   size_t released(std::span<uint64_t> out) override;
   void free(std::span<Frame*> frames) override;
-  bool link_up() const override { return link_up_.load(std::memory_order_relaxed); }
+  bool link_up() const override { return first_->link_up_.load(std::memory_order_relaxed); }
 
   // Asks the driver, which may cost a system call: not for a core thread. Returns link_up().
   bool refresh_link();
@@ -104,16 +114,20 @@ class EthdevPort final : public Port {
   size_t pool_frames() const;
   size_t pool_frames_free() const;  // counts; for tests and housekeeping
   uint16_t port_id() const { return port_id_; }
-  rte_device* device() const { return device_; }
+  rte_device* device() const;
 
  private:
-  EthdevPort(uint16_t port_id, bool probed) : port_id_(port_id), probed_(probed) {}
-  static std::unique_ptr<EthdevPort> open_id(uint16_t port_id, bool probed,
-                                             const PortConfig& config, std::string& error);
-  bool start(const PortConfig& config, std::string& error);
-  bool configure(const PortConfig& config, std::string& error);
+  EthdevPort(std::shared_ptr<EthdevDevice> device, uint16_t queue);
+  using Queues = std::vector<std::unique_ptr<EthdevPort>>;
+  static bool open_id(const std::shared_ptr<EthdevDevice>& device, const PortConfig& config,
+                      uint32_t queues, Queues& out, std::string& error);
+  static bool start(const Queues& ports, const PortConfig& config, std::string& error);
+  bool configure(const PortConfig& config, uint32_t queues, std::string& error);
+  void take_after(EthdevPort& first);
   bool make_pool(const PortConfig& config, std::string& error);
-  bool make_queues(std::string& error);
+  bool make_queue(std::string& error);
+  static uint64_t rss_wanted(uint64_t offered);
+  void ask_rss();
   void set_mtu(uint16_t wanted);
   bool set_address(const Mac& wanted, std::string& error);
   bool watch_kernel_link(std::string& error);
@@ -126,14 +140,22 @@ class EthdevPort final : public Port {
   bool adopt(rte_mbuf* m, Frame*& out);
   bool attach(Frame* frame, rte_mbuf* m);
   bool may_enter();
+  template <class Each>
+  void each_queue(const Each& each) {  // the first one's
+    each(*this);
+    for (EthdevPort* other : others_) each(*other);
+  }
   bool await_gate();
+  bool await_gates();
   bool restart();
+  bool stalls(Nanos now);
   bool release_is_prompt();
   static void on_release(void* address, void* attached);
 
-  uint16_t port_id_;
-  bool probed_;  // by open(): the destructor takes the device away again
-  bool started_ = false;
+  const std::shared_ptr<EthdevDevice> whole_;  // of all its queues
+  const uint16_t port_id_, queue_;
+  EthdevPort* first_ = this;          // of the first queue
+  std::vector<EthdevPort*> others_;   // of the first queue's: of all other ones
   bool tx_prepares_ = false;  // offloads are on: the driver wants to see frames beforehand
   bool tx_release_prompt_ = false;
   bool rx_interrupt_ = false;
@@ -158,10 +180,8 @@ class EthdevPort final : public Port {
   std::vector<Frame*> early_;  // that waiting() has taken; reserved
   Frame* kept_by_driver_ = nullptr;                                       // of the self-test
   std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
-  rte_device* device_ = nullptr;
   KernelLink kernel_link_;  // open: it is asked beside the driver
   MempoolPtr pool_;
-  std::shared_ptr<RingPair> rings_;  // of a ring pair: outlives both ports
   std::string driver_;
   std::vector<std::string> unsupported_;
   const TscClock* clock_ = nullptr;

@@ -16,23 +16,23 @@ constexpr size_t kEarlyFrames = 32;
 // At the start: most drivers that have none say so.
 bool EthdevPort::try_rx_interrupt() {
   early_.reserve(kEarlyFrames);
-  const int status = rte_eth_dev_rx_intr_enable(port_id_, 0);
+  const int status = rte_eth_dev_rx_intr_enable(port_id_, queue_);
   if (status == 0) {
-    rte_eth_dev_rx_intr_disable(port_id_, 0);
-    if (rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, 0) >= 0) return true;
+    rte_eth_dev_rx_intr_disable(port_id_, queue_);
+    if (rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, queue_) >= 0) return true;
   }
-  note_unsupported("rx interrupt", status == 0 ? -ENODEV : status);
+  first_->note_unsupported("rx interrupt", status == 0 ? -ENODEV : status);
   return false;
 }
 
 int EthdevPort::arm() {
   if (!rx_interrupt_ || !may_enter()) return -1;
-  if (rte_eth_dev_rx_intr_enable(port_id_, 0) != 0) return -1;
-  return rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, 0);
+  if (rte_eth_dev_rx_intr_enable(port_id_, queue_) != 0) return -1;
+  return rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, queue_);
 }
 
 void EthdevPort::disarm() {
-  if (may_enter()) rte_eth_dev_rx_intr_disable(port_id_, 0);
+  if (may_enter()) rte_eth_dev_rx_intr_disable(port_id_, queue_);
 }
 
 // Not every driver counts what is in its ring, but each gives it.

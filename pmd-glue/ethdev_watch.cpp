@@ -69,6 +69,15 @@ bool EthdevPort::release_is_prompt() {
   return prompt;
 }
 
+// Closed, or opened again: all of them or none.
+bool EthdevPort::await_gates() {
+  bool all = true;
+  each_queue([&all](EthdevPort& p) { all = all && p.await_gate(); });
+  if (!all)
+    each_queue([](EthdevPort& p) { p.gate_.store(Gate::open, std::memory_order_release); });
+  return all;
+}
+
 bool EthdevPort::await_gate() {
   if (gate_.load(std::memory_order_acquire) == Gate::closed) return true;
   gate_.store(Gate::closing, std::memory_order_release);
@@ -81,20 +90,29 @@ bool EthdevPort::await_gate() {
 
 // A device that does not start stays stopped, and is tried again by the next watch().
 bool EthdevPort::restart() {
-  if (!await_gate()) return false;
+  if (!await_gates()) return false;
   if (!stopped_) rte_eth_dev_stop(port_id_);
   stopped_ = rte_eth_dev_start(port_id_) != 0;
   if (stopped_) return false;
   if (vlan_id_ != 0) rte_eth_dev_vlan_filter(port_id_, vlan_id_, 1);  // not all remember it
   restarts_.store(restarts_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  tx_full_.store(false, std::memory_order_relaxed);
-  gate_.store(Gate::open, std::memory_order_release);
+  each_queue([](EthdevPort& p) {
+    p.tx_full_.store(false, std::memory_order_relaxed);
+    p.gate_.store(Gate::open, std::memory_order_release);
+  });
   return true;
 }
 
 bool EthdevPort::watch(Nanos now) {
+  bool stalled = false;
+  each_queue([&stalled, now](EthdevPort& p) { stalled = p.stalls(now) || stalled; });
+  return stalled && restart();
+}
+
+// Of this queue, for so long.
+bool EthdevPort::stalls(Nanos now) {
   const uint64_t taken = tx_taken_.load(std::memory_order_relaxed);
-  const bool stuck = stopped_ || (tx_full_.load(std::memory_order_relaxed) && link_up());
+  const bool stuck = first_->stopped_ || (tx_full_.load(std::memory_order_relaxed) && link_up());
   if (!stuck || taken != watched_taken_ || stalled_since_ == 0) {
     watched_taken_ = taken;
     stalled_since_ = now;
@@ -102,7 +120,7 @@ bool EthdevPort::watch(Nanos now) {
   }
   if (now - stalled_since_ < kStall) return false;
   stalled_since_ = now;
-  return restart();
+  return true;
 }
 
 }  // namespace pinion

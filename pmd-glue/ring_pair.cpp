@@ -7,6 +7,8 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "pmd-glue/ethdev_device.h"
+
 namespace pinion {
 namespace {
 
@@ -51,9 +53,11 @@ EthdevPort::Pair EthdevPort::open_ring_pair(const PortConfig& config, std::strin
       return {};
     }
     auto& port = i == 0 ? pair.first : pair.second;
-    port = open_id(static_cast<uint16_t>(port_id), true, config, error);
-    if (!port) return {};
-    port->rings_ = shared;
+    const auto device = std::make_shared<EthdevDevice>(static_cast<uint16_t>(port_id), true);
+    EthdevPort::Queues one;
+    if (!open_id(device, config, 1, one, error)) return {};
+    port = std::move(one.front());
+    device->rings = shared;
   }
   return pair;
 }

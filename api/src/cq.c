@@ -32,7 +32,7 @@ static int create(rio_session* s, rio_cq_full* q, uint32_t entries, uint32_t cor
   if (status < 0) return status;
   rio_abi_cq* header = rio_ring_format_cq_(&q->ring, capacity, s->ring_start);
   int fds[2];
-  rio_control m = {.a = entries, .b = core, .c = notification};
+  rio_control m = {.a = entries, .b = rio_core_(s, core), .c = notification};
   rio_ring_name_(&q->ring, &m);
   status = rio_call_(s, RIO_CTL_CQ_CREATE, &m, fds);
   if (status == 0 && notification != RIO_NOTIFY_NONE && fds[0] < 0) {

@@ -80,15 +80,19 @@ static int map_header(rio_session* s, int fd, uint64_t bytes) {
   return 0;
 }
 
-static int attach(rio_session* s) {
+static int attach(rio_session* s, uint32_t core) {
   int fds[2];
-  rio_control m = {.a = RIO_ABI_VERSION, .b = RIO_FEATURE_EMBEDDED, .c = (uint32_t)s->fast_barrier};
+  rio_control m = {.a = RIO_ABI_VERSION,
+                   .b = RIO_FEATURE_EMBEDDED,
+                   .c = (uint32_t)s->fast_barrier,
+                   .d = core + 1u}; /* RIO_CORE_DEFAULT becomes 0 */
   int status = rio_call_(s, RIO_CTL_ATTACH, &m, fds);
   if (status < 0) {
     rio_close_fds_(fds);
     return status;
   }
   s->signal_fd = fds[1];
+  s->core = m.d;
   if (fds[0] < 0 || fds[1] < 0)
     status = rio_fail_(-EMFILE, "no descriptors came: this process has none left (RLIMIT_NOFILE)");
   else if (m.a >> 16 != RIO_ABI_MAJOR)
@@ -107,7 +111,7 @@ static int attach(rio_session* s) {
   return 0;
 }
 
-int rio_open_transport(const rio_transport* transport, rio_session** out) {
+static int open_over(const rio_transport* transport, uint32_t core, rio_session** out) {
   *out = NULL;
   rio_session* s = calloc(1, sizeof *s);
   if (!s) {
@@ -124,7 +128,7 @@ int rio_open_transport(const rio_transport* transport, rio_session** out) {
   int status = table == MAP_FAILED ? rio_fail_(-ENOMEM, "out of memory") : 0;
   if (status == 0) {
     s->queues = table;
-    status = attach(s);
+    status = attach(s, core);
   }
   if (status < 0) {
     rio_close(s);
@@ -134,13 +138,27 @@ int rio_open_transport(const rio_transport* transport, rio_session** out) {
   return 0;
 }
 
+int rio_open_transport(const rio_transport* transport, rio_session** out) {
+  return open_over(transport, RIO_CORE_DEFAULT, out);
+}
+
 int rio_open(const char* path, rio_session** out) {
+  return rio_open_on(path, RIO_CORE_DEFAULT, out);
+}
+
+int rio_open_on(const char* path, uint32_t core, rio_session** out) {
   *out = NULL;
   if (!path) path = getenv("PINION_SOCKET");
   if (!path || !*path) path = DEFAULT_SOCKET;
   rio_transport transport;
   const int status = rio_connect_unix_(path, &transport);
-  return status < 0 ? status : rio_open_transport(&transport, out);
+  return status < 0 ? status : open_over(&transport, core, out);
+}
+
+uint32_t rio_session_core(const rio_session* s) { return s->core; }
+
+uint32_t rio_core_(const rio_session* s, uint32_t core) {
+  return core == RIO_CORE_DEFAULT ? s->core : core;
 }
 
 static void free_queues(rio_session* s) {

@@ -74,6 +74,7 @@ struct rio_session {
   int signal_fd;
   int fast_barrier;
   int is_live;
+  uint32_t core;
   int lost; /* the transport failed: not 0 for ever after */
   uint32_t tag;
   uint32_t ring_start; /* first position of new rings; tests start near 2^32 */
@@ -92,6 +93,8 @@ int rio_fail_(int status, const char* format, ...) __attribute__((format(printf,
 /* session.c: every cold call locks, talks, unlocks. rio_lock_ refuses a forked child (-ECHILD). */
 int rio_lock_(rio_session* session);
 void rio_unlock_(rio_session* session);
+/* The number behind RIO_CORE_DEFAULT. */
+uint32_t rio_core_(const rio_session* session, uint32_t core);
 /* One request and its reply; descriptors that the caller does not want (fds NULL) are closed. The
  * status of the reply, or of the transport. */
 int rio_call_(rio_session* session, uint16_t opcode, rio_control* message, int fds[2]);

@@ -11,7 +11,7 @@ int rio_socket(rio_session* s, uint32_t family, uint32_t type, uint32_t core, ri
   if (status < 0) return status;
   rio_reap_closed_(s, NULL);
   rio_socket_t socket = calloc(1, sizeof *socket);
-  rio_control m = {.a = family, .b = type, .c = core};
+  rio_control m = {.a = family, .b = type, .c = rio_core_(s, core)};
   status = socket ? rio_call_(s, RIO_CTL_SOCKET, &m, NULL) : rio_fail_(-ENOMEM, "out of memory");
   if (!socket || status < 0) {
     free(socket);

@@ -11,11 +11,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "pinionctl/nic.h"
 #include "pinionctl/rdma.h"
@@ -100,6 +104,47 @@ void print(const rio_status_page& page, uint32_t section, bool zeros, const char
   }
 }
 
+// What each of several cores has, beside each other: "core0.passes" is core0's row passes.
+class CoreTable {
+ public:
+  explicit CoreTable(const rio_status_page& page) {
+    for (uint32_t i = 0; i < page.entries; ++i) {
+      const rio_status_entry& e = page.entry[i];
+      if (e.section != RIO_STATUS_CORE) continue;
+      const std::string name(e.name, strnlen(e.name, sizeof e.name));
+      const size_t dot = name.rfind('.');
+      if (dot == std::string::npos) continue;
+      place(cores_, name.substr(0, dot));
+      row(name.substr(dot + 1)).push_back(e.value);
+    }
+  }
+  void print(bool zeros) const {
+    if (cores_.empty()) return;
+    std::printf("\n%-26s", "of each core");
+    for (const std::string& core : cores_) std::printf(" %14s", core.c_str());
+    for (const auto& [name, values] : rows_) {
+      const auto nonzero = [](uint64_t value) { return value != 0; };
+      if (!zeros && std::none_of(values.begin(), values.end(), nonzero)) continue;
+      std::printf("\n%-26s", name.c_str());
+      for (const uint64_t value : values) std::printf(" %14" PRIu64, value);
+    }
+    std::printf("\n");
+  }
+
+ private:
+  static void place(std::vector<std::string>& in, const std::string& name) {
+    if (std::find(in.begin(), in.end(), name) == in.end()) in.push_back(name);
+  }
+  std::vector<uint64_t>& row(const std::string& name) {
+    for (auto& [known, values] : rows_)
+      if (known == name) return values;
+    return rows_.emplace_back(name, std::vector<uint64_t>()).second;
+  }
+
+  std::vector<std::string> cores_;
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> rows_;
+};
+
 struct Choice {
   std::string socket = "/run/pinion/control.sock";
   bool all = false;
@@ -120,10 +165,12 @@ int look(const Choice& choice) {
     print(*page, RIO_STATUS_GAUGE, true, "in use now");
     print(*page, RIO_STATUS_COUNTER, choice.all, "counted since the start");
     print(*page, RIO_STATUS_DROP, choice.all, "frames dropped");
+    CoreTable(*page).print(choice.all);
   } else {
     if (!alive || age > kSilent_s) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
     print(*page, choice.counters ? RIO_STATUS_COUNTER : RIO_STATUS_DROP,
           choice.all || choice.counters);
+    if (choice.counters) print(*page, RIO_STATUS_CORE, true);
   }
   return alive && age <= kSilent_s ? 0 : 2;
 }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <iterator>
 
 #include "piniond/promised.h"
 #include "pmd-glue/nic_sysfs.h"
@@ -67,6 +68,7 @@ TcpConfig tcp_config(const config::Tcp& from, uint64_t sockets) {
 
 SessionPolicy policy_of(const config::Session& s) {
   SessionPolicy p;
+  p.core = static_cast<uint32_t>(s.core_index);
   p.who = s.who == config::Who::group ? SessionPolicy::Who::group : SessionPolicy::Who::user;
   p.id = s.id.value_or(0);
   p.sessions_max = s.sessions_max;
@@ -95,8 +97,15 @@ EalConfig eal_config(const config::Config& config) {
   eal.hugepages_mb = static_cast<int>(config.host.hugepages_mb);
   for (const config::Device& device : all_devices(config))
     if (!device.pci.empty()) eal.pci.push_back(device.pci);
-  eal.rx_interrupts = !config.cores[0].idle.busy;
+  eal.rx_interrupts = std::any_of(config.cores.begin(), config.cores.end(),
+                                  [](const config::Core& core) { return !core.idle.busy; });
   return eal;
+}
+
+// Any of its cores.
+bool may_sleep(const config::Config& config, const config::Nic& nic) {
+  return std::any_of(nic.core_indices.begin(), nic.core_indices.end(),
+                     [&](size_t core) { return !config.cores[core].idle.busy; });
 }
 
 // Of a bond the first one's frames are sent by either: some may lie in the other's ring. No driver
@@ -115,29 +124,75 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
   port.transmit_frames =
       static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max +
                             (nic.backup ? nic.tx_descriptors : 0));
-  port.rx_interrupt = !nic.backup && !config.cores[0].idle.busy;
+  port.rx_interrupt = !nic.backup && may_sleep(config, nic);
   return port;
 }
 
-KernelConfig kernel_config(const config::Config& config, const std::vector<Port*>& ports) {
-  KernelConfig k;
-  for (size_t i = 0; i < config.nics.size(); ++i) {
-    const config::Nic& nic = config.nics[i];
+RunSecrets make_secrets() {
+  RunSecrets secrets;
+  random_bytes(secrets.key, sizeof secrets.key);
+  secrets.epoch = run_epoch();
+  return secrets;
+}
+
+bool any_shared(const config::Config& config) {
+  return std::any_of(config.nics.begin(), config.nics.end(),
+                     [](const config::Nic& nic) { return nic.cores.size() > 1; });
+}
+
+std::vector<CoreNic> nics_of(const config::Config& config, size_t core) {
+  std::vector<CoreNic> out;
+  for (const bool shared : {true, false}) {
+    for (size_t i = 0; i < config.nics.size(); ++i) {
+      const std::vector<size_t>& cores = config.nics[i].core_indices;
+      const auto at = std::find(cores.begin(), cores.end(), core);
+      if ((cores.size() > 1) == shared && at != cores.end())
+        out.push_back({i, static_cast<size_t>(at - cores.begin())});
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// The interfaces of a core, and what leaves by them.
+void add_interfaces(const config::Config& config, size_t core, const std::vector<NicPorts>& ports,
+                    NetConfig& net) {
+  const std::vector<CoreNic> own = nics_of(config, core);
+  for (const CoreNic& at : own) {
+    const config::Nic& nic = config.nics[at.nic];
     InterfaceConfig iface;
     iface.name = nic.name;
-    iface.port = ports[i];
+    iface.port = ports[at.nic].port(at.queue);
     iface.vlan_id = nic.vlan_id;
     iface.mtu_bytes = nic.mtu_bytes;
     for (const config::Prefix& a : nic.addresses) iface.addresses.push_back({a.address, a.length});
-    k.net.interfaces.push_back(iface);
+    if (nic.cores.size() > 1)
+      iface.queue_cores.assign(nic.core_indices.begin(), nic.core_indices.end());
+    net.interfaces.push_back(iface);
   }
+  const auto number_of = [&](size_t nic) {
+    const auto at =
+        std::find_if(own.begin(), own.end(), [nic](const CoreNic& o) { return o.nic == nic; });
+    return static_cast<uint32_t>(at - own.begin());
+  };
   for (const config::Route& r : config.routes)
-    k.net.routes.push_back(
-        {r.prefix.network(), r.prefix.length, r.via, static_cast<uint32_t>(r.nic_index)});
+    if (const uint32_t at = number_of(r.nic_index); at < own.size())
+      net.routes.push_back({r.prefix.network(), r.prefix.length, r.via, at});
   for (const config::Neighbour& n : config.neighbours)
-    k.net.neighbours.push_back({n.address, n.mac, static_cast<uint32_t>(n.nic_index)});
+    if (const uint32_t at = number_of(n.nic_index); at < own.size())
+      net.neighbours.push_back({n.address, n.mac, at});
+}
+
+}  // namespace
+
+// A session may ask for any core, so each has room for all that is promised.
+KernelConfig kernel_config(const config::Config& config, size_t core,
+                           const std::vector<NicPorts>& ports, const RunSecrets& secrets) {
+  KernelConfig k;
+  add_interfaces(config, core, ports, k.net);
   k.net.rx_burst = config.limits.rx_burst;
-  random_bytes(k.net.secret, sizeof k.net.secret);
+  std::copy(std::begin(secrets.key), std::end(secrets.key), k.net.secret);
   k.net.tcp = tcp_config(config.tcp, promised(config).sockets);
   k.net.reassembly_max = config.ipv4.reassembly_max;
   k.net.reassembly_per_source_max = config.ipv4.reassembly_per_source_max;
@@ -150,7 +205,8 @@ KernelConfig kernel_config(const config::Config& config, const std::vector<Port*
   k.net.igmp_joins_max = std::max(config.igmp.joins_max, joins);
   size_pools(promised(config), k.server);
   k.net.owners_max = std::max(1u, static_cast<uint32_t>(promised(config).sessions));
-  k.server.epoch = run_epoch();
+  k.server.core = static_cast<uint32_t>(core);
+  k.server.epoch = secrets.epoch;
   k.server.udp_backlog_max = config.udp.receive_backlog_max;
   k.server.listen_backlog_max = config.tcp.listen_backlog_max;
   k.server.work_units_max = config.limits.work_units_max;
@@ -165,6 +221,7 @@ namespace {
 
 PortWake wake_of(EthdevPort& port) {
   PortWake wake;
+  if (!port.has_rx_interrupt()) return wake;
   wake.self = &port;
   wake.arm = [](void* self) { return static_cast<EthdevPort*>(self)->arm(); };
   wake.waiting = [](void* self) { return static_cast<EthdevPort*>(self)->waiting(); };
@@ -175,9 +232,9 @@ PortWake wake_of(EthdevPort& port) {
 
 }  // namespace
 
-CoreThreadConfig core_config(const config::Config& config, const std::vector<NicPorts>& ports,
-                             const Clock& clock) {
-  const config::Core& core = config.cores[0];
+CoreThreadConfig core_config(const config::Config& config, size_t index,
+                             const std::vector<NicPorts>& ports, const Clock& clock) {
+  const config::Core& core = config.cores[index];
   CoreThreadConfig c;
   c.name = core.name;
   c.cpu = static_cast<int>(core.cpu);
@@ -186,8 +243,8 @@ CoreThreadConfig core_config(const config::Config& config, const std::vector<Nic
     c.nap = core.idle.nap_us * kMicro;
   }
   c.rehearse = core.idle.busy;
-  for (const NicPorts& nic : ports)
-    c.wakes.push_back(nic.device->has_rx_interrupt() ? wake_of(*nic.device) : PortWake{});
+  for (const CoreNic& own : nics_of(config, index))
+    c.wakes.push_back(wake_of(*ports[own.nic].queues[own.queue]));
   c.beat_at_least = config.limits.core_silent_ms * kMilli / 4;
   c.clock = clock;
   return c;
@@ -199,6 +256,11 @@ AttachServerConfig attach_config(const config::Config& config, AddressArena* are
   a.mode = config.host.control_socket.mode;
   if (config.host.control_socket.gid) a.group = *config.host.control_socket.gid;
   for (const config::Session& s : config.sessions) a.policies.push_back(policy_of(s));
+  a.sessions.cores = static_cast<uint32_t>(config.cores.size());
+  for (size_t core = 0; core < config.cores.size(); ++core) {
+    std::vector<uint32_t>& bits = a.sessions.nics_of_core.emplace_back();
+    for (const CoreNic& own : nics_of(config, core)) bits.push_back(static_cast<uint32_t>(own.nic));
+  }
   a.sessions.region.hugepages = config.host.hugepages_mb != 0;
   a.sessions.region.lock = config.host.lock_memory;
   a.sessions.region.arena = arena;
@@ -215,41 +277,45 @@ Clock clock_of(TscClock& tsc) {
 
 namespace {
 
-// Null, and why. The core is told of its link from the start.
-std::unique_ptr<EthdevPort> open_port(const config::Device& device, const PortConfig& config,
-                                      std::string& why) {
-  if (!device.pci.empty()) {
+bool may_open(const config::Device& device, std::string& why) {
+  if (!device.pci.empty())
     why = check_binding(device.pci, device.binding == config::Binding::vfio_pci);
-    if (!why.empty()) return nullptr;
-  }
-  auto port = EthdevPort::open(config, why);
-  if (port) port->refresh_link();
-  return port;
+  return why.empty();
 }
 
 // Both work under the first one's MAC address, so a move changes nothing for the neighbours.
 bool open_nic(const config::Config& config, const config::Nic& nic, NicPorts& out,
               std::string& why) {
-  out.device = open_port(nic.device, port_config(config, nic, nic.device), why);
-  if (!out.device || !nic.backup) return out.device != nullptr;
+  if (!may_open(nic.device, why)) return false;
+  const auto queues = static_cast<uint32_t>(nic.cores.size());
+  if (!EthdevPort::open_queues(port_config(config, nic, nic.device), queues, out.queues, why))
+    return false;
+  out.device().refresh_link();  // the cores are told of it from the start
+  if (!nic.backup) return true;
   PortConfig backup = port_config(config, nic, *nic.backup);
-  backup.mac = out.device->capabilities().mac;
-  out.backup = open_port(*nic.backup, backup, why);
+  backup.mac = out.device().capabilities().mac;
+  if (may_open(*nic.backup, why)) out.backup = EthdevPort::open(backup, why);
   if (!out.backup) {
     why.insert(0, "backup: ");
     return false;
   }
-  out.bond = std::make_unique<BondPort>(*out.device, *out.backup);
+  out.backup->refresh_link();
+  out.bond = std::make_unique<BondPort>(out.device(), *out.backup);
   return true;
 }
 
 }  // namespace
 
-bool open_ports(const config::Config& config, std::vector<NicPorts>& ports, std::string& why) {
+bool open_ports(const config::Config& config, const TscClock& clock, std::vector<NicPorts>& ports,
+                std::string& why) {
   for (const config::Nic& nic : config.nics) {
-    if (open_nic(config, nic, ports.emplace_back(), why)) continue;
-    why.insert(0, "nic " + nic.name + ": ");
-    return false;
+    NicPorts& out = ports.emplace_back();
+    if (!open_nic(config, nic, out, why)) {
+      why.insert(0, "nic " + nic.name + ": ");
+      return false;
+    }
+    for (const auto& queue : out.queues) queue->use_clock(clock);
+    if (out.backup) out.backup->use_clock(clock);
   }
   return true;
 }
@@ -259,7 +325,7 @@ std::vector<std::pair<std::string, std::string>> describe_ports(
   std::vector<std::pair<std::string, std::string>> out;
   for (size_t i = 0; i < ports.size(); ++i) {
     const std::string& name = config.nics[i].name;
-    out.emplace_back(name, ports[i].device->describe());
+    out.emplace_back(name, ports[i].device().describe());
     if (ports[i].backup) out.emplace_back(name + " backup", ports[i].backup->describe());
   }
   return out;
@@ -268,7 +334,7 @@ std::vector<std::pair<std::string, std::string>> describe_ports(
 bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
   bool changed = false;
   for (const NicPorts& nic : ports) {
-    for (EthdevPort* port : {nic.device.get(), nic.backup.get()}) {
+    for (EthdevPort* port : {&nic.device(), nic.backup.get()}) {
       if (port == nullptr) continue;
       const bool was_up = port->link_up();
       changed |= port->refresh_link() != was_up;
@@ -283,7 +349,7 @@ bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
 void look_at_bonds(std::vector<NicPorts>& ports) {
   for (const NicPorts& nic : ports) {
     if (!nic.bond) continue;
-    nic.device->refresh_link();
+    nic.device().refresh_link();
     nic.backup->refresh_link();
   }
 }

@@ -23,8 +23,8 @@ bool DmaRegions::serve(const std::vector<NicPorts>& ports, std::string& error) {
   for (const NicPorts& nic : ports) {
     const bool attaches = nic.port()->capabilities().tx_attach;
     STACK_CHECK(!attaches || !nic.bond);
-    ports_.push_back(attaches ? nic.device.get() : nullptr);
-    real = real || (attaches && nic.device->needs_dma_map());
+    ports_.push_back(attaches ? &nic.device() : nullptr);
+    real = real || (attaches && nic.device().needs_dma_map());
   }
   if (!real) return true;
   const int status = arena_->register_once();

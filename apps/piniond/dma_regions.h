@@ -18,7 +18,7 @@ class DmaRegions final : public AddressArena {
  public:
   // Before EAL starts, which takes the low addresses for itself. False, and in error why.
   bool reserve(const config::Config& config, std::string& error);
-  // After the ports were opened, in the order in which Net knows them.
+  // After the ports were opened; in map's answer each has its place in this order.
   bool serve(const std::vector<NicPorts>& ports, std::string& error);
 
   void* take(size_t bytes) override { return arena_->take(bytes); }

@@ -130,9 +130,9 @@ void rdma(const std::string& name, const std::string& pci, uint64_t hugepages_mb
       std::to_string(hugepages_mb) + " MiB", why);
 }
 
-// hugepages_mb: what the daemon will register.
-void device(const std::string& name, const config::Device& device, uint32_t cpu,
-            uint64_t hugepages_mb, Findings& out) {
+// cores: that poll it. hugepages_mb: what the daemon will register.
+void device(const std::string& name, const config::Device& device,
+            const std::vector<config::Core>& cores, uint64_t hugepages_mb, Findings& out) {
   const std::string& pci = device.pci;
   if (pci.empty()) return;
   const bool is_vfio = device.binding == config::Binding::vfio_pci;
@@ -148,19 +148,22 @@ void device(const std::string& name, const config::Device& device, uint32_t cpu,
   if (!there) return;
   if (is_vfio) vfio(nic, out);
   else rdma(name, pci, hugepages_mb, out);
-  const int node = node_of_cpu(cpu);
-  if (nic.numa_node < 0 || node < 0) return;
-  add(out, nic.numa_node == node, Verdict::slow, "node of " + name + " and its core",
-      std::to_string(nic.numa_node) + " and " + std::to_string(node), "the same",
-      "choose a CPU of /sys/bus/pci/devices/" + pci + "/local_cpulist");
+  for (const config::Core& core : cores) {
+    const int node = node_of_cpu(core.cpu);
+    if (nic.numa_node < 0 || node < 0) continue;
+    add(out, nic.numa_node == node, Verdict::slow, "node of " + name + " and " + core.name,
+        std::to_string(nic.numa_node) + " and " + std::to_string(node), "the same",
+        "choose a CPU of /sys/bus/pci/devices/" + pci + "/local_cpulist");
+  }
 }
 
 void nics(const config::Config& config, Findings& out) {
   for (const config::Nic& nic : config.nics) {
-    const uint32_t cpu = config.cores[nic.core_index].cpu;
+    std::vector<config::Core> cores;
+    for (const size_t core : nic.core_indices) cores.push_back(config.cores[core]);
     const uint64_t hugepages_mb = config.host.hugepages_mb;
-    device(nic.name, nic.device, cpu, hugepages_mb, out);
-    if (nic.backup) device(nic.name + " backup", *nic.backup, cpu, hugepages_mb, out);
+    device(nic.name, nic.device, cores, hugepages_mb, out);
+    if (nic.backup) device(nic.name + " backup", *nic.backup, cores, hugepages_mb, out);
   }
 }
 

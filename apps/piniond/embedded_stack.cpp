@@ -40,9 +40,9 @@ EmbeddedConfig host_config(const config::Config& config, TscClock& tsc, AddressA
   return c;
 }
 
-KernelConfig embedded_kernel_config(const config::Config& config, const std::vector<Port*>& ports,
-                                    const Hooks& hooks) {
-  KernelConfig k = kernel_config(config, ports);
+KernelConfig embedded_kernel_config(const config::Config& config,
+                                    const std::vector<NicPorts>& ports, const Hooks& hooks) {
+  KernelConfig k = kernel_config(config, 0, ports, make_secrets());
   k.server.features = RIO_FEATURE_EMBEDDED;
   k.server.sessions_max = 1;
   k.server.requests_max = SessionQuota{}.requests_max;
@@ -60,6 +60,9 @@ bool read_config(const std::string& file, config::Config& out, std::string& why)
   out.sessions = {whole_core()};
   for (config::Core& core : out.cores) core.idle.busy = true;  // its owner decides when to sleep
   why = unsupported(out);
+  if (out.cores.size() != 1)
+    why = "a stack inside an application is one core, polled by one thread: give `cores` one "
+          "entry, or use the daemon";
   if (!why.empty()) why.insert(0, file + ": ");
   return why.empty();
 }
@@ -84,13 +87,11 @@ struct EmbeddedStack::Parts {
         any_tsc ? TscClock::Require::any_tsc : TscClock::Require::invariant_tsc, why);
     if (tsc == nullptr || !regions.reserve(config, why)) return false;
     eal = Eal::start(eal_config(config), why);
-    return eal != nullptr && open_ports(config, ports, why) && regions.serve(ports, why);
+    return eal != nullptr && open_ports(config, *tsc, ports, why) && regions.serve(ports, why);
   }
   bool open_session(std::string& why) {
-    std::vector<Port*> raw;
-    for (const NicPorts& nic : ports) raw.push_back(nic.port());
     host = std::make_unique<EmbeddedHost>(host_config(config, *tsc, regions));
-    kernel = std::make_unique<Kernel>(embedded_kernel_config(config, raw, host->hooks()));
+    kernel = std::make_unique<Kernel>(embedded_kernel_config(config, ports, host->hooks()));
     host->attach_kernel(*kernel);
     rio_abi_clock words{};
     tsc->fill(words);

@@ -1,5 +1,5 @@
-// piniond: configuration -> DPDK ports -> kernel -> core thread and control thread. The composition
-// root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
+// piniond: configuration -> DPDK ports -> kernels -> core threads and control thread. The
+// composition root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
 #include <malloc.h>
 
 #include <signal.h>
@@ -12,6 +12,7 @@
 
 #include "host/descriptors.h"
 #include "piniond/build.h"
+#include "piniond/cores.h"
 #include "piniond/dma_regions.h"
 #include "piniond/doctor.h"
 #include "piniond/privileges.h"
@@ -124,49 +125,42 @@ int run(const config::Config& config, const Lenience& lenience) {
   const auto eal = Eal::start(eal_config(config), why);
   if (eal == nullptr) return fail(why);
   std::vector<NicPorts> ports;
-  if (!open_ports(config, ports, why)) return fail(why);
+  if (!open_ports(config, *tsc, ports, why)) return fail(why);
   for (const auto& [name, text] : describe_ports(config, ports))
     std::printf("piniond: nic %s: %s\n", name.c_str(), text.c_str());
   if (!regions.serve(ports, why)) return fail(why);
-  std::vector<Port*> raw;
-  raw.reserve(ports.size());
-  for (const NicPorts& nic : ports) raw.push_back(nic.port());
-
-  CoreLink link;
-  if (link.open(why) != 0) return fail(why);
-  CoreThread core(core_config(config, ports, clock_of(*tsc)), link);
-  KernelConfig kernel_cfg = kernel_config(config, raw);
-  kernel_cfg.hooks = core.hooks();
-  const auto kernel = std::make_unique<Kernel>(kernel_cfg);
+  Cores cores;
+  if (!cores.make(config, ports, clock_of(*tsc), why)) return fail(why);
   AttachServerConfig attach_cfg = attach_config(config, &regions);
   if (lenience.emulated) {
     attach_cfg.handshake_timeout *= kEmulatedSlowdown;
     attach_cfg.reply_max *= kEmulatedSlowdown;
   }
   if (raise_descriptor_limit(descriptors_needed(attach_cfg), why) != 0) return fail(why);
-  AttachServer attach(attach_cfg, {&link});
+  AttachServer attach(attach_cfg, cores.links());
   if (attach.open(why) != 0) return fail(why);
   StatusPage status;
   const config::ControlSocket& control = config.host.control_socket;
   if (!status.open(control.path + ".status", control.mode, control.gid, why)) return fail(why);
   status.info("instance", config.instance);
-  status.info("core", config.cores[0].name + " on CPU " + std::to_string(config.cores[0].cpu));
+  for (const config::Core& core : config.cores)
+    status.info("core", core.name + " on CPU " + std::to_string(core.cpu));
   for (const auto& [name, text] : describe_ports(config, ports)) status.info("nic " + name, text);
   if (config.host.lock_memory && mlockall(MCL_CURRENT) != 0)
     return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
-  if (core.start(*kernel, why) != 0) return fail(why);
+  if (!cores.start(why)) return fail(why);
   if (!give_up_privileges(config, why)) return fail(why);
   attach.start();
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
   housekeeping(signals, ports, *tsc, [&] {
-    status.update(*kernel, core, attach.status(), ports, regions);
+    status.update(cores, attach.status(), ports, regions);
     // No NIC's receive interrupt tells a sleeping core of it.
-    if (look_after_ports(ports, *tsc)) link.wake();
+    if (look_after_ports(ports, *tsc)) cores.wake();
   });
   attach.stop();
-  core.stop();
+  cores.stop();
   std::printf("piniond: ended\n");
   return 0;
 }

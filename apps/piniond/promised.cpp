@@ -22,8 +22,6 @@ Promised promised(const config::Config& config) {
 }
 
 std::string unsupported(const config::Config& config) {
-  if (config.cores.size() != 1)
-    return "this version serves one core: give `cores` one entry and every NIC that core";
   for (const config::Session& s : config.sessions)
     if (s.bind.size() > SessionQuota::kGrantsMax || s.groups.size() > SessionQuota::kGrantsMax)
       return "a session has at most " + std::to_string(SessionQuota::kGrantsMax) +

@@ -10,9 +10,8 @@
 #include <vector>
 
 #include "host/attach_server.h"
-#include "host/core_thread.h"
-#include "kernel/kernel.h"
 #include "piniond/build.h"
+#include "piniond/cores.h"
 #include "piniond/dma_regions.h"
 
 namespace pinion::daemon {
@@ -29,18 +28,25 @@ class StatusPage {
 
   // A line that does not change while the daemon runs.
   void info(std::string_view name, std::string_view text);
-  // ports[i] is the port of the kernel's interface i.
-  void update(const Kernel& kernel, const CoreThread& core, const AttachServer::Status& attach,
+  // ports[i] are those of the configuration's NIC i.
+  void update(const Cores& cores, const AttachServer::Status& attach,
               const std::vector<NicPorts>& ports, const DmaRegions& regions);
 
  private:
-  void add_tcp_gauges(const Tcp& tcp);
-  void add_counters(const Counters& c);
-  void add_interface(const InterfaceStatus& s, const NicPorts& nic);
+  void add_usage(const Cores& cores, const DmaRegions& regions);
+  void add_tcp_gauges(const Cores& cores);
+  void add_threads(const Cores& cores);
+  void add_attach(const AttachServer::Status& attach);
+  void add_counters(const Cores& cores);
+  void add_strays(const Cores& cores);
+  void add_drops(const Cores& cores);
+  void add_core(const Core& core);
+  void add_interface(const Cores& cores, size_t nic, const NicPorts& ports);
   void add_port(const std::string& name, const PortStats& port);
+  void add_wakes(const Core& core);
   void add_wake(const std::string& name, const PortWakes& wakes, size_t port);
   void add_bond(const std::string& name, const NicPorts& nic);
-  void add_groups(const Net& net);
+  void add_groups(const Core& core, bool alone);
   void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);
 
   std::string path_;

@@ -36,7 +36,7 @@ void sleep_until_signalled(rio_cq* cq) {
 struct Options {
   std::string path, ip = "0.0.0.0";
   uint16_t port = 7000;
-  uint32_t depth = 256;
+  uint32_t depth = 256, core = RIO_CORE_DEFAULT;
   uint64_t messages = 0;
   bool block = false;
 };
@@ -49,16 +49,16 @@ struct Echo {
   uint64_t echoed = 0, failed = 0;
 
   void open(const Options& o) {
-    must(rio_open(o.path.empty() ? nullptr : o.path.c_str(), &session), "open");
+    must(rio_open_on(o.path.empty() ? nullptr : o.path.c_str(), o.core, &session), "open");
     void* memory;
     must(rio_map_memory(session, size_t{o.depth} * kSlice, &memory), "map memory");
     must(rio_register_buffer(session, memory, size_t{o.depth} * kSlice, &buffer), "buffer");
     const uint32_t notification = o.block ? RIO_NOTIFY_FD : RIO_NOTIFY_NONE;
-    must(rio_create_completion_queue(session, 2 * o.depth, 0, notification, &cq), "cq");
+    must(rio_create_completion_queue(session, 2 * o.depth, o.core, notification, &cq), "cq");
     rio_socket_t socket;
     rio_address local;
     must(rio_parse_address(o.ip.c_str(), o.port, &local), "address");
-    must(rio_socket(session, local.family, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
+    must(rio_socket(session, local.family, RIO_TYPE_DATAGRAM, o.core, &socket), "socket");
     must(rio_bind(socket, &local), "bind");
     must(rio_create_request_queue(socket, o.depth, o.depth, cq, cq, 0, 0, &rq), "rq");
     for (uint32_t i = 0; i < o.depth; ++i) post_receive(i);
@@ -86,6 +86,7 @@ Options parse(int argc, char** argv) {
   Options o;
   CLI::App cli{"Answers UDP datagrams through a Pinion daemon."};
   cli.add_option("--socket", o.path, "The daemon's control socket (default: $PINION_SOCKET)");
+  cli.add_option("--core", o.core, "The daemon's core to live on, from 0 (default: configured)");
   cli.add_option("--address", o.ip, "Local address")->capture_default_str();
   cli.add_option("--port", o.port, "Local UDP port")->capture_default_str();
   cli.add_option("--depth", o.depth, "Receives kept posted")

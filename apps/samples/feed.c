@@ -39,9 +39,9 @@ int main(int argc, char** argv) {
   rio_cq* cq;
   rio_rq* rq;
   rio_socket_t socket;
-  must(rio_create_completion_queue(session, kReceives, 0, RIO_NOTIFY_NONE, &cq),
+  must(rio_create_completion_queue(session, kReceives, RIO_CORE_DEFAULT, RIO_NOTIFY_NONE, &cq),
        "completion queue");
-  must(rio_socket(session, group.family, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
+  must(rio_socket(session, group.family, RIO_TYPE_DATAGRAM, RIO_CORE_DEFAULT, &socket), "socket");
   must(rio_set_option(socket, RIO_SO_REUSEADDR, 1), "option"); /* others may listen, too */
   must(rio_bind(socket, &local), "bind");
   must(rio_create_request_queue(socket, kReceives, 0, cq, NULL, 0, 0, &rq), "request queue");

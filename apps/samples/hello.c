@@ -34,8 +34,10 @@ int main(int argc, char** argv) {
   rio_socket_t socket;
   rio_rq* rq;
   rio_address address;
-  must(rio_create_completion_queue(session, 2, 0, RIO_NOTIFY_NONE, &cq), "completion queue");
-  must(rio_socket(session, RIO_FAMILY_IPV4, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
+  must(rio_create_completion_queue(session, 2, RIO_CORE_DEFAULT, RIO_NOTIFY_NONE, &cq),
+       "completion queue");
+  must(rio_socket(session, RIO_FAMILY_IPV4, RIO_TYPE_DATAGRAM, RIO_CORE_DEFAULT, &socket),
+       "socket");
   must(rio_parse_address("0.0.0.0", 7000, &address), "address");
   must(rio_bind(socket, &address), "bind");
   must(rio_create_request_queue(socket, 1, 1, cq, cq, 0, 0, &rq), "request queue");

@@ -58,11 +58,12 @@ struct Server {
     for (uint32_t i = 0; i < kPatternBytes; ++i) memory[i] = static_cast<char>('a' + i % 26);
     memcpy(memory + kPatternBytes, kPage.data(), kPage.size());
     must(rio_register_buffer(session, memory, bytes, &buffer), "buffer");
-    must(rio_create_completion_queue(session, 8 * most, 0, RIO_NOTIFY_NONE, &cq), "cq");
+    must(rio_create_completion_queue(session, 8 * most, RIO_CORE_DEFAULT, RIO_NOTIFY_NONE, &cq),
+         "cq");
     connections.resize(most);
     rio_address local;
     must(rio_parse_address(ip.c_str(), port, &local), "address");
-    must(rio_socket(session, local.family, RIO_TYPE_STREAM, 0, &listener), "socket");
+    must(rio_socket(session, local.family, RIO_TYPE_STREAM, RIO_CORE_DEFAULT, &listener), "socket");
     must(rio_set_option(listener, RIO_SO_REUSEADDR, 1), "reuse");
     must(rio_bind(listener, &local), "bind");
     must(rio_listen(listener, most), "listen");

@@ -56,9 +56,10 @@ int main(int argc, char** argv) {
   rio_socket_t socket;
   rio_rq* rq;
   rio_address peer;
-  must(rio_create_completion_queue(session, 4, 0, RIO_NOTIFY_NONE, &cq), "completion queue");
+  must(rio_create_completion_queue(session, 4, RIO_CORE_DEFAULT, RIO_NOTIFY_NONE, &cq),
+       "completion queue");
   must(rio_parse_address(ip.c_str(), port, &peer), "peer");
-  must(rio_socket(session, peer.family, RIO_TYPE_DATAGRAM, 0, &socket), "socket");
+  must(rio_socket(session, peer.family, RIO_TYPE_DATAGRAM, RIO_CORE_DEFAULT, &socket), "socket");
   must(rio_connect(socket, &peer), "connect");
   must(rio_create_request_queue(socket, 1, 1, cq, cq, 0, 0, &rq), "request queue");
 

@@ -2,6 +2,7 @@
 // copied out for pinionctl.
 #pragma once
 #include "base/drop.h"
+#include "base/stray.h"
 
 namespace pinion {
 
@@ -42,6 +43,14 @@ struct Counters {
   uint64_t igmp_reports_sent = 0;       // messages of version 3 with records, and of 1 and 2
   uint64_t icmp_errors_sent = 0;
   uint64_t icmp_errors_suppressed = 0;  // forbidden, limited, or no frame to send them in
+
+  // Of several cores, by Stray. Handed over: what became of frames that were another core's.
+  // Copied: to other cores, beside what became of the frame here. Taken: from other cores; what
+  // became of each stands among the others, as if a port had received it.
+  uint64_t handed_over[kStrayCount] = {};
+  uint64_t copied[kStrayCount] = {};
+  uint64_t taken[kStrayCount] = {};
+  uint64_t port_conflicts = 0;  // two users bound a port on two cores at the same time
 
   void drop(Drop why) { ++drops[static_cast<size_t>(why)]; }
   uint64_t dropped(Drop why) const { return drops[static_cast<size_t>(why)]; }

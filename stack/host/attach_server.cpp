@@ -39,6 +39,7 @@ AttachServer::AttachServer(const AttachServerConfig& config, std::vector<CoreLin
       sessions_(config.sessions),
       connections_(config.sessions.sessions_max + config.half_open_max),
       rates_(kUsersRemembered) {
+  STACK_CHECK(config_.sessions.cores == cores_.size());
   for (const SessionPolicy& p : config_.policies) STACK_CHECK(p.core < cores_.size());
 }
 

@@ -29,7 +29,7 @@ enum Field : uint32_t {
 
 constexpr uint32_t kFields[] = {
     0,                                                        // no opcode 0
-    kA | kB | kC,                                             // ATTACH
+    kA | kB | kC | kD,                                        // ATTACH
     0,                                                        // ATTACH_COMMIT
     kSize | kA,                                               // REGION_CREATE
     kHandle,                                                  // REGION_COMMIT

@@ -55,6 +55,9 @@ Hooks CoreThread::hooks() {
     core.signaller_.forget(fd);
     core.link_.note(note);
   };
+  hooks.wake_core = [](void* self, uint32_t core) {
+    static_cast<CoreThread*>(self)->config_.peers[core]->wake();
+  };
   return hooks;
 }
 
@@ -104,24 +107,31 @@ void CoreThread::run_once() {
     config_.clock.words(config_.clock.self, &words);
     kernel_->publish_clock(words);
   }
-  take_mail(now);
+  KernelMessage* const answered = take_mail(now);
   kernel_->poll(now);
+  if (answered != nullptr) answer(answered);
   count(passes_);
   if (rehearsal_ != nullptr) rehearsal_->after_pass(now);
   if (kernel_->busy() || link_.mail_waiting() || idle_since_ == 0) idle_since_ = now;
   else if (config_.sleep_after != kNever && now - idle_since_ >= config_.sleep_after) sleep(now);
 }
 
-// At most one message a pass, so that cold calls cannot hold up the hot ones.
-void CoreThread::take_mail(Nanos now) {
+// At most one message a pass, so that cold calls cannot hold up the hot ones. Null: there was none.
+KernelMessage* CoreThread::take_mail(Nanos now) {
   link_.flush_notes();
   signaller_.flush();
   KernelMessage* message = link_.take_mail();
-  if (message == nullptr) return;
+  if (message == nullptr) return nullptr;
   if (message->op == KernelMessage::Op::session_open)
     signaller_.opened(message->session, message->value);
   kernel_->control(*message, now);
   idle_since_ = now;
+  return message;
+}
+
+// Behind the pass: what an application is told has been told to the other cores before. Else what
+// it says to a peer could come back to a core that does not know of its port yet.
+void CoreThread::answer(KernelMessage* message) {
   CoreNote note;
   note.message = message;
   link_.note(note);

@@ -21,6 +21,7 @@
 namespace pinion {
 
 class Kernel;
+struct KernelMessage;
 
 struct CoreThreadConfig {
   std::string name = "pinion-core";  // of the thread; 15 bytes are shown
@@ -30,6 +31,7 @@ struct CoreThreadConfig {
   Nanos beat_at_least = 250 * kMilli;
   Nanos clock_every = 100 * kMilli;  // how often applications are shown the clock
   std::vector<PortWake> wakes;       // one for each port
+  std::vector<CoreLink*> peers;      // by number: the cores that this one hands over to
   bool rehearse = false;             // in silence; for one that never sleeps (rehearsal.h)
   Clock clock;
 };
@@ -60,7 +62,8 @@ class CoreThread {
 
  private:
   int pin(std::string& why);
-  void take_mail(Nanos now);
+  KernelMessage* take_mail(Nanos now);
+  void answer(KernelMessage* message);
   void sleep(Nanos now);
   bool may_sleep(Nanos now) const;
   Nanos sleep_limit(Nanos now) const;

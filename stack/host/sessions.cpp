@@ -110,6 +110,8 @@ Next Sessions::attach(HostSession& s, const rio_control& m) {
   if (m.a >> 16 != RIO_ABI_MAJOR)
     return refuse(s, -EPROTO, "librio speaks another major version of the ABI than this daemon");
   if (m.c > 1) return refuse(s, -EINVAL, "c is 0 or 1");
+  if (m.d > config_.cores) return refuse(s, -ENXIO, "the daemon has no such core");
+  if (m.d != 0) s.granted.core = m.d - 1;
   std::string why;
   // Small pages: a session's header must not cost a hugepage.
   const int status = s.header.create(config_.region, RIO_SESSION_REGION_BYTES, true, why);
@@ -125,6 +127,7 @@ Next Sessions::attach(HostSession& s, const rio_control& m) {
   s.reply.a = RIO_ABI_VERSION;
   s.reply.b = m.b & config_.features;
   s.reply.c = 0;
+  s.reply.d = s.granted.core;
   s.reply.size = s.header.size();
   return Next::reply;
 }
@@ -194,8 +197,17 @@ Next Sessions::go_on(HostSession& s) {
   s.regions[s.mail.region].in_core = true;
   s.mail.base = region.base();
   s.mail.size = region.size();
-  s.mail.reach = region.reach();
+  s.mail.reach = reach_of(s, region.reach());
   return to_core(s, KernelMessage::Op::region_add);
+}
+
+// A core knows the NICs that it polls, by numbers of its own.
+uint64_t Sessions::reach_of(const HostSession& s, uint64_t nics) const {
+  if (config_.nics_of_core.empty()) return nics;
+  const std::vector<uint32_t>& own = config_.nics_of_core[s.granted.core];
+  uint64_t reach = 0;
+  for (size_t i = 0; i < own.size(); ++i) reach |= (nics >> own[i] & 1) << i;
+  return reach;
 }
 
 Next Sessions::destroy_region(HostSession& s, const rio_control& m) {

@@ -17,12 +17,16 @@ struct SessionPolicy {
   uint32_t sessions_max = 8;
   uint64_t memory_bytes_max = uint64_t{256} << 20;
   uint32_t attaches_per_s_max = 1000;  // of one user; 0: any number
-  uint32_t core = 0;  // its home: all its sockets live there
+  uint32_t core = 0;  // where its sessions live, unless they ask for another
   SessionQuota quota;
 };
 
 struct SessionsConfig {
   uint32_t sessions_max = 64;
+  uint32_t cores = 1;
+  // [core][i]: the NIC that is the i-th of that core's Kernel, as a bit of Region::reach(). Empty:
+  // they are the same for all.
+  std::vector<std::vector<uint32_t>> nics_of_core;
   uint32_t features = 0;  // RIO_FEATURE_*
   RegionConfig region;
 };
@@ -90,6 +94,7 @@ class Sessions {
   Next destroy_region(HostSession& s, const rio_control& m);
   Next forward(HostSession& s, const rio_control& m);
   Next to_core(HostSession& s, KernelMessage::Op op);
+  uint64_t reach_of(const HostSession& s, uint64_t nics) const;
   void drop_region(HostSession& s, HostSession::Held& held);
   void release(HostSession& s);
 

@@ -49,8 +49,11 @@ class Kernel {
 
  private:
   void beat(Nanos now);
+  void hand_over();
 
   const Recorder record_;
+  void* const host_;  // Hooks::self and wake_core
+  void (*const wake_core_)(void* self, uint32_t core);
   Counters counters_;
   Net net_;
   Server server_;

@@ -45,7 +45,8 @@ struct SessionQuota {
 struct KernelMessage {
   enum class Op : uint8_t {
     session_open,   // base/size: the session region, live (sealed, populated); quota;
-                    // value: whose it is (the host's own business)
+                    // value: whose it is. Sessions of one user may have the same port on
+                    // several cores; another user may not
     session_end,    // every socket is reset. Reply -EINPROGRESS: still draining, ask again
     region_add,     // region, base, size: live memory of this session; reach
     region_remove,  // region. -EBUSY: a buffer of it is registered or in use
@@ -79,6 +80,9 @@ struct Hooks {
   void (*session_broken)(void* self, uint32_t session, int why) = nullptr;
   // A queue or session lets go of a descriptor that came as signal_fd: close it.
   void (*release_fd)(void* self, int fd) = nullptr;
+  // That core of NetConfig::mesh sleeps, or is about to, and something was handed over to it: make
+  // it poll. Called at the end of a pass. Null: it never sleeps.
+  void (*wake_core)(void* self, uint32_t core) = nullptr;
   // Records or replays what comes in. Ports have theirs in port/recorded_port.h.
   Recorder record;
 };

@@ -13,6 +13,7 @@ Drop Net::arp_input(Interface& interface, Bytes packet, Nanos now) {
   ArpPacket arp;
   if (const Drop why = arp_parse(packet, arp); why != Drop::none) return why;
   if (const Drop why = arp_check_sender(interface, arp); why != Drop::none) return why;
+  if (mesh_ != nullptr) copy_arp(interface, packet);
   const Drop why = arp.op == ArpOp::request ? arp_request_input(interface, arp, now)
                                             : arp_reply_input(interface, arp, now);
   if (why == Drop::none) ++counters_.arp_received;
@@ -32,7 +33,8 @@ Drop Net::arp_check_sender(const Interface& interface, const ArpPacket& arp) con
 
 Drop Net::arp_request_input(Interface& interface, const ArpPacket& arp, Nanos now) {
   const bool to_us = owns(interface, arp.tpa);
-  if (to_us && !neighbour_replies_.take(now)) return Drop::arp_rate;
+  const bool taken = is_taken();  // the core to which it came answers
+  if (to_us && !taken && !neighbour_replies_.take(now)) return Drop::arp_rate;
   if (!arp.spa.is_any()) {
     switch (neighbours_.on_request(interface.index, arp.spa, arp.sha, to_us, now)) {
       case Learned::accepted: neighbour_resolved(interface, arp.spa); break;
@@ -41,6 +43,7 @@ Drop Net::arp_request_input(Interface& interface, const ArpPacket& arp, Nanos no
       case Learned::ignored: break;
     }
   }
+  if (taken) return Drop::none;
   if (!to_us) return Drop::arp_not_ours;
   const ArpPacket reply{ArpOp::reply, interface.mac, arp.tpa, arp.sha, arp.spa};
   const Drop why = arp_output(interface, reply, arp.sha);
@@ -55,7 +58,9 @@ Drop Net::arp_reply_input(Interface& interface, const ArpPacket& arp, Nanos now)
       neighbour_doubt(interface, arp.spa, now);
       return Drop::arp_unsolicited;
     case Learned::pinned_conflict: return Drop::arp_pinned;
-    case Learned::ignored: break;
+    case Learned::ignored:
+      if (interface.shared) return Drop::none;  // another core may have asked
+      break;
   }
   return Drop::arp_unsolicited;
 }

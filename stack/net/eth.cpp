@@ -18,7 +18,11 @@ constexpr uint64_t kAttachedToken = UINT64_MAX;   // no socket has it
 size_t Net::rx_port(uint32_t port, Nanos now) {
   Frame* frames[kBurstMax];
   const size_t n = ports_[port].port->rx_burst({frames, rx_burst_});
-  if (n == 0) return 0;
+  size_t taken = 0;
+  // What another core had said before the peer sent this is known when it is looked at.
+  if (mesh_ != nullptr) [[unlikely]]
+    taken = take_handed_over(now);
+  if (n == 0) return taken;
   const Nanos found = ports_[port].port->burst_time();
   rx_time_ = found != 0 ? found : now;
   for (size_t i = 0; i < n; ++i) {
@@ -28,7 +32,7 @@ size_t Net::rx_port(uint32_t port, Nanos now) {
     if (const Drop why = eth_input(port, *frames[i], now); why != Drop::none) counters_.drop(why);
   }
   ports_[port].port->free({frames, n});
-  return n;
+  return n + taken;
 }
 
 Drop Net::eth_input(uint32_t port, const Frame& frame, Nanos now) {
@@ -194,7 +198,7 @@ void Net::say_where_we_are(const PortState& p, Nanos now) {
 
 void Net::announce_addresses(const PortState& p) {
   for (Interface& i : interfaces_) {
-    if (&ports_[i.port] != &p) continue;
+    if (&ports_[i.port] != &p || !i.speaks) continue;
     for (const InterfaceAddress& a : i.addresses) {
       if (a.address.is_v4()) arp_announce(i, a.address.v4());
       else nd_announce(i, a.address);

@@ -104,13 +104,18 @@ void Net::report_group(GroupReport& report, const Group& group, Nanos now) {
     else report_record(report, group, GroupRecord::is_include, false, wanted);
   }
   if (group.change_at > now) return;
+  // While another core has joined, nothing is taken back: a switch that believes one host behind a
+  // port would cut it off. The last core that leaves says so, and queries find out the rest.
+  const bool others = wanted_elsewhere(*report.interface, group.address);
   if (group.mode_changes_left != 0) {
     if (any) report_record(report, group, GroupRecord::to_exclude, true, none);
+    else if (others) report_record(report, group, GroupRecord::allow, false, wanted);
     else report_record(report, group, GroupRecord::to_include, true, wanted);
     return;
   }
   report_record(report, group, GroupRecord::allow, false,
                 [](const GroupSource& s) { return s.changes_left != 0 && s.members != 0; });
+  if (others) return;
   report_record(report, group, GroupRecord::block, false,
                 [](const GroupSource& s) { return s.changes_left != 0 && s.members == 0; });
 }

@@ -50,7 +50,7 @@ Drop Net::icmp_input(const IpInput& in, Nanos now) {
     case kIcmpEcho: return icmp_echo(in, message, now);
     case kIcmpUnreachable:
     case kIcmpTimeExceeded:
-    case kIcmpParameterProblem: return icmp_error_input(message, now);
+    case kIcmpParameterProblem: return icmp_error_input(in, message, now);
   }
   return Drop::icmp_type;
 }
@@ -99,7 +99,7 @@ Drop Net::icmp_echo_fragmented(const IpInput& in, const IcmpMessage& reply, cons
 }
 
 // RFC 1122 4.1.3.3: to the socket that sent what is quoted; without one it is forged or late.
-Drop Net::icmp_error_input(const IcmpMessage& message, Nanos now) {
+Drop Net::icmp_error_input(const IpInput& in, const IcmpMessage& message, Nanos now) {
   IcmpQuote quote;
   if (const Drop why = icmp_quote_parse(message.body, quote); why != Drop::none) return why;
   if (!is_local(quote.source)) return Drop::icmp_quote;
@@ -116,7 +116,10 @@ Drop Net::icmp_error_input(const IcmpMessage& message, Nanos now) {
       .mtu = static_cast<uint16_t>(message.rest),
       .total_length = quote.total_length,
       .seq = {quote.sequence}};
-  return quoted_input(quote, error, now) ? Drop::none : Drop::icmp_quote;
+  if (quoted_input(quote, error, now)) return Drop::none;
+  Drop why = Drop::icmp_quote;
+  if (mesh_ != nullptr) pass_on_error(in, quote, why);
+  return why;
 }
 
 // An error of either family, to the socket that sent what is quoted. False: there is none.

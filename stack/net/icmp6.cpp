@@ -63,7 +63,7 @@ Drop Net::icmp6_input(const IpInput& in, Nanos now) {
     case kIcmp6PacketTooBig:
     case kIcmp6TimeExceeded:
     case kIcmp6ParameterProblem:
-      return in.group ? Drop::icmp6_group : icmp6_error_input(message, now);
+      return in.group ? Drop::icmp6_group : icmp6_error_input(in, message, now);
   }
   return Drop::icmp6_type;
 }
@@ -96,7 +96,7 @@ Drop Net::icmp6_echo(const IpInput& in, const IcmpMessage& message, Nanos now) {
 }
 
 // To the socket that sent what is quoted; without one it is forged or late.
-Drop Net::icmp6_error_input(const IcmpMessage& message, Nanos now) {
+Drop Net::icmp6_error_input(const IpInput& in, const IcmpMessage& message, Nanos now) {
   IcmpQuote quote;
   if (const Drop why = icmp6_quote_parse(message.body, quote); why != Drop::none) return why;
   if (!is_local(quote.source)) return Drop::icmp6_quote;
@@ -108,7 +108,10 @@ Drop Net::icmp6_error_input(const IcmpMessage& message, Nanos now) {
       .mtu = static_cast<uint16_t>(std::min<uint32_t>(message.rest, UINT16_MAX)),
       .total_length = quote.total_length,
       .seq = {quote.sequence}};
-  return quoted_input(quote, error, now) ? Drop::none : Drop::icmp6_quote;
+  if (quoted_input(quote, error, now)) return Drop::none;
+  Drop why = Drop::icmp6_quote;
+  if (mesh_ != nullptr) pass_on_error(in, quote, why);
+  return why;
 }
 
 // RFC 4443 2.4 (e), (f): never about an ICMPv6 error (the caller looks), nor about what went to

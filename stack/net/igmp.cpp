@@ -30,9 +30,11 @@ Drop Net::igmp_input(const IpInput& in, const Ipv4Header& header, Nanos now) {
   switch (m.type) {
     case kIgmpQuery:
       if (m.version > 1 && !header.router_alert) return Drop::igmp_router_alert;
+      copy_to_all(in, Stray::groups);
       return igmp_query_input(in, m, now);
     case kIgmpV1Report:
     case kIgmpV2Report: {
+      copy_to_all(in, Stray::groups);
       // RFC 2236 3: another host's report stands for ours.
       Group* g = groups_.find(in.interface->index, m.group);
       if (g != nullptr && igmp_version(*in.interface, now) < 3) groups_.cancel_answer(*g);
@@ -77,6 +79,7 @@ Drop Net::igmp_query_input(const IpInput& in, const IgmpMessage& m, Nanos now) {
 void Net::igmp_old_report(Interface& interface, const Group& group, Nanos now) {
   const bool v1 = igmp_version(interface, now) == 1;
   if (!group.wanted() && v1) return;  // version 1 has no leave
+  if (!group.wanted() && wanted_elsewhere(interface, group.address)) return;
   Frame* frame = report_frame(interface);
   if (frame == nullptr) return;
   const uint8_t type = !group.wanted() ? kIgmpV2Leave : v1 ? kIgmpV1Report : kIgmpV2Report;

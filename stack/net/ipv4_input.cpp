@@ -41,7 +41,9 @@ Drop Net::ipv4_deliver(const IpInput& in, const Ipv4Header& header, Nanos now) {
 // RFC 791 3.2, RFC 1122 3.3.2. The last fragment that was missing is the datagram.
 Drop Net::ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos now) {
   if (const Drop why = ipv4_check_fragment(packet); why != Drop::none) return why;
-  if (in.destination.is_multicast() && groups_.find(in.interface->index, in.destination) == nullptr)
+  if (in.destination.is_multicast() &&
+      groups_.find(in.interface->index, in.destination) == nullptr &&
+      !wanted_elsewhere(*in.interface, in.destination))
     return Drop::udp_multicast_not_joined;  // it would take the room of those that are wanted
   const Ipv4Header& header = packet.header;
   const size_t least = upper_header_least(header.protocol);
@@ -129,7 +131,9 @@ Drop Net::tcp_input(const IpInput& in, Nanos now) {
     return Drop::tcp_checksum;
   if (seg.source_port == 0 || seg.destination_port == 0) return Drop::tcp_port_zero;
   const FourTuple flow{{in.destination, seg.destination_port}, {in.source, seg.source_port}};
-  const Drop why = tcp_.input(seg, flow, now);
+  Drop why = Drop::none;
+  if (mesh_ != nullptr && pass_on_tcp(in, seg, flow, why, now)) return why;
+  why = tcp_.input(seg, flow, now);
   if (why == Drop::none) ++counters_.tcp_received;
   return why;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "net/mesh_state.h"
 #include "net/net.h"
 
 namespace pinion {
@@ -34,7 +35,7 @@ void Net::ipv6_add_addresses(Interface& interface, const InterfaceConfig& config
     const Ip group = solicited_node(c.address.address);
     if (!is_member(interface, group)) groups_.add_own(interface.index, group, 0);
     if (dad_transmits_ == 0) use_address(interface, c);
-    else c.deadline = 0;  // as soon as there is a now
+    else if (interface.speaks) c.deadline = 0;  // as soon as there is a now
   }
   ipv6_deadline_ = 0;
 }
@@ -42,16 +43,26 @@ void Net::ipv6_add_addresses(Interface& interface, const InterfaceConfig& config
 void Net::use_address(Interface& interface, AddressClaim& claim) {
   claim.state = AddressState::valid;
   claim.deadline = kNever;
+  tell_address(interface, claim);
   STACK_DCHECK(interface.addresses.size() < interface.addresses.capacity());
   interface.addresses.push_back(claim.address);
   for (Interface& i : interfaces_) i.good_source = {};  // it may have been another's until now
   interface.good_source = {};
 }
 
-void Net::give_up_address(AddressClaim& claim) {
+// Of several cores the one that asks decides: what the others hear of it came to it as well.
+void Net::give_up_address(Interface& interface, AddressClaim& claim) {
+  if (!interface.speaks) return;
   claim.state = AddressState::duplicate;
   claim.deadline = kNever;
   ++counters_.nd_duplicate_addresses;
+  tell_address(interface, claim);
+}
+
+void Net::tell_address(const Interface& interface, AddressClaim& claim) {
+  if (!interface.shared || !interface.speaks) return;
+  claim.untold = true;
+  mesh_->addresses_told = false;
 }
 
 AddressClaim* Net::claim_of(Interface& interface, Ip address) {

@@ -127,7 +127,8 @@ Drop Net::ipv6_check_addresses(IpInput& in, bool link_group) const {
     return Drop::ipv6_destination;
   }
   in.group = true;
-  if (is_member(interface, in.destination)) return Drop::none;
+  if (is_member(interface, in.destination) || wanted_elsewhere(interface, in.destination))
+    return Drop::none;
   return may_be_joined(in.destination) ? Drop::ipv6_group_not_joined : Drop::ipv6_destination;
 }
 

@@ -29,6 +29,7 @@ Drop Net::mld_input(const IpInput& in, const IcmpMessage& message, Nanos now) {
   // 5.1.14, 6.2: from this link alone.
   if (in.hop_limit != kMldHopLimit || !in.source.is_link_local() || !in.router_alert)
     return Drop::mld_source;
+  copy_to_all(in, Stray::groups);
   const Drop why = message.type == kIcmp6MldQuery ? mld_query_input(in, message, now)
                                                   : mld_report_input(in, message, now);
   if (why == Drop::none) ++counters_.mld_received;
@@ -68,6 +69,7 @@ Drop Net::mld_report_input(const IpInput& in, const IcmpMessage& message, Nanos 
 
 // RFC 2710 4, RFC 3810 8.2.1: of the whole group, without sources.
 void Net::mld_old_report(Interface& interface, const Group& group) {
+  if (!group.wanted() && wanted_elsewhere(interface, group.address)) return;
   Frame* frame = mld_frame(interface);
   if (frame == nullptr) return;
   const Ip source = mld_source(interface), to = group.wanted() ? group.address : kAllRouters6;

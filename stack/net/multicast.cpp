@@ -1,6 +1,7 @@
 // Multicast datagrams and the sockets that joined their groups.
 #include <cerrno>
 
+#include "net/mesh_state.h"
 #include "net/net.h"
 
 namespace pinion {
@@ -66,11 +67,30 @@ int Net::join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
   }
   if (interface >= interfaces_.size()) return -ENODEV;
   if (!group.is_v4() && !interfaces_[interface].ipv6) return -ENODEV;
-  return groups_.join(sk, interface, group, source, now);
+  if (mesh_ != nullptr && !mesh_->groups.has_room()) return -ENOBUFS;
+  const int status = groups_.join(sk, interface, group, source, now);
+  if (mesh_ != nullptr && status == 0) tell_group(interface, group);
+  return status;
 }
 
 int Net::leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now) {
-  return groups_.leave(sk, interface, group, source, now);
+  for (const GroupMember* m = sk.groups; m != nullptr; m = m->of_socket) {
+    if (m->group->address != group || m->source != source) continue;
+    if (interface != kAnyInterface && interface != m->group->interface) continue;
+    interface = m->group->interface;
+    break;
+  }
+  const int status = groups_.leave(sk, interface, group, source, now);
+  if (mesh_ != nullptr && status == 0) tell_group(interface, group);
+  return status;
+}
+
+void Net::leave_groups(Socket& sk, Nanos now) {
+  if (mesh_ == nullptr) return groups_.leave_all(sk, now);
+  while (sk.groups != nullptr) {
+    const Group& g = *sk.groups->group;
+    leave(sk, g.interface, g.address, sk.groups->source, now);
+  }
 }
 
 // One copy for each socket that wants it. Dropped if none took it, by the reason of the last that

@@ -39,20 +39,22 @@ Drop Net::nd_solicitation_input(const IpInput& in, const NdMessage& nd, Nanos no
     return Drop::nd_malformed;
   AddressClaim* claim = claim_of(interface, nd.target);
   if (claim == nullptr || claim->state == AddressState::duplicate) return Drop::nd_not_ours;
+  copy_to_all(in, Stray::neighbour);
   if (claim->state == AddressState::tentative) {
     if (!probe) return Drop::nd_not_ours;  // RFC 4862 5.4.3
-    give_up_address(*claim);
+    give_up_address(interface, *claim);
     return Drop::nd_conflict;
   }
   if (!probe && !is_on_link(interface, in.source)) return Drop::nd_sender;
-  if (!neighbour_replies_.take(now)) return Drop::nd_rate;
+  const bool taken = is_taken();  // the core to which it came answers
+  if (!taken && !neighbour_replies_.take(now)) return Drop::nd_rate;
   if (!probe && nd.has_link_address) {
     const Learned learned =
         neighbours_.on_solicitation(interface.index, in.source, nd.link_address, now);
     if (const Drop why = nd_learned(interface, in.source, learned, now); why == Drop::nd_pinned)
       return why;
   }
-  return nd_answer(interface, in, nd, probe);
+  return taken ? Drop::none : nd_answer(interface, in, nd, probe);
 }
 
 Drop Net::nd_answer(Interface& interface, const IpInput& in, const NdMessage& nd, bool probe) {
@@ -81,8 +83,9 @@ Drop Net::nd_advertisement_input(const IpInput& in, const NdMessage& nd, Nanos n
   Interface& interface = *in.interface;
   if (in.source == kAnyIpv6) return Drop::nd_sender;
   if (in.group && nd.solicited) return Drop::nd_malformed;  // 7.1.2
+  copy_to_all(in, Stray::neighbour);
   if (AddressClaim* claim = claim_of(interface, nd.target)) {
-    if (claim->state == AddressState::tentative) give_up_address(*claim);
+    if (claim->state == AddressState::tentative) give_up_address(interface, *claim);
     return Drop::nd_conflict;
   }
   if (!is_on_link(interface, nd.target)) return Drop::nd_sender;
@@ -100,7 +103,9 @@ Drop Net::nd_learned(Interface& interface, Ip address, Learned learned, Nanos no
     case Learned::accepted: neighbour_resolved(interface, address); return Drop::none;
     case Learned::suspicious: neighbour_doubt(interface, address, now); return Drop::nd_unsolicited;
     case Learned::pinned_conflict: return Drop::nd_pinned;
-    case Learned::ignored: break;
+    case Learned::ignored:
+      if (interface.shared) return Drop::none;  // another core may have asked
+      break;
   }
   return Drop::nd_unsolicited;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "net/mesh_state.h"
 
 namespace pinion {
 namespace {
@@ -21,11 +22,27 @@ NeighbourLimits neighbour_limits(const NetConfig& c) {
           .secret = {c.secret[0], c.secret[1]}};
 }
 
-UdpDemuxConfig demux_config(const NetConfig& c) {
+std::unique_ptr<MeshState> mesh_state(const NetConfig& c) {
+  if (c.mesh.cores == 1) return nullptr;
+  STACK_CHECK(c.mesh.cores <= Mesh::kCoresMax && c.mesh.core < c.mesh.cores);
+  STACK_CHECK(c.mesh.to.size() == c.mesh.cores && c.mesh.from.size() == c.mesh.cores);
+  return std::make_unique<MeshState>(c.mesh, c.igmp_groups_max, c.secret[1]);
+}
+
+// Or a core would find no port whose answer comes home.
+bool reaches_all(const Rss& rss, size_t queues) {
+  if (rss.tuples == 0) return false;
+  for (size_t q = 0; q < queues; ++q)
+    if (std::find(rss.table.begin(), rss.table.end(), q) == rss.table.end()) return false;
+  return true;
+}
+
+UdpDemuxConfig demux_config(const NetConfig& c, MeshState* mesh) {
   return {.sockets_max = c.udp_sockets_max,
           .ephemeral_first = c.ephemeral_first,
           .ephemeral_last = c.ephemeral_last,
-          .secret = {c.secret[0], c.secret[1]}};
+          .secret = {c.secret[0] + c.mesh.core, c.secret[1]},  // other ports on other cores
+          .directory = mesh == nullptr ? nullptr : &mesh->ports};
 }
 
 // Those of our own addresses of IPv6 have room beside the applications'.
@@ -48,26 +65,30 @@ ReassemblyLimits reassembly_limits(const NetConfig& c) {
           .timeout = c.reassembly_timeout};
 }
 
-TcpSurroundings tcp_surroundings(const NetConfig& c) {
+TcpSurroundings tcp_surroundings(const NetConfig& c, MeshState* mesh) {
   return {.ephemeral_first = c.ephemeral_first,
           .ephemeral_last = c.ephemeral_last,
-          .secret = {c.secret[0], c.secret[1]}};
+          .secret = {c.secret[0], c.secret[1]},
+          .core = c.mesh.core,
+          .directory = mesh == nullptr ? nullptr : &mesh->ports};
 }
 
 }  // namespace
 
 Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
-    : rx_burst_(config.rx_burst),
+    : mesh_(mesh_state(config)),
+      rx_burst_(config.rx_burst),
       tx_burst_(config.tx_burst),
       tx_queue_max_(config.tx_queue_max),
       counters_(counters),
       upcall_context_(upcall_context),
       reassembly_(reassembly_limits(config)),
-      fragment_secret_{mix64(config.secret[0]), mix64(config.secret[1])},
+      // Each core counts by itself, so each begins elsewhere.
+      fragment_secret_{mix64(config.secret[0] + config.mesh.core), mix64(config.secret[1])},
       path_mtu_min_(config.tcp.path_mtu_min),
       neighbours_(neighbour_limits(config)),
-      udp_(demux_config(config)),
-      tcp_(config.tcp, tcp_surroundings(config), *this, counters),
+      udp_(demux_config(config, mesh_.get())),
+      tcp_(config.tcp, tcp_surroundings(config, mesh_.get()), *this, counters),
       groups_(group_limits(config)),
       igmp_version_max_(config.igmp_version),
       neighbour_replies_(config.arp_replies_per_s),
@@ -119,6 +140,18 @@ void Net::add_interface(const InterfaceConfig& config) {
   i.vlan_id = config.vlan_id;
   i.mtu_bytes = config.mtu_bytes ? std::min(config.mtu_bytes, caps.mtu_bytes) : caps.mtu_bytes;
   i.tx_offload = caps.tx_offload;
+  if (mesh_ != nullptr && config.queue_cores.size() > 1) {
+    const auto of_core = [&](uint32_t core) {
+      return std::find(config.queue_cores.begin(), config.queue_cores.end(), core);
+    };
+    STACK_CHECK(config.queue_cores.size() == mesh_->mesh.cores);
+    STACK_CHECK(of_core(mesh_->mesh.core) != config.queue_cores.end());
+    STACK_CHECK(interfaces_.empty() || interfaces_.back().shared);  // these come first
+    i.shared = true;
+    i.queue = static_cast<uint16_t>(of_core(mesh_->mesh.core) - config.queue_cores.begin());
+    i.speaks = i.queue == 0;
+    if (reaches_all(caps.rss, config.queue_cores.size())) i.rss = &caps.rss;
+  }
   ipv6_add_addresses(i, config);
   STACK_CHECK(interface_of(i.port, i.vlan_id) == nullptr);
   for (const InterfaceAddress& a : config.addresses) {
@@ -176,11 +209,13 @@ void Net::expire(Nanos now) {
 }
 
 Nanos Net::next_deadline() const {
+  if (mesh_ != nullptr && !mesh_->all_told()) return 0;
   return std::min({neighbours_.next_deadline(), groups_.next_deadline(), tcp_.next_deadline(),
                    reassembly_.next_deadline(), ipv6_deadline_, announce_deadline_});
 }
 
 bool Net::idle() const {
+  if (mesh_ != nullptr && !mesh_->all_told()) return false;
   return std::all_of(ports_.begin(), ports_.end(),
                      [](const PortState& p) { return p.queued == 0; });
 }

@@ -3,6 +3,7 @@
 // to a socket goes up through the upcalls of socket/socket.h.
 #pragma once
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "net/route.h"
 #include "net/token_bucket.h"
 #include "port/port.h"
+#include "socket/home_ports.h"
 #include "socket/udp_demux.h"
 #include "tcp/tcp.h"
 #include "wire/arp.h"
@@ -25,6 +27,9 @@
 #include "wire/ndp.h"
 
 namespace pinion {
+
+struct MeshState;
+enum class RecordKind : uint8_t;
 
 // One datagram to send. Its payload is copied before udp_send returns, or attached: then it must
 // stay as it is until socket_sent.
@@ -62,6 +67,7 @@ struct AddressClaim {
   InterfaceAddress address;
   AddressState state = AddressState::tentative;
   bool begun = false;
+  bool untold = false;  // to the other cores of a Mesh
   uint8_t probes_left = 0;
   Nanos deadline = kNever;
 };
@@ -148,7 +154,7 @@ class Net {
   int join(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
   // -EADDRNOTAVAIL: it has not joined so.
   int leave(Socket& sk, uint32_t interface, Ip group, Ip source, Nanos now);
-  void leave_groups(Socket& sk, Nanos now) { groups_.leave_all(sk, now); }
+  void leave_groups(Socket& sk, Nanos now);
   // kAnyInterface: there is none of that name.
   uint32_t interface_named(std::string_view name) const;
   const GroupTable& groups() const { return groups_; }
@@ -158,6 +164,17 @@ class Net {
   bool is_local(Ip address) const;      // an address of any interface
   bool is_broadcast(Ip address) const;  // limited, or of a subnet of any interface
   bool is_claimed(Ip address) const;    // of IPv6, and not lost to another station
+
+  // Of several cores (NetConfig::mesh). Which ports bring that peer's answers to this one.
+  HomePorts home_ports(uint8_t protocol, Ip local, const Endpoint& remote);
+  bool is_mesh() const { return mesh_ != nullptr; }
+  // Before tx: what is for other cores becomes visible to them. Those that must be woken for it, a
+  // bit each.
+  uint32_t hand_over();
+  // Around this core's sleep. handed_over: there is something to take, asked between the two.
+  void fall_asleep();
+  bool handed_over() const;
+  void awake();
 
   size_t interface_count() const { return interfaces_.size(); }
   InterfaceStatus interface_status(size_t index) const;
@@ -193,6 +210,10 @@ class Net {
     uint16_t vlan_id = 0, mtu_bytes = 0;
     uint8_t tx_offload = kTxNone;
     std::vector<InterfaceAddress> addresses;  // those in use
+    bool shared = false;  // every core of the Mesh has a queue of its NIC
+    bool speaks = true;   // for all of them: this one's is the first
+    uint16_t queue = 0;   // of the NIC, this core's
+    const Rss* rss = nullptr;  // of the NIC, if it brings something to every queue
     bool ipv6 = false;
     std::vector<AddressClaim> claims;  // every address of IPv6; their groups are in groups_
     Ip good_source;  // the last that may send to us through here, 0: none yet
@@ -234,6 +255,32 @@ class Net {
 
   void add_interface(const InterfaceConfig& config);
   uint32_t port_index(Port* port);
+
+  // hand_over.cpp
+  size_t take_handed_over(Nanos now);
+  Drop record_input(uint32_t core, Bytes record, Nanos now);
+  void address_news(Interface& interface, Ip address, AddressState state, Nanos now);
+  void tell_cores();
+  bool tell_addresses();
+  void tell_group(uint32_t interface, Ip group);
+  bool push_news(RecordKind kind, Bytes body);
+
+  // stray.cpp: true if another core has it now, or would if it kept up: `why` is none or says so.
+  bool pass_on(const IpInput& in, uint32_t cores, Stray reason, Drop& why);
+  bool pass_on_udp(const IpInput& in, const Endpoint& to, Drop& why);
+  bool pass_on_tcp(const IpInput& in, const TcpSegment& seg, const FourTuple& flow, Drop& why,
+                   Nanos now);
+  bool pass_on_error(const IpInput& in, const IcmpQuote& quote, Drop& why);
+  // Copies, beside what this core makes of it. Were there any?
+  bool copy(const IpInput& in, uint32_t cores, Stray reason);
+  bool copy_to_all(const IpInput& in, Stray reason);
+  void copy_arp(const Interface& interface, Bytes packet);
+  void copy_loop(const UdpSend& send, const Path& path, Bytes payload);
+  bool copy_group(const IpInput& in);
+  bool copy_broadcast(const IpInput& in, const Endpoint& to);
+  bool push_packet(uint32_t core, const IpInput& in, uint32_t tried, Stray reason);
+  bool is_taken() const;
+  bool wanted_elsewhere(const Interface& interface, Ip group) const;
 
   // eth.cpp
   size_t rx_port(uint32_t port, Nanos now);
@@ -319,7 +366,8 @@ class Net {
   // ipv6_address.cpp
   void ipv6_add_addresses(Interface& interface, const InterfaceConfig& config);
   void use_address(Interface& interface, AddressClaim& claim);
-  void give_up_address(AddressClaim& claim);
+  void give_up_address(Interface& interface, AddressClaim& claim);
+  void tell_address(const Interface& interface, AddressClaim& claim);
   AddressClaim* claim_of(Interface& interface, Ip address);
   void claim_due(Interface& interface, AddressClaim& claim, Nanos now);
   void ipv6_expire(Nanos now);
@@ -349,7 +397,7 @@ class Net {
   // icmp6.cpp
   Drop icmp6_input(const IpInput& in, Nanos now);
   Drop icmp6_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
-  Drop icmp6_error_input(const IcmpMessage& message, Nanos now);
+  Drop icmp6_error_input(const IpInput& in, const IcmpMessage& message, Nanos now);
   void icmp6_error_output(const IpInput& in, const IcmpMessage& error, Nanos now);
 
   // multicast.cpp
@@ -384,7 +432,7 @@ class Net {
   Drop icmp_echo(const IpInput& in, const IcmpMessage& message, Nanos now);
   Drop icmp_echo_fragmented(const IpInput& in, const IcmpMessage& reply, const Path& path,
                             Nanos now);
-  Drop icmp_error_input(const IcmpMessage& message, Nanos now);
+  Drop icmp_error_input(const IpInput& in, const IcmpMessage& message, Nanos now);
   bool quoted_input(const IcmpQuote& quote, const TcpIcmpError& error, Nanos now);
   void lower_path_mtu(Socket& sk, const IcmpQuote& quote, const TcpIcmpError& error, Nanos now);
   void port_unreachable(const IpInput& in, Nanos now);
@@ -414,6 +462,7 @@ class Net {
   // ipv4_input.cpp
   Drop tcp_input(const IpInput& in, Nanos now);
 
+  const std::unique_ptr<MeshState> mesh_;  // null: there is one core
   uint32_t rx_burst_, tx_burst_, tx_queue_max_;
   Nanos rx_time_ = 0;  // of the frame that is looked at, if its NIC does not say
   Counters& counters_;

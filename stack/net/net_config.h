@@ -9,6 +9,7 @@
 
 namespace pinion {
 
+class HandOver;
 class Port;
 
 struct InterfaceAddress {
@@ -22,6 +23,10 @@ struct InterfaceConfig {
   std::vector<InterfaceAddress> addresses{};
   uint16_t vlan_id = 0;    // 0: untagged
   uint16_t mtu_bytes = 0;  // 0: the port's
+  // The core that polls queue q of the NIC, each core of the Mesh once; or empty: its one queue is
+  // this core's. The core of the first queue speaks for all: it announces addresses and looks
+  // whether they are taken (DAD).
+  std::vector<uint32_t> queue_cores{};
 };
 
 struct RouteConfig {
@@ -38,8 +43,20 @@ struct NeighbourConfig {
   uint32_t interface = 0;
 };
 
+// The cores that have queues of the same NICs: they hand over to each other what came to the wrong
+// one. Everything else that a Net has is its own. On every core the interfaces of these NICs come
+// first, in the same order; the secrets and the ephemeral range are the same.
+struct Mesh {
+  static constexpr uint32_t kCoresMax = 32;
+  uint32_t core = 0, cores = 1;  // this one, of so many
+  // By core, null for this one. This core pushes to `to` and takes out of `from`; the ring from a
+  // to b is a's to[b] and b's from[a], and outlives both. Empty where cores is 1.
+  std::vector<HandOver*> to{}, from{};
+};
+
 struct NetConfig {
   std::vector<InterfaceConfig> interfaces;
+  Mesh mesh{};
   std::vector<RouteConfig> routes;
   std::vector<NeighbourConfig> neighbours;
 

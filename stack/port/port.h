@@ -4,6 +4,7 @@
 #pragma once
 #include "base/types.h"
 #include "port/frame.h"
+#include "port/rss.h"
 
 namespace pinion {
 
@@ -16,6 +17,9 @@ struct PortCapabilities {
   // Takes frames with attached bytes, computes the UDP checksum over them, and lets go of them
   // soon: a completion waits for that.
   bool tx_attach = false;
+  // Of a device with several queues, of which this port is one pair.
+  uint16_t queue = 0, queues = 1;
+  Rss rss{};  // how it spreads what it receives over them, if it can say
 };
 
 class Port {

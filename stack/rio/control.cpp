@@ -222,6 +222,7 @@ SocketQueue* Server::new_socket(Session& s, SocketType type, bool ipv6) {
   sq->socket.index = sockets_.index(sq);
   sq->socket.queue = sq;
   sq->socket.owner = s.id + 1;
+  sq->socket.user = s.user;
   ++s.sockets_used;
   s.sockets.push_back(sq);
   return sq;
@@ -266,7 +267,8 @@ int Server::connect(Session& s, KernelMessage& m, Nanos now) {
       sk.bound && !sk.local.address.is_any() ? sk.local.address : net_.source_for(remote.address);
   if (source.is_any()) return refuse(m, -ENETUNREACH, "no route to this peer");
   if (!sk.bound) {
-    const int status = net_.udp().bind(sk, {source, 0}, false, remote);
+    const int status = net_.udp().bind(sk, {source, 0}, false, remote,
+                                       net_.home_ports(kProtocolUdp, source, remote));
     if (status != 0) return refuse(m, status, "no ephemeral port is free");
   }
   const int status = net_.udp().connect(sk, source, remote);

@@ -63,6 +63,7 @@ struct Session {
 
   State state = State::free;
   uint32_t id = 0;
+  uint32_t user = 0;         // whose it is
   uint32_t budget = 0;       // work units left in this pass
   uint64_t budget_pass = 0;  // the pass it is for
   bool cut = false;          // its last turn ended for want of units

@@ -71,6 +71,7 @@ int Server::open_session(KernelMessage& m, Nanos now) {
   if (s.state != Session::State::free) return -EBUSY;
   if (m.base == nullptr || m.size < RIO_SESSION_REGION_BYTES) return -EINVAL;
   s.id = m.session;
+  s.user = m.value;
   s.quota = m.quota;
   s.quota.queues_max = std::min(s.quota.queues_max, config_.session_queues_max);
   s.quota.cqs_max = std::min(s.quota.cqs_max, config_.session_cqs_max);

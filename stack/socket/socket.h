@@ -33,6 +33,7 @@ struct StreamOptions {
 
 struct Socket {
   uint32_t index = 0;
+  uint32_t user = 0;   // whose session it is: what the cores may share a port for
   uint32_t owner = 1;  // whose share of waiting frames it uses: its session, counted from 1
   SocketType type = SocketType::datagram;
   bool ipv6 = false;   // the family: a socket has one

@@ -42,10 +42,11 @@ int TcpDemux::bind(Socket& sk, Endpoint local, bool reuse) {
     const uint32_t first = first_of_range(local.address, {});
     for (uint32_t i = 0; i < range && local.port == 0; ++i) {
       const auto port = static_cast<uint16_t>(config_.ephemeral_first + (first + i) % range);
-      if (available({local.address, port}, false)) local.port = port;
+      const Endpoint one{local.address, port};
+      if (may_choose(one, {}) && available(one, false)) local.port = port;
     }
     if (local.port == 0) return -EADDRINUSE;
-  } else if (!available(local, reuse)) {
+  } else if (!available(local, reuse) || !may_have(local, sk.user)) {
     return -EADDRINUSE;
   }
   const uint32_t index = take_binding(local);
@@ -58,6 +59,7 @@ int TcpDemux::bind(Socket& sk, Endpoint local, bool reuse) {
   sk.local = local;
   sk.bound_to = local;
   sk.bound = true;
+  tell(local, sk.user);
   return 0;
 }
 
@@ -70,6 +72,7 @@ void TcpDemux::unbind(Socket& sk) {
   PortUse& port = ports_[port_place(sk.bound_to)];
   --b.holders, --port.holders, --bound_;
   if (!sk.shares_port) --b.exclusive, --port.exclusive;
+  tell(sk.bound_to, sk.user);
   sk.bound = false;
   sk.bound_to = {};
   give_binding(index);
@@ -93,11 +96,12 @@ void TcpDemux::unlisten(Socket& sk) {
   --ports_[port_place(sk.bound_to)].listeners;
 }
 
-uint16_t TcpDemux::port_for(Ip local, const Endpoint& remote) {
+uint16_t TcpDemux::port_for(Ip local, const Endpoint& remote, const HomePorts& home) {
   const uint32_t range = uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1;
   const uint32_t first = first_of_range(local, remote);
   for (uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<uint16_t>(config_.ephemeral_first + (first + i) % range);
+    if (!may_choose({local, port}, home)) continue;
     if (ports_[port_place({local, port})].holders == 0 && find({local, port}, remote) == nullptr)
       return port;
   }
@@ -109,6 +113,7 @@ int TcpDemux::insert(Connection& c) {
   c.binding = take_binding(c.local);
   if (c.binding == kNone) return -ENOBUFS;
   ++bindings_[c.binding].connections, ++ports_[port_place(c.local)].connections, ++connections_;
+  tell(c.local, 0);
   Connection*& bucket = connection_buckets_[bucket_of(c.local, c.remote)];
   c.demux_next = bucket;
   bucket = &c;
@@ -127,6 +132,7 @@ void TcpDemux::remove(Connection& c) {
 void TcpDemux::free_port(Connection& c) {
   if (c.binding == kNone) return;
   --bindings_[c.binding].connections, --ports_[port_place(c.local)].connections;
+  tell(c.local, 0);
   give_binding(c.binding);
   c.binding = kNone;
 }
@@ -196,6 +202,33 @@ bool TcpDemux::available(const Endpoint& local, bool reuse) const {
     if (!shareable(bindings_[i], bindings_[i].listener != nullptr, reuse)) return false;
   }
   return true;
+}
+
+// As far as the other cores are concerned.
+bool TcpDemux::may_have(const Endpoint& local, uint32_t user) const {
+  const PortDirectory* d = config_.directory;
+  return d == nullptr ||
+         d->may_bind(PortDirectory::place_of(PortDirectory::Protocol::tcp, local), user);
+}
+
+// Connections of several cores may have one port, if their answers part; a bound socket's is its
+// own.
+bool TcpDemux::may_choose(const Endpoint& local, const HomePorts& home) const {
+  const PortDirectory* d = config_.directory;
+  if (!home.has(local.port)) return false;
+  if (d == nullptr) return true;
+  if (home.all() && !d->is_our_share(local.port)) return false;
+  return !d->bound_elsewhere(PortDirectory::place_of(PortDirectory::Protocol::tcp, local));
+}
+
+void TcpDemux::tell(const Endpoint& local, uint32_t user) {
+  if (config_.directory == nullptr) return;
+  const PortUse& port = ports_[port_place(local)];
+  config_.directory->set_own(
+      {.place = PortDirectory::place_of(PortDirectory::Protocol::tcp, local),
+       .user = user,
+       .used = port.holders + port.connections != 0,
+       .bound = port.holders != 0});
 }
 
 // RFC 6056 3.3.3, and a counter, as UdpDemux does it: where in the range the search begins.

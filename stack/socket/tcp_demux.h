@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "socket/home_ports.h"
+#include "socket/port_directory.h"
 #include "socket/socket.h"
 
 namespace pinion {
@@ -21,6 +23,7 @@ struct TcpDemuxConfig {
   uint32_t connections_max = 4096;
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   uint64_t secret[2] = {0, 0};
+  PortDirectory* directory = nullptr;  // of a Mesh: what the other cores have
 };
 
 class TcpDemux {
@@ -35,9 +38,10 @@ class TcpDemux {
   int listen(Socket& sk);
   void unlisten(Socket& sk);
 
-  // A port for a connection of a socket that is not bound (RFC 6056): no socket has it, and its
-  // 4-tuple is free. 0: there is none.
-  uint16_t port_for(Ip local, const Endpoint& remote);
+  // A port for a connection of a socket that is not bound (RFC 6056): no socket has it, its 4-tuple
+  // is free, and it is `home`: any other is for the core to which it brings the answer, which may
+  // be choosing it now. 0: there is none.
+  uint16_t port_for(Ip local, const Endpoint& remote, const HomePorts& home = {});
   // connection.local and .remote are set. -EADDRINUSE: the 4-tuple is taken; -ENOBUFS.
   int insert(Connection& connection);
   void remove(Connection& connection);
@@ -72,6 +76,9 @@ class TcpDemux {
   void give_binding(uint32_t index);
   bool available(const Endpoint& local, bool reuse) const;
   uint32_t first_of_range(Ip address, const Endpoint& towards);
+  bool may_have(const Endpoint& local, uint32_t user) const;
+  bool may_choose(const Endpoint& local, const HomePorts& home) const;
+  void tell(const Endpoint& local, uint32_t user);
 
   TcpDemuxConfig config_;
   uint32_t mask_ = 0;

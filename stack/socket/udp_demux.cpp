@@ -32,13 +32,15 @@ UdpDemux::UdpDemux(const UdpDemuxConfig& config) : config_(config) {
   ports_ = std::make_unique<PortUse[]>(kPortPlaces);  // zeros
 }
 
-int UdpDemux::bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards) {
+int UdpDemux::bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards,
+                   const HomePorts& home) {
   if (sk.bound) return -EINVAL;
   if (sockets_ >= config_.sockets_max) return -ENOBUFS;
   if (local.port == 0) {
-    local.port = ephemeral_port(local.address, towards);
+    local.port = ephemeral_port(local.address, towards, home);
+    if (local.port == 0 && !home.all()) local.port = ephemeral_port(local.address, towards, {});
     if (local.port == 0) return -EADDRINUSE;
-  } else if (!available(local, reuse)) {
+  } else if (!available(local, reuse) || !may_have(local, sk.user)) {
     return -EADDRINUSE;
   }
   sk.shares_port = reuse;
@@ -132,9 +134,33 @@ bool UdpDemux::available(const Endpoint& local, bool reuse) const {
   return true;
 }
 
+// As far as the other cores are concerned.
+bool UdpDemux::may_have(const Endpoint& local, uint32_t user) const {
+  const PortDirectory* d = config_.directory;
+  return d == nullptr ||
+         d->may_bind(PortDirectory::place_of(PortDirectory::Protocol::udp, local), user);
+}
+
+bool UdpDemux::may_choose(const Endpoint& local) const {
+  const PortDirectory* d = config_.directory;
+  return d == nullptr ||
+         (d->is_our_share(local.port) &&
+          !d->bound_elsewhere(PortDirectory::place_of(PortDirectory::Protocol::udp, local)));
+}
+
+void UdpDemux::tell(const Endpoint& local, uint32_t user) {
+  if (config_.directory == nullptr) return;
+  const bool held = ports_[port_place(local)].holders != 0;
+  config_.directory->set_own(
+      {.place = PortDirectory::place_of(PortDirectory::Protocol::udp, local),
+       .user = user,
+       .used = held,
+       .bound = held});
+}
+
 // RFC 6056: a random place in the range, then the next free port. The place is a keyed hash of the
 // flow (3.3.3) and of a counter, so that nobody who saw one port can tell the next (3.3.1).
-uint16_t UdpDemux::ephemeral_port(Ip address, const Endpoint& towards) {
+uint16_t UdpDemux::ephemeral_port(Ip address, const Endpoint& towards, const HomePorts& home) {
   const uint64_t input[6] = {address.hi,         address.lo,   towards.address.hi,
                              towards.address.lo, towards.port, ephemeral_counter_++};
   const uint64_t hash =
@@ -143,7 +169,8 @@ uint16_t UdpDemux::ephemeral_port(Ip address, const Endpoint& towards) {
   const auto offset = static_cast<uint32_t>(hash % range);
   for (uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<uint16_t>(config_.ephemeral_first + (offset + i) % range);
-    if (available({address, port}, false)) return port;
+    if (home.has(port) && available({address, port}, false) && may_choose({address, port}))
+      return port;
   }
   return 0;
 }
@@ -167,6 +194,7 @@ int UdpDemux::hold(Socket& sk, const Endpoint& local) {
   sk.local = local;
   sk.demux_next = b.unconnected;
   b.unconnected = &sk;
+  tell(local, sk.user);
   return 0;
 }
 
@@ -182,6 +210,7 @@ void UdpDemux::release(Socket& sk) {
   sk.demux_next = nullptr;
   --b.holders, --port.holders;
   if (!sk.shares_port) --b.exclusive, --port.exclusive;
+  tell(sk.local, sk.user);
   if (b.holders != 0) return;
   STACK_DCHECK(b.unconnected == nullptr && b.exclusive == 0);
   uint32_t* place = &binding_buckets_[bucket_of(b.local)];

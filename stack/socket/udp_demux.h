@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "socket/home_ports.h"
+#include "socket/port_directory.h"
 #include "socket/socket.h"
 
 namespace pinion {
@@ -13,6 +15,7 @@ struct UdpDemuxConfig {
   uint32_t sockets_max = 65536;
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   uint64_t secret[2] = {0, 0};
+  PortDirectory* directory = nullptr;  // of a Mesh: what the other cores have
 };
 
 class UdpDemux {
@@ -20,9 +23,11 @@ class UdpDemux {
   explicit UdpDemux(const UdpDemuxConfig& config);
 
   // Gives the socket a local endpoint. Address 0 is the wildcard; port 0 asks for an ephemeral port
-  // (RFC 6056), chosen apart from `towards` when the peer is known. That the address is ours is
-  // for the caller to check (Net::is_local). 0; -EINVAL: bound already; -EADDRINUSE; -ENOBUFS.
-  int bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards = {});
+  // (RFC 6056), chosen apart from `towards` when the peer is known, and of those that are `home` as
+  // long as there are any. That the address is ours is for the caller to check (Net::is_local). 0;
+  // -EINVAL: bound already; -EADDRINUSE; -ENOBUFS.
+  int bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards = {},
+           const HomePorts& home = {});
   // Sets the peer of a bound socket; it then receives from that peer only. The address must be a
   // host's own: it replaces a wildcard. 0; -EINVAL: not bound, or no local address; -EADDRINUSE:
   // the 4-tuple is another socket's, or the address's port is.
@@ -51,7 +56,10 @@ class UdpDemux {
   uint32_t find_binding(const Endpoint& local) const;
   Socket* find_connected(const Endpoint& local, const Endpoint& remote) const;
   bool available(const Endpoint& local, bool reuse) const;
-  uint16_t ephemeral_port(Ip address, const Endpoint& towards);
+  bool may_have(const Endpoint& local, uint32_t user) const;
+  bool may_choose(const Endpoint& local) const;
+  uint16_t ephemeral_port(Ip address, const Endpoint& towards, const HomePorts& home);
+  void tell(const Endpoint& local, uint32_t user);
   int hold(Socket& sk, const Endpoint& local);
   void release(Socket& sk);
   void unlink_connected(Socket& sk);

@@ -67,6 +67,23 @@ Drop Tcp::input(const TcpSegment& seg, const FourTuple& flow, Nanos now) {
   return Drop::tcp_no_connection;
 }
 
+// A connection that is half open may be a mistake of the NIC's: its first SYN went to another core,
+// where the peer's ACK belongs; answered here by a RST, it would end what the peer takes for open.
+bool Tcp::is_ours(const TcpSegment& seg, const FourTuple& flow, Nanos now) const {
+  const bool begins = seg.has_syn() && !seg.has_ack() && !seg.has_rst();
+  if (const auto* tcb = static_cast<const Tcb*>(demux_.find(flow.local, flow.remote))) {
+    if (tcb->state == TcpState::closed) return begins;
+    if (tcb->state != TcpState::syn_received || tcb->active || seg.has_syn() || !seg.has_ack())
+      return true;
+    return seg.ack == tcb->iss + 1 || acks_cookie(*tcb, seg, flow, now);
+  }
+  const Socket* sk = demux_.find_listener(flow.local);
+  if (sk == nullptr) return false;
+  if (begins) return true;
+  if (!seg.has_ack() || seg.has_syn() || !counts_cookies(*sk->listener, now)) return false;
+  return cookie_check(cookie_key_, flow, seg.seq - 1, seg.ack - 1, now) != 0;
+}
+
 Drop Tcp::arrives(Tcb& tcb, const TcpSegment& seg, Nanos now) {
   if (tcb.state == TcpState::syn_received && seg.has_syn() && !seg.has_rst() && seg.seq == tcb.irs)
     return on_syn(tcb, seg, now);

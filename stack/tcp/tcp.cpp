@@ -27,7 +27,8 @@ TcpDemuxConfig demux_config(const TcpConfig& c, const TcpSurroundings& around) {
           .connections_max = c.connections_max,
           .ephemeral_first = around.ephemeral_first,
           .ephemeral_last = around.ephemeral_last,
-          .secret = {around.secret[0], around.secret[1]}};
+          .secret = {around.secret[0] + around.core, around.secret[1]},
+          .directory = around.directory};
 }
 
 // What peers leave half open never takes more than half of all connections.
@@ -100,7 +101,10 @@ int Tcp::connect(Socket& sk, Endpoint remote, Nanos now) {
   if (local.address.is_any()) local.address = net_.source_for(remote.address);
   const uint16_t mtu = net_.path_mtu(local.address, remote.address);
   if (local.address.is_any() || mtu == 0) return -ENETUNREACH;
-  if (local.port == 0) local.port = demux_.port_for(local.address, remote);
+  if (local.port == 0) {
+    const HomePorts home = net_.home_ports(kProtocolTcp, local.address, remote);
+    local.port = demux_.port_for(local.address, remote, home);
+  }
   if (local.port == 0) return -EADDRNOTAVAIL;
   Seq iss = initial_seq(isn_key_, {local, remote}, now);
   if (auto* old = static_cast<Tcb*>(demux_.find(local, remote)); old != nullptr) {

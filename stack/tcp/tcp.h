@@ -18,6 +18,8 @@ class Net;
 struct TcpSurroundings {
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   uint64_t secret[2] = {0, 0};
+  uint32_t core = 0;
+  PortDirectory* directory = nullptr;  // of a Mesh
 };
 
 // An ICMP error about a segment of ours, as the error quotes it.
@@ -81,6 +83,9 @@ class Tcp {
   // A segment that is whole, with a right checksum, from one host to this one. Why it was dropped,
   // if it was.
   Drop input(const TcpSegment& seg, const FourTuple& flow, Nanos now);
+  // Of several cores: has this one what the segment is for, a connection or, if it begins one, a
+  // listener? What it has not, another one may have.
+  bool is_ours(const TcpSegment& seg, const FourTuple& flow, Nanos now) const;
   // False: it is about no connection of ours.
   bool icmp_error(const TcpIcmpError& error, const FourTuple& flow, Nanos now);
   // The end of a pass: what the segments and requests of this pass gave reason to send, ACKs above

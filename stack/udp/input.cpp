@@ -24,9 +24,14 @@ Drop Net::udp_input(const IpInput& in, Nanos now) {
                         .time_is_hardware = hw_time != 0};
   Drop why = Drop::none;
   if (in.destination.is_multicast()) {
+    const bool copied = mesh_ != nullptr && copy_group(in);
     why = group_deliver(in.interface->index, arrival, now);
+    if (copied && why == Drop::udp_multicast_not_joined) return Drop::none;
   } else if (Socket* sk = udp_.lookup(to, from)) {
+    if (mesh_ != nullptr && in.group) copy_broadcast(in, to);
     why = socket_deliver(*sk, arrival, now);
+  } else if (mesh_ != nullptr && pass_on_udp(in, to, why)) {
+    return why;
   } else {
     port_unreachable(in, now);
     why = Drop::udp_no_socket;

@@ -136,6 +136,7 @@ void Net::loop_back(const UdpSend& send, const Path& path, Bytes payload, Nanos 
                         .to = send.destination,
                         .time = now};
   group_deliver(path.interface->index, arrival, now);
+  if (mesh_ != nullptr) copy_loop(send, path, payload);
 }
 
 // Is what was kept of the last datagram true for this one? Routes and addresses do not change.

@@ -84,7 +84,7 @@ uint16_t KernelSocket::port() const {
 
 AppSocket::AppSocket(const std::string& control_socket, const AppOptions& options)
     : options_(options) {
-  EXPECT_EQ(session_.open(control_socket.c_str()), 0) << rio_last_error();
+  EXPECT_EQ(session_.open_on(options_.core, control_socket.c_str()), 0) << rio_last_error();
   void* memory = nullptr;
   const size_t bytes = kSendBytes + size_t{options_.receives} * options_.slice;
   EXPECT_EQ(session_.map_memory(bytes, &memory), 0) << rio_last_error();
@@ -92,7 +92,8 @@ AppSocket::AppSocket(const std::string& control_socket, const AppOptions& option
   memory_ = static_cast<char*>(memory);
   EXPECT_EQ(cq_.create(session_, 2 * options_.receives), 0) << rio_last_error();
   const rio_address local = rio_endpoint(options_.any, options_.port);
-  EXPECT_EQ(socket_.create(session_, RIO_TYPE_DATAGRAM, 0, local.family), 0) << rio_last_error();
+  EXPECT_EQ(socket_.create(session_, RIO_TYPE_DATAGRAM, RIO_CORE_DEFAULT, local.family), 0)
+      << rio_last_error();
   EXPECT_EQ(socket_.bind(local), 0) << rio_last_error();
   EXPECT_EQ(socket_.create_queue(options_.receives, options_.receives, cq_, cq_), 0)
       << rio_last_error();

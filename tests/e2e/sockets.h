@@ -44,6 +44,7 @@ struct AppOptions {
   const char* any = "0.0.0.0";
   uint32_t slice = 2048;   // of each receive
   uint32_t receives = 64;  // kept posted
+  uint32_t core = RIO_CORE_DEFAULT;
 };
 
 class AppSocket {
@@ -54,6 +55,8 @@ class AppSocket {
   // The completion's status. An empty ip: to the connected peer.
   int send(const std::string& bytes, const std::string& ip = "", uint16_t port = 0);
   std::optional<Datagram> receive(int patience_ms = kPatienceMs);
+  // Where its session lives.
+  uint32_t core() const { return session_.core(); }
   // Of a group; an empty source: every one.
   int join(const std::string& group, const std::string& source = "");
   int leave(const std::string& group, const std::string& source = "");

@@ -97,8 +97,8 @@ void KernelStream::reset() {
   fd_ = -1;
 }
 
-App::App(const std::string& control_socket) {
-  EXPECT_EQ(session.open(control_socket.c_str()), 0) << rio_last_error();
+App::App(const std::string& control_socket, uint32_t core) {
+  EXPECT_EQ(session.open_on(core, control_socket.c_str()), 0) << rio_last_error();
   void* at = nullptr;
   EXPECT_EQ(session.map_memory(2 * size_t{kHalf}, &at), 0) << rio_last_error();
   EXPECT_EQ(session.register_buffer(at, 2 * size_t{kHalf}, &buffer), 0) << rio_last_error();
@@ -109,16 +109,15 @@ App::App(const std::string& control_socket) {
 int AppStream::connect(uint16_t port) {
   rio_address peer;
   rio_parse_address(ends_.kernel, port, &peer);
-  if (const int made = socket_.create(app_.session, RIO_TYPE_STREAM, 0, peer.family); made != 0)
-    return made;
-  const int status = socket_.connect(peer);
+  int status = socket_.create(app_.session, RIO_TYPE_STREAM, RIO_CORE_DEFAULT, peer.family);
+  if (status == 0) status = socket_.connect(peer);
   return status == -EINPROGRESS ? socket_.connect_wait(kPatienceMs) : status;
 }
 
 int AppStream::listen(uint16_t port) {
   rio_address local;
   rio_parse_address(ends_.any, port, &local);
-  int status = socket_.create(app_.session, RIO_TYPE_STREAM, 0, local.family);
+  int status = socket_.create(app_.session, RIO_TYPE_STREAM, RIO_CORE_DEFAULT, local.family);
   if (status == 0) status = socket_.bind(local);
   return status == 0 ? socket_.listen(16) : status;
 }

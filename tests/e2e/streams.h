@@ -44,7 +44,7 @@ class KernelStream {
 // An application with a session of its own. What fails says so.
 class App {
  public:
-  explicit App(const std::string& control_socket);
+  explicit App(const std::string& control_socket, uint32_t core = RIO_CORE_DEFAULT);
 
   rio::Session session;
   rio::CompletionQueue cq;

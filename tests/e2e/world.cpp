@@ -27,14 +27,14 @@ namespace {
 
 int current_namespace() { return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC); }
 
-// The CPUs are shared with the test: the last one that this process may use.
-int last_cpu() {
+// The CPUs that this process may use. They are shared with the test.
+std::vector<int> cpus() {
   cpu_set_t set;
   sched_getaffinity(0, sizeof set, &set);
-  int last = 0;
+  std::vector<int> all;
   for (int i = 0; i < CPU_SETSIZE; ++i)
-    if (CPU_ISSET(i, &set)) last = i;
-  return last;
+    if (CPU_ISSET(i, &set)) all.push_back(i);
+  return all;
 }
 
 // RFC 1071.
@@ -133,6 +133,16 @@ std::string ip(const std::string& command) {
 }
 
 bool two_cables() { return shared->wanted.cables == Cables::two; }
+bool is_shared() { return shared->wanted.cables == Cables::shared; }
+bool is_apart() { return shared->wanted.cables == Cables::apart; }
+bool two_cores() { return is_apart() || is_shared(); }
+bool two_nics() { return two_cores() && vm_nic() == nullptr && !shared->tap; }
+
+// How many queues the NIC of the virtual machine has.
+int vm_queues() {
+  const char* queues = std::getenv("PINION_VM_QUEUES");
+  return queues == nullptr ? 1 : std::atoi(queues);
+}
 
 // Linux leaves checksums to the last one who looks, and makes long packets of those that came; here
 // they are as on the wire.
@@ -169,6 +179,8 @@ std::string make_veth() {
   shared->kernel_ns = current_namespace();
   if (two_cables())
     if (const std::string why = make_bridge(); !why.empty()) return why;
+  if (two_nics())
+    if (const std::string why = make_pair("1"); !why.empty()) return why;
   return make_pair("0");
 }
 
@@ -247,7 +259,10 @@ std::string add_addresses(const std::string& station) {
 
 std::string make_network() {
   if (geteuid() != 0) return "needs root, to make network namespaces";
-  if (two_cables() && vm_nic() != nullptr) return "needs two cables";
+  if (two_cores() && cpus().size() < 2) return "needs two CPUs";
+  if (vm_nic() != nullptr && (two_cables() || is_apart())) return "needs two cables";
+  if (vm_nic() != nullptr && is_shared() && vm_queues() < 2)
+    return "the machine's NIC has one queue (tests/vm/run --queues)";
   if (shared->wanted.mtu_bytes > 1500 && vm_nic() == nullptr)
     return "needs tests/vm: DPDK's net_af_packet takes no longer frames";
   const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();
@@ -261,6 +276,11 @@ std::string make_network() {
       return wrong;
     return add_addresses("vlan0");
   }
+  if (two_nics())
+    for (const std::string& command :
+         {std::string("link set kernel1 addrgenmode none up"),
+          std::string("addr add ") + kKernelApartIp + "/24 dev kernel1"})
+      if (const std::string wrong = ip(command); !wrong.empty()) return wrong;
   if (!two_cables()) return add_addresses("kernel0");
   for (const std::string port : {"kernel0", "kernel1"}) {
     for (const std::string& command :
@@ -271,13 +291,31 @@ std::string make_network() {
 }
 
 // Beside other programs: the daemon sleeps when it has nothing to do.
+std::string cores_text() {
+  const bool busy = in_vm && !two_cores() && shared->wanted.core != Core::sleeps;
+  const auto core = [busy](const char* name, int cpu) {
+    return "{name: " + std::string(name) + ", cpu: " + std::to_string(cpu) +
+           ", idle: " + (busy ? "busy" : "{sleep_after_us: 200}") + "}";
+  };
+  const std::vector<int> all = cpus();
+  const std::string first = core("core0", two_cores() ? all[all.size() - 2] : all.back());
+  return two_cores() ? first + ", " + core("core1", all.back()) : first;
+}
+
+std::string device_text() {
+  if (shared->tap) return "vdev: \"net_tap0,iface=kernel0\"";
+  if (vm_nic() != nullptr) return std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
+  return "vdev: \"net_af_packet0,iface=pinion0\"";
+}
+
+// In front of the other one, behind which its core has it.
+std::string apart_text() {
+  if (!two_nics()) return "";
+  return std::string("{name: apart, core: core1, addresses: [") + kPinionApartIp +
+         "/24], device: {vdev: \"net_af_packet1,iface=pinion1\"}}, ";
+}
+
 std::string configuration() {
-  const std::string device = shared->tap ? "vdev: \"net_tap0,iface=kernel0\""
-                             : vm_nic() == nullptr
-                                 ? "vdev: \"net_af_packet0,iface=pinion0\""
-                                 : std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
-  const bool busy = in_vm && shared->wanted.core != Core::sleeps;
-  const std::string idle = busy ? "busy" : "{sleep_after_us: 200}";
   const Wanted& wanted = shared->wanted;
   const std::string id = std::to_string(wanted.vlan_id);
   return "version: 1\n"
@@ -290,18 +328,16 @@ std::string configuration() {
          "  control_socket: {path: " +
          shared->scratch.path("control.sock") +
          ", mode: \"0666\"}\n"
-         "cores: [{name: core0, cpu: " +
-         std::to_string(last_cpu()) + ", idle: " + idle +
-         "}]\n"
-         "nics: [{name: nic, device: {" +
-         device + "}, " +
+         "cores: [" +
+         cores_text() +
+         "]\n"
+         "nics: [" +
+         apart_text() + "{name: nic, device: {" + device_text() + "}, " +
          (two_cables() ? "backup: {vdev: \"net_af_packet1,iface=pinion1\"}, " : "") +
-         "core: core0, mtu_bytes: " +
-         std::to_string(wanted.mtu_bytes) + (wanted.vlan_id == 0 ? "" : ", vlan_id: " + id) +
-         ", "
-         "addresses: [" +
-         kPinionIp + "/24, \"" + kPinionIp6 +
-         "/64\"]}]\n"
+         (is_shared() ? "cores: [core0, core1], " : "core: core0, ") +
+         "mtu_bytes: " + std::to_string(wanted.mtu_bytes) +
+         (wanted.vlan_id == 0 ? "" : ", vlan_id: " + id) + ", addresses: [" + kPinionIp +
+         "/24, \"" + kPinionIp6 + "/64\"]}]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp + ", nic: nic}" +
          (shared->routers
@@ -309,7 +345,9 @@ std::string configuration() {
               : "") +
          "]\n"
          "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4, \"ff00::/8\"]}, "
-         "{user: nobody, bind: [\"*:7000\"]}]\n"
+         "{user: nobody, bind: [\"*:7000\"]" +
+         (two_cores() ? ", core: core1" : "") +
+         "}]\n"
          "igmp: {groups_max: 1, joins_max: 1}\n" +  // less than the sessions are promised
          // An emulated processor may stand still for seconds.
          (vm_nic() == nullptr ? "" : "limits: {core_silent_ms: 30000}\n");
@@ -323,7 +361,7 @@ std::string start_daemon() {
   shared->daemon = std::make_unique<Program>(arguments, shared->pinion_ns);
   if (!shared->daemon->says(" ready, ")) return "not ready: " + shared->daemon->output();
   const std::string& said = shared->daemon->output();
-  const size_t at = said.find("MAC ");
+  const size_t at = said.find("MAC ", said.find("nic nic: "));
   unsigned b[6] = {};
   if (at == std::string::npos || std::sscanf(said.c_str() + at, "MAC %x:%x:%x:%x:%x:%x", b, b + 1,
                                              b + 2, b + 3, b + 4, b + 5) != 6)
@@ -338,6 +376,7 @@ void make_tap() {
   shared->tap = true;
   if (geteuid() != 0) shared->why_not = "needs root, to make network namespaces";
   else if (access("/dev/net/tun", R_OK | W_OK) != 0) shared->why_not = "needs /dev/net/tun";
+  else if (two_cores() && cpus().size() < 2) shared->why_not = "needs two CPUs";
   else if (unshare(CLONE_NEWNET) != 0) shared->why_not = "needs a network namespace";
   if (!shared->why_not.empty()) return;
   shared->pinion_ns = current_namespace(), shared->kernel_ns = current_namespace();
@@ -351,14 +390,17 @@ void make_tap() {
 In::In(int ns) { EXPECT_EQ(setns(ns, CLONE_NEWNET), 0); }
 In::~In() { EXPECT_EQ(setns(shared->kernel_ns, CLONE_NEWNET), 0); }
 
-void TapWorld::SetUpTestSuite() {
+void TapWorld::begin_tap(Cables cables) {
   shared = std::make_unique<Shared>();
+  shared->wanted.cables = cables;
   shared->routers = true;
   if (vm_nic() == nullptr) {
     make_tap();
   } else {
-    ASSERT_EQ(make_network(), "");
-    ASSERT_EQ(start_daemon(), "");
+    shared->why_not = make_network();
+    if (shared->why_not.empty()) {
+      ASSERT_EQ(start_daemon(), "");
+    }
   }
   if (!shared->why_not.empty()) return;
   ASSERT_EQ(make_narrow_path(), "");
@@ -402,6 +444,13 @@ uint64_t World::gauge(const std::string& name) {
   const std::string shown = run({PINION_CTL, "--socket", socket_path(), "--all", "status"}).output;
   const size_t at = shown.find("\n" + name + " ");
   return at == std::string::npos ? UINT64_MAX : std::stoull(shown.substr(at + 1 + name.size()));
+}
+
+uint64_t World::of_core(uint32_t core, const std::string& name) {
+  const std::string shown = run({PINION_CTL, "--socket", socket_path(), "counters"}).output;
+  const std::string row = "core" + std::to_string(core) + "." + name;
+  const size_t at = ("\n" + shown).find("\n" + row + " ");
+  return at == std::string::npos ? UINT64_MAX : std::stoull(shown.substr(at + row.size()));
 }
 
 std::string World::daemon_said() { return shared->daemon->output(); }

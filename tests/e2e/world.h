@@ -13,6 +13,10 @@
 //
 //   piniond --- kernel0, this process 10.77.0.1 --- 1400 bytes --- router --- far0 10.79.0.1
 //
+// Apart, the second pair is a NIC of its own: two cores, each with one, kernel1 at 10.80.0.1 and
+// pinion1 at 10.80.0.2. Shared, two cores have a queue each of the first NIC, and the second core
+// has the other one for itself.
+//
 // In the virtual machine of tests/vm the wire is QEMU's, and piniond has its NIC by vfio-pci, in a
 // TapWorld too.
 #pragma once
@@ -31,6 +35,8 @@ inline constexpr const char* kKernelIp2 = "10.77.0.3";  // the same station
 inline constexpr const char* kPinionIp = "10.77.0.2";
 inline constexpr const char* kKernelIp6 = "2001:db8:77::1";
 inline constexpr const char* kPinionIp6 = "2001:db8:77::2";
+inline constexpr const char* kKernelApartIp = "10.80.0.1";  // of the second core's own NIC
+inline constexpr const char* kPinionApartIp = "10.80.0.2";
 inline constexpr const char* kFarIp = "10.79.0.1";  // of TapWorld
 inline constexpr const char* kFarIp6 = "2001:db8:79::1";
 inline constexpr const char* kBehindIp = "10.78.0.1";  // through the kernel as a router
@@ -78,7 +84,7 @@ class Scratch {
 // us.
 int hugepages_mb();
 
-enum class Cables : uint8_t { one, two };
+enum class Cables : uint8_t { one, two, apart, shared };
 enum class Core : uint8_t { as_usual, sleeps };  // as usual: in the virtual machine it never does
 struct Wanted {
   Cables cables = Cables::one;
@@ -103,6 +109,8 @@ class World : public ::testing::Test {
   static uint64_t drops(const std::string& reason);
   // A number of pinionctl's status; what is not there is UINT64_MAX.
   static uint64_t gauge(const std::string& name);
+  // What one of two cores counted, or has: its number, and a row of pinionctl's table.
+  static uint64_t of_core(uint32_t core, const std::string& name);
   static std::string daemon_said();
   static void kill_and_restart();  // with SIGKILL
   // The cable of Pinion's NIC, the first or the second; on a veth, Linux's end goes down.
@@ -113,7 +121,8 @@ class World : public ::testing::Test {
 
 class TapWorld : public World {
  protected:
-  static void SetUpTestSuite();
+  static void SetUpTestSuite() { begin_tap(Cables::one); }
+  static void begin_tap(Cables cables);
   static int far_namespace();
 };
 

@@ -32,14 +32,21 @@ bool is_printable(std::string_view text) {
 void check_usable(const Config& config) {
   STACK_CHECK(!config.cores.empty() && !config.nics.empty());
   for (const Nic& nic : config.nics) {
-    STACK_CHECK(nic.core_index < config.cores.size() && !nic.addresses.empty());
-    STACK_CHECK(config.cores[nic.core_index].name == nic.core);
+    STACK_CHECK(!nic.cores.empty() && !nic.addresses.empty());
+    STACK_CHECK(nic.cores.size() == 1 ||
+                (nic.cores.size() == config.cores.size() && !nic.backup));
+    STACK_CHECK(nic.core_indices.size() == nic.cores.size());
+    for (size_t i = 0; i < nic.cores.size(); ++i)
+      STACK_CHECK(config.cores.at(nic.core_indices[i]).name == nic.cores[i]);
   }
   for (const Route& route : config.routes) STACK_CHECK(route.nic_index < config.nics.size());
   for (const Neighbour& neighbour : config.neighbours) {
     STACK_CHECK(neighbour.nic_index < config.nics.size() && !neighbour.mac.is_group());
   }
-  for (const Session& session : config.sessions) STACK_CHECK(session.id.has_value());
+  for (const Session& session : config.sessions) {
+    STACK_CHECK(session.id.has_value() && session.core_index < config.cores.size());
+    STACK_CHECK(session.core.empty() || config.cores[session.core_index].name == session.core);
+  }
 }
 
 void check_showable(const std::vector<ConfigError>& errors, std::string_view text) {

@@ -132,6 +132,88 @@ TEST_F(RingPorts, AreRestartedWhenTheyStall) {
   EXPECT_EQ(a->tx_burst({&frames[kRing], 1}), 1u);
 }
 
+using Queues = std::vector<std::unique_ptr<EthdevPort>>;
+
+// Each queue of net_ring's own device receives what it has sent itself.
+TEST_F(RingPorts, EachQueueIsAPortWithAPoolOfItsOwn) {
+  Queues ports;
+  ASSERT_TRUE(EthdevPort::open_queues({.device = "net_ring0"}, 2, ports, error_)) << error_;
+  ASSERT_EQ(ports.size(), 2u);
+  for (uint16_t q = 0; q < 2; ++q) {
+    EXPECT_EQ(ports[q]->capabilities().queue, q);
+    EXPECT_EQ(ports[q]->capabilities().queues, 2u);
+    EXPECT_EQ(ports[q]->capabilities().rss.tuples, 0) << "net_ring cannot say";
+    EXPECT_EQ(ports[q]->capabilities().mac, ports[0]->capabilities().mac);
+    EXPECT_TRUE(ports[q]->link_up());
+  }
+  EXPECT_NE(ports[0]->describe().find("queues 2, RSS not known"), std::string::npos)
+      << ports[0]->describe();
+  for (unsigned q = 0; q < 2; ++q) {
+    Frame* frame = make_frame(*ports[q], 64, q);
+    ASSERT_EQ(ports[q]->tx_burst({&frame, 1}), 1u);
+    Frame* got = nullptr;
+    EXPECT_EQ(ports[1 - q]->rx_burst({&got, 1}), 0u);
+    ASSERT_EQ(ports[q]->rx_burst({&got, 1}), 1u);
+    EXPECT_TRUE(same(*got, pattern(64, q)));
+    EXPECT_LT(ports[q]->pool_frames_free(), ports[q]->pool_frames());
+    EXPECT_EQ(ports[1 - q]->pool_frames_free(), ports[1 - q]->pool_frames());
+    ports[q]->free({&got, 1});
+  }
+  EXPECT_EQ(ports[0]->stats().tx_frames, 2u);
+  ports.erase(ports.begin());  // in any order
+}
+
+// One queue stalls; the device is restarted when all of its cores stay away, and not before.
+TEST_F(RingPorts, AreRestartedWhenAQueueStallsByTheConsentOfAllCores) {
+  Queues ports;
+  ASSERT_TRUE(EthdevPort::open_queues({.device = "net_ring1"}, 2, ports, error_)) << error_;
+  EthdevPort &first = *ports[0], &second = *ports[1];
+  Nanos now = kSecond;
+  EXPECT_FALSE(first.watch(now));
+  Frame* frame = nullptr;
+  do frame = make_frame(second, 64, 1);
+  while (second.tx_burst({&frame, 1}) == 1);
+  EXPECT_FALSE(first.watch(now += EthdevPort::kStall)) << "it has taken frames since";
+  std::atomic<bool> stop{false};
+  const auto poll = [&stop](EthdevPort& port) {
+    Frame* got = nullptr;
+    while (!stop.load())
+      if (port.released({}) != 0 || port.alloc({&got, 1}) == 0) break;
+      else port.free({&got, 1}), port.tx_burst({});
+  };
+  std::thread one(poll, std::ref(second));
+  EXPECT_FALSE(first.watch(now += EthdevPort::kStall)) << "the first queue's core does not answer";
+  stop.store(true), one.join(), stop.store(false);
+  std::thread both[] = {std::thread(poll, std::ref(first)), std::thread(poll, std::ref(second))};
+  EXPECT_EQ(second.tx_burst({&frame, 1}), 0u);
+  EXPECT_TRUE(first.watch(now += EthdevPort::kStall));
+  EXPECT_EQ(first.stats().restarts, 1u);
+  stop.store(true);
+  for (std::thread& t : both) t.join();
+  Frame* got = nullptr;
+  ASSERT_EQ(second.rx_burst({&got, 1}), 1u) << "its gate is open again";
+  second.free({&got, 1});
+  EXPECT_EQ(second.tx_burst({&frame, 1}), 1u);
+}
+
+// net_null has a key and a table, and says so.
+TEST_F(Ports, WhatTheDriverTookOfRssIsAskedBack) {
+  Queues ports;
+  ASSERT_TRUE(EthdevPort::open_queues({.device = "net_null0"}, 2, ports, error_)) << error_;
+  for (const auto& port : ports) {
+    const Rss& rss = port->capabilities().rss;
+    EXPECT_EQ(rss.key.size(), 40u);
+    EXPECT_TRUE(rss.knows(kRssTcp4));
+    ASSERT_EQ(rss.table.size(), 128u);
+    for (const uint16_t queue : rss.table) EXPECT_LT(queue, 2u);
+  }
+  Queues many;
+  EXPECT_FALSE(EthdevPort::open_queues({.device = "net_null1"}, 2000, many, error_));
+  EXPECT_NE(error_.find("2000 queues for as many cores, and the device has"), std::string::npos)
+      << error_;
+  EXPECT_TRUE(many.empty());
+}
+
 // The rings of a pair hold frames when one port goes, then the other: none is lost or freed early.
 TEST_F(RingPorts, CloseWithFramesUnderWay) {
   for (int round = 0; round < 2; ++round) {  // the name is free again

@@ -30,6 +30,14 @@ TEST(Simulation, BurstsOfLoss) { expect_good({.seed = 12, .burst = 0.1}); }
 TEST(Simulation, OneAllocationFails) { expect_good({.seed = 13, .alloc_fails = 1}); }
 TEST(Simulation, KernelsAreRestarted) { expect_good({.seed = 14, .kernel_restart = 0.5}); }
 
+TEST(Simulation, ANicThatSpreadsWrongly) {
+  for (const uint32_t cores : {2u, 3u}) {
+    Simulation sim({.seed = 17, .loss = 0.1, .cores = {.cores = cores, .astray = 0.5}});
+    EXPECT_TRUE(sim.run()) << sim.failure();
+    EXPECT_GT(sim.handed_over(), 10u);
+  }
+}
+
 // A clock that would wrap in the middle of the run, if it were kept in fewer bits anywhere.
 TEST(Simulation, ClockNearItsEdges) {
   constexpr Nanos kHalf = 5 * kMilli;

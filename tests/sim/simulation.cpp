@@ -70,6 +70,7 @@ SimOptions options_of(uint64_t seed) {
   o.attach = rng.chance(0.5);
   o.burst = maybe(0.05), o.alloc_fails = maybe(1), o.kernel_restart = maybe(0.1);
   if (rng.chance(0.5)) o.start = start_of(rng, o.duration);
+  if (rng.chance(0.5)) o.cores = cores_plan(rng);
   return o;
 }
 
@@ -80,9 +81,10 @@ Simulation::Simulation(const SimOptions& options)
       links_{Link{faults_of(options), rng_.next()}, Link{faults_of(options), rng_.next()}},
       now_(options.start) {
   for (uint32_t h = 0; h < kHosts; ++h) {
-    hosts_[h].port = std::make_unique<testing::MemoryPort>(mac_of(h));
-    if (options.attach) hosts_[h].port->attach_payloads();
-    hosts_[h].kernel = make_kernel(h);
+    hosts_[h].cores = SimCores(h == 0 ? options.cores : CoresPlan{}, mac_of(h), options.seed + h);
+    for (auto& port : hosts_[h].cores.ports())
+      if (options.attach) port->attach_payloads();
+    hosts_[h].cores.start(kernel_config(h));
     for (uint32_t a = 0; a < kApps; ++a) attach(h, a);
   }
 }
@@ -90,10 +92,9 @@ Simulation::Simulation(const SimOptions& options)
 Simulation::~Simulation() = default;
 
 // Tables are small, so that their ends are reached.
-std::unique_ptr<Kernel> Simulation::make_kernel(uint32_t host) {
+KernelConfig Simulation::kernel_config(uint32_t host) const {
   KernelConfig c;
-  c.net.interfaces.push_back(
-      {.name = "nic0", .port = hosts_[host].port.get(), .addresses = {{address_of(host), 24}}});
+  c.net.interfaces.push_back({.name = "nic0", .addresses = {{address_of(host), 24}}});
   c.net.neighbours_max = 4, c.net.neighbour_queue_max = 4, c.net.neighbour_parked_max = 8;
   c.net.tx_queue_max = 32, c.net.udp_sockets_max = 16;
   c.net.secret[0] = options_.seed, c.net.secret[1] = host;
@@ -103,7 +104,7 @@ std::unique_ptr<Kernel> Simulation::make_kernel(uint32_t host) {
   c.server.hot_queues_max = 4;
   c.server.session_queues_max = 8, c.server.session_cqs_max = 8;
   c.server.session_regions_max = 2, c.server.session_buffers_max = 4;
-  return std::make_unique<Kernel>(c);
+  return c;
 }
 
 // The last socket of each application is connected, the others send to all such of the other host.
@@ -121,8 +122,8 @@ std::vector<SocketPlan> Simulation::plan_of(uint32_t host, uint32_t app) const {
 
 void Simulation::attach(uint32_t host, uint32_t app) {
   AppPlace& place = hosts_[host].apps[app];
-  place.app = std::make_unique<SimApp>(*hosts_[host].kernel, app, plan_of(host, app), ledger_,
-                                       trace_, now_, options_.attach ? 1 : 0);
+  place.app = std::make_unique<SimApp>(hosts_[host].cores.of_app(app), app, plan_of(host, app),
+                                       ledger_, trace_, now_, options_.attach ? 1 : 0);
   place.next = now_;
 }
 
@@ -180,8 +181,9 @@ void Simulation::deliver_arrivals() {
     const Arrival arrival = std::move(arrivals_.back());
     arrivals_.pop_back();
     Host& h = hosts_[arrival.host];
-    if (!h.port->link_is_up || h.port->waiting() >= kReceiveRing) continue;
-    h.port->receive(arrival.frame);
+    testing::MemoryPort& port = h.cores.queue_of(arrival.frame);
+    if (!port.link_is_up || port.waiting() >= kReceiveRing) continue;
+    port.receive(arrival.frame);
     h.wake = std::min(h.wake, now_);
   }
 }
@@ -206,19 +208,24 @@ void Simulation::run_app(uint32_t host, uint32_t app) {
 void Simulation::inject_fault(Host& h) {
   h.next_fault = now_ + up_to(rng_, 2 * kFaultEvery);
   if (h.fault_until > 0) return;
-  if (rng_.chance(options_.tx_full)) h.port->tx_accepts = rng_.below(3);
-  if (rng_.chance(options_.pool_dry)) h.port->pool_frames = rng_.below(6);
-  if (rng_.chance(options_.alloc_fails)) h.port->alloc_fails_after = rng_.below(kAllocFailsWithin);
+  for (auto& port : h.cores.ports()) {
+    if (rng_.chance(options_.tx_full)) port->tx_accepts = rng_.below(3);
+    if (rng_.chance(options_.pool_dry)) port->pool_frames = rng_.below(6);
+    if (rng_.chance(options_.alloc_fails)) port->alloc_fails_after = rng_.below(kAllocFailsWithin);
+    port->reads_late = options_.attach && rng_.chance(kReadsLate);
+  }
   if (rng_.chance(options_.host_pause)) h.paused_until = now_ + up_to(rng_, kFaultMax);
-  h.port->reads_late = options_.attach && rng_.chance(kReadsLate);
-  h.port->link_is_up = !rng_.chance(options_.link_down);
-  h.fault_until = now_ + up_to(rng_, h.port->link_is_up ? kFaultMax : kLinkDownMax);
+  const bool up = !rng_.chance(options_.link_down);
+  for (auto& port : h.cores.ports()) port->link_is_up = up;
+  h.fault_until = now_ + up_to(rng_, up ? kFaultMax : kLinkDownMax);
 }
 
 void Simulation::mend(Host& h) {
-  h.port->tx_accepts = h.port->pool_frames = h.port->alloc_fails_after = SIZE_MAX;
-  h.port->link_is_up = true;
-  h.port->reads_late = false;
+  for (auto& port : h.cores.ports()) {
+    port->tx_accepts = port->pool_frames = port->alloc_fails_after = SIZE_MAX;
+    port->link_is_up = true;
+    port->reads_late = false;
+  }
   h.fault_until = 0;
   h.wake = std::min(h.wake, now_);
 }
@@ -226,7 +233,7 @@ void Simulation::mend(Host& h) {
 // The daemon ends and is started again; its applications attach anew.
 // Nothing that it has attached is with the port then: a session ends in one go.
 void Simulation::settle(uint32_t host) {
-  hosts_[host].port->reads_late = false;
+  for (auto& port : hosts_[host].cores.ports()) port->reads_late = false;
   pass(host);
 }
 
@@ -234,18 +241,22 @@ void Simulation::restart(uint32_t host) {
   Host& h = hosts_[host];
   settle(host);
   for (AppPlace& a : h.apps) a.app.reset(), a.next = now_ + up_to(rng_, kReattachMax);
-  h.kernel.reset();
-  check(h.port->outstanding() == 0, "frames lost with their kernel");
-  h.kernel = make_kernel(host);
+  h.cores.stop();
+  check(h.cores.outstanding() == 0, "frames lost with their kernel");
+  h.cores.start(kernel_config(host));
   h.wake = now_;
 }
 
 void Simulation::pass(uint32_t host) {
   Host& h = hosts_[host];
   ++passes_;
-  h.kernel->poll(now_);
-  h.port->let_go();
-  for (const Packet& frame : h.port->take_sent()) {
+  std::vector<Packet> sent;
+  for (auto& kernel : h.cores.kernels()) kernel->poll(now_);
+  for (auto& port : h.cores.ports()) {
+    port->let_go();
+    for (Packet& frame : port->take_sent()) sent.push_back(std::move(frame));
+  }
+  for (const Packet& frame : sent) {
     trace_.add(static_cast<uint64_t>(now_) << 1 | host);
     trace_.add(frame);
     const auto decoded = testing::decode(frame);
@@ -255,9 +266,9 @@ void Simulation::pass(uint32_t host) {
       std::push_heap(arrivals_.begin(), arrivals_.end(), later);
     }
   }
-  const Nanos deadline = h.kernel->next_deadline();
-  if (h.kernel->busy() || h.port->waiting() != 0) h.wake = now_ + kPassTime;
-  else if (!h.kernel->net().idle() || deadline <= now_) h.wake = now_ + kRetryTime;
+  const Nanos deadline = h.cores.next_deadline();
+  if (h.cores.busy() || h.cores.waiting()) h.wake = now_ + kPassTime;
+  else if (!h.cores.idle() || deadline <= now_) h.wake = now_ + kRetryTime;
   else h.wake = deadline;
 }
 
@@ -285,14 +296,16 @@ void Simulation::quiet() {
   for (const Host& h : hosts_) {
     uint32_t receives = 0;
     for (const AppPlace& a : h.apps) receives += a.app->receives_outstanding();
-    const Server::Usage usage = h.kernel->server().usage();
+    const Server::Usage usage = h.cores.usage();
     check(usage.requests == receives, "requests lost or kept");
     check(usage.chunks == 0, "chunks kept");
     check(usage.sessions == kApps && usage.sockets == kApps * kSockets, "sessions or sockets lost");
-    check(h.port->outstanding() == 0, "frames kept");
-    check(testing::account_of(h.kernel->counters()).balanced(), "frames without a name");
-    check(h.kernel->net().neighbours().size() == 0, "neighbours kept");
-    check(h.kernel->net().neighbours().parked() == 0 && h.kernel->net().idle(), "frames parked");
+    check(h.cores.outstanding() == 0, "frames kept");
+    for (const auto& kernel : h.cores.kernels()) {
+      check(testing::account_of(kernel->counters()).balanced(), "frames without a name");
+      check(kernel->net().neighbours().size() == 0, "neighbours kept");
+      check(kernel->net().neighbours().parked() == 0 && kernel->net().idle(), "frames parked");
+    }
   }
 }
 
@@ -315,12 +328,12 @@ void Simulation::final_round() {
 void Simulation::end() {
   for (Host& h : hosts_) {
     for (AppPlace& a : h.apps) a.app.reset();
-    h.kernel->poll(++now_);
-    const Server::Usage usage = h.kernel->server().usage();
+    for (auto& kernel : h.cores.kernels()) kernel->poll(++now_);
+    const Server::Usage usage = h.cores.usage();
     check(usage.sessions == 0 && usage.sockets == 0 && usage.request_queues == 0 &&
               usage.requests == 0 && usage.chunks == 0,
           "something of a session is left");
-    check(h.port->outstanding() == 0, "frames kept at the end");
+    check(h.cores.outstanding() == 0, "frames kept at the end");
   }
 }
 

@@ -1,5 +1,6 @@
-// Two kernels, four applications and a link that fails, on one virtual clock, from one seed: the
-// next thing that happens is always the earliest. Nothing else decides, so a seed is a run.
+// Two hosts, four applications and a link that fails, on one virtual clock, from one seed: the
+// next thing that happens is always the earliest. Nothing else decides, so a seed is a run. One of
+// the hosts may have several cores.
 //
 //   busy    applications send; link, ports and applications fail by the chances given
 //   calm    nothing fails and nobody sends: every accepted request must complete
@@ -16,8 +17,8 @@
 #include "sim/ledger.h"
 #include "sim/link.h"
 #include "sim/sim_app.h"
+#include "sim/sim_cores.h"
 #include "sim/trace.h"
-#include "support/memory_port.h"
 
 namespace pinion::sim {
 
@@ -32,6 +33,7 @@ struct SimOptions {
   // As tx_full: one of the next allocations fails, once; the kernel is a new one.
   double alloc_fails = 0, kernel_restart = 0;
   Nanos start = kSecond;  // of the clock
+  CoresPlan cores = {};   // of the first host
   bool attach = false;    // ports read long payloads from where they lie, sometimes late
 };
 
@@ -49,6 +51,7 @@ class Simulation {
   uint64_t trace_hash() const { return trace_.hash(); }
   uint64_t sent() const { return ledger_.sent(); }
   uint64_t delivered() const { return ledger_.deliveries(); }
+  uint64_t handed_over() const { return hosts_[0].cores.handed_over(Stray::udp); }
   uint64_t passes() const { return passes_; }
 
  private:
@@ -59,8 +62,7 @@ class Simulation {
     Nanos next = 0;
   };
   struct Host {
-    std::unique_ptr<testing::MemoryPort> port;
-    std::unique_ptr<Kernel> kernel;
+    SimCores cores;
     std::array<AppPlace, kApps> apps;
     Nanos wake = 0;
     Nanos paused_until = 0, fault_until = 0, next_fault = kNever;
@@ -72,7 +74,7 @@ class Simulation {
     Packet frame;
   };
 
-  std::unique_ptr<Kernel> make_kernel(uint32_t host);
+  KernelConfig kernel_config(uint32_t host) const;
   std::vector<SocketPlan> plan_of(uint32_t host, uint32_t app) const;
   void attach(uint32_t host, uint32_t app);
   void run_until(Nanos end);

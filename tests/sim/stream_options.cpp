@@ -94,7 +94,9 @@ StreamSimOptions stream_options_of(uint64_t seed) {
   const auto rarely = [&] { return rng.chance(0.5) ? 0.02 * rng.below(100) / 100 : 0.0; };
   h.close = rarely(), h.abort = rarely(), h.shutdown = rarely();
   h.bytes_max = 1000 + rng.below(30'000);
+  if (rng.chance(0.5)) o.cores = cores_plan(rng);
   choose_start(o, rng);
+  if (o.ephemeral_ports == kFewPorts) o.cores.says_hash = false;  // none might come home
   return o;
 }
 

@@ -51,19 +51,18 @@ StreamSimulation::StreamSimulation(const StreamSimOptions& options)
       links_{Link{options.link, rng_.next()}, Link{options.link, rng_.next()}},
       now_(options.start) {
   for (uint32_t h = 0; h < kHosts; ++h) {
-    hosts_[h].port = std::make_unique<testing::MemoryPort>(mac_of(h));
-    hosts_[h].kernel = make_kernel(h);
+    hosts_[h].cores = SimCores(h == 0 ? options.cores : CoresPlan{}, mac_of(h), options.seed + h);
+    hosts_[h].cores.start(kernel_config(h));
     for (uint32_t a = 0; a < kApps; ++a) attach(h, a);
   }
 }
 
 StreamSimulation::~StreamSimulation() = default;
 
-std::unique_ptr<Kernel> StreamSimulation::make_kernel(uint32_t host) {
+KernelConfig StreamSimulation::kernel_config(uint32_t host) const {
   const StreamTables& t = options_.tables;
   KernelConfig c;
-  c.net.interfaces.push_back(
-      {.name = "nic0", .port = hosts_[host].port.get(), .addresses = {{address_of(host), 24}}});
+  c.net.interfaces.push_back({.name = "nic0", .addresses = {{address_of(host), 24}}});
   c.net.neighbours_max = 4, c.net.neighbour_queue_max = 4, c.net.neighbour_parked_max = 8;
   c.net.tx_queue_max = t.tx_queue, c.net.udp_sockets_max = 16;
   c.net.secret[0] = options_.seed, c.net.secret[1] = host;
@@ -86,7 +85,7 @@ std::unique_ptr<Kernel> StreamSimulation::make_kernel(uint32_t host) {
   c.server.hot_queues_max = 4;
   c.server.session_queues_max = 32, c.server.session_cqs_max = 8;
   c.server.session_regions_max = 2, c.server.session_buffers_max = 4;
-  return std::make_unique<Kernel>(c);
+  return c;
 }
 
 void StreamSimulation::attach(uint32_t host, uint32_t app) {
@@ -95,7 +94,8 @@ void StreamSimulation::attach(uint32_t host, uint32_t app) {
                   .peers = {listen_at(1 - host, app), listen_at(1 - host, 1 - app)},
                   .backlog = options_.backlog,
                   .habits = options_.habits};
-  place.app = std::make_unique<StreamApp>(*hosts_[host].kernel, app, plan, ledger_, trace_, now_);
+  place.app = std::make_unique<StreamApp>(hosts_[host].cores.of_app(app), app, plan, ledger_,
+                                          trace_, now_);
   place.next = now_;
 }
 
@@ -164,8 +164,9 @@ void StreamSimulation::deliver_arrivals() {
     const Arrival arrival = std::move(arrivals_.back());
     arrivals_.pop_back();
     Host& h = hosts_[arrival.host];
-    if (!h.port->link_is_up || h.port->waiting() >= kReceiveRing) continue;
-    h.port->receive(arrival.frame);
+    testing::MemoryPort& port = h.cores.queue_of(arrival.frame);
+    if (!port.link_is_up || port.waiting() >= kReceiveRing) continue;
+    port.receive(arrival.frame);
     h.wake = std::min(h.wake, now_);
   }
 }
@@ -195,17 +196,22 @@ void StreamSimulation::inject_fault(Host& h) {
   if (rng_.chance(options_.partition))
     partition_until_ = now_ + up_to(rng_, options_.partition_max);
   if (h.fault_until > 0) return;
-  if (rng_.chance(options_.tx_full)) h.port->tx_accepts = rng_.below(3);
-  if (rng_.chance(options_.pool_dry)) h.port->pool_frames = rng_.below(6);
-  if (rng_.chance(options_.alloc_fails)) h.port->alloc_fails_after = rng_.below(kAllocFailsWithin);
+  for (auto& port : h.cores.ports()) {
+    if (rng_.chance(options_.tx_full)) port->tx_accepts = rng_.below(3);
+    if (rng_.chance(options_.pool_dry)) port->pool_frames = rng_.below(6);
+    if (rng_.chance(options_.alloc_fails)) port->alloc_fails_after = rng_.below(kAllocFailsWithin);
+  }
   if (rng_.chance(options_.host_pause)) h.paused_until = now_ + up_to(rng_, every);
-  h.port->link_is_up = !rng_.chance(options_.link_down);
+  const bool up = !rng_.chance(options_.link_down);
+  for (auto& port : h.cores.ports()) port->link_is_up = up;
   h.fault_until = now_ + up_to(rng_, every);
 }
 
 void StreamSimulation::mend(Host& h) {
-  h.port->tx_accepts = h.port->pool_frames = h.port->alloc_fails_after = SIZE_MAX;
-  h.port->link_is_up = true;
+  for (auto& port : h.cores.ports()) {
+    port->tx_accepts = port->pool_frames = port->alloc_fails_after = SIZE_MAX;
+    port->link_is_up = true;
+  }
   h.fault_until = 0;
   h.wake = std::min(h.wake, now_);
 }
@@ -213,19 +219,27 @@ void StreamSimulation::mend(Host& h) {
 void StreamSimulation::pass(uint32_t host) {
   Host& h = hosts_[host];
   ++passes_;
-  h.kernel->poll(now_);
-  const uint64_t full = h.kernel->counters().dropped(Drop::tcp_accept_full);
+  for (auto& kernel : h.cores.kernels()) kernel->poll(now_);
+  const uint64_t full = h.cores.sum(
+      [](const Kernel& k) { return k.counters().dropped(Drop::tcp_accept_full); });
   if (full != std::exchange(h.accept_full, full)) ledger_.no_room(address_of(host), now_);
-  const uint64_t evicted = h.kernel->counters().tcp_time_wait_evicted;
+  // It has given up a half-open connection, whose peer may take it for open (RFC 9293 3.5): as much
+  // a reason for a RST as that there was no room.
+  const uint64_t late = h.cores.sum([](const Kernel& k) { return k.counters().tcp_timeouts; });
+  if (late != std::exchange(h.late, late)) ledger_.no_room(address_of(host), now_);
+  const uint64_t evicted =
+      h.cores.sum([](const Kernel& k) { return k.counters().tcp_time_wait_evicted; });
   if (evicted != std::exchange(h.evicted, evicted))
     ledger_.time_wait_evicted(address_of(host), now_);
-  h.port->let_go();
-  for (const Packet& frame : h.port->take_sent()) carry(host, frame);
-  const Nanos deadline = h.kernel->next_deadline();
-  if (h.kernel->busy() || h.port->waiting() != 0) h.wake = now_ + kPassTime;
-  else if (!h.kernel->net().idle() || deadline <= now_) h.wake = now_ + kRetryTime;
+  for (auto& port : h.cores.ports()) {
+    port->let_go();
+    for (const Packet& frame : port->take_sent()) carry(host, frame);
+  }
+  const Nanos deadline = h.cores.next_deadline();
+  if (h.cores.busy() || h.cores.waiting()) h.wake = now_ + kPassTime;
+  else if (!h.cores.idle() || deadline <= now_) h.wake = now_ + kRetryTime;
   else h.wake = deadline;
-  if (busy_ || !h.kernel->busy()) return;
+  if (busy_ || !h.cores.busy()) return;
   for (AppPlace& a : h.apps) a.next = std::min(a.next, now_ + kFinishTick);
 }
 
@@ -237,6 +251,9 @@ void StreamSimulation::carry(uint32_t host, const Packet& frame) {
   if (decoded.tcp && decoded.tcp->flags == testing::kSyn && !first_syn_)
     first_syn_ = {decoded.tcp->seq, testing::options_of(*decoded.tcp).ts_value.value_or(0)};
   if (options_.show && decoded.tcp) show(host, decoded);
+  if (options_.show && decoded.arp)
+    std::printf("%.6f host %u: ARP %u\n", static_cast<double>(now_ - options_.start) / 1e9,
+                host + 1, decoded.arp->op);
   if (now_ < partition_until_) return;
   for (Link::Copy& copy : links_[host].carry(frame, now_)) {
     arrivals_.push_back({copy.at, ++orders_, 1 - host, std::move(copy.frame)});
@@ -280,18 +297,20 @@ void StreamSimulation::quiet() {
   tick_every_ = kQuietTick;
   run_until(now_ + kQuiet, false);
   for (const Host& h : hosts_) {
-    const Server::Usage usage = h.kernel->server().usage();
+    const Server::Usage usage = h.cores.usage();
     check(usage.sessions == kApps && usage.sockets == kApps && usage.streams == kApps,
           "sessions or sockets lost or kept: " + std::to_string(usage.sockets));
     check(usage.requests == 0 && usage.request_queues == 0, "requests kept");
     check(usage.chunks == 0, "chunks kept: " + std::to_string(usage.chunks));
-    const Tcp& tcp = h.kernel->net().tcp();
-    check(tcp.tcbs_used() == 0, "TCBs kept: " + std::to_string(tcp.tcbs_used()));
-    check(tcp.segments_used() == 0 && tcp.half_open() == 0 && tcp.time_waiting() == 0,
-          "segments kept: " + std::to_string(tcp.segments_used()));
-    check(h.port->outstanding() == 0, "frames kept");
-    check(testing::account_of(h.kernel->counters()).balanced(), "frames without a name");
-    check(h.kernel->net().neighbours().parked() == 0 && h.kernel->net().idle(), "frames parked");
+    for (const auto& kernel : h.cores.kernels()) {
+      const Tcp& tcp = kernel->net().tcp();
+      check(tcp.tcbs_used() == 0, "TCBs kept: " + std::to_string(tcp.tcbs_used()));
+      check(tcp.segments_used() == 0 && tcp.half_open() == 0 && tcp.time_waiting() == 0,
+            "segments kept: " + std::to_string(tcp.segments_used()));
+      check(testing::account_of(kernel->counters()).balanced(), "frames without a name");
+      check(kernel->net().neighbours().parked() == 0 && kernel->net().idle(), "frames parked");
+    }
+    check(h.cores.outstanding() == 0, "frames kept");
   }
 }
 
@@ -312,15 +331,17 @@ void StreamSimulation::last_round() {
 void StreamSimulation::end() {
   for (Host& h : hosts_) {
     for (AppPlace& a : h.apps) a.app.reset();
-    for (int i = 0; i < 4; ++i) h.kernel->poll(++now_);
-    const Server::Usage usage = h.kernel->server().usage();
+    for (int i = 0; i < 4; ++i)
+      for (auto& kernel : h.cores.kernels()) kernel->poll(++now_);
+    const Server::Usage usage = h.cores.usage();
     check(usage.sessions == 0 && usage.sockets == 0 && usage.request_queues == 0 &&
               usage.requests == 0 && usage.chunks == 0 && usage.streams == 0,
           "something of a session is left");
-    check(h.kernel->net().tcp().listeners() == 0 && h.kernel->net().tcp().tcbs_used() == 0,
-          "something of TCP is left");
-    h.port->take_sent();
-    check(h.port->outstanding() == 0, "frames kept at the end");
+    for (auto& kernel : h.cores.kernels())
+      check(kernel->net().tcp().listeners() == 0 && kernel->net().tcp().tcbs_used() == 0,
+            "something of TCP is left");
+    for (auto& port : h.cores.ports()) port->take_sent();
+    check(h.cores.outstanding() == 0, "frames kept at the end");
   }
 }
 

@@ -1,5 +1,5 @@
-// Two kernels whose applications exchange streams in both directions over a link that fails, on one
-// virtual clock, from one seed: as simulation.h, for TCP.
+// Two hosts whose applications exchange streams in both directions over a link that fails, on one
+// virtual clock, from one seed: as simulation.h, for TCP. One host may have several cores.
 //
 //   busy    connections come, go and are broken; link, ports, memory and applications fail
 //   finish  nothing fails and nothing new begins: every transfer ends within two minutes
@@ -14,8 +14,8 @@
 
 #include "kernel/kernel.h"
 #include "sim/link.h"
+#include "sim/sim_cores.h"
 #include "sim/stream_app.h"
-#include "support/memory_port.h"
 
 namespace pinion::sim {
 
@@ -41,6 +41,7 @@ struct StreamSimOptions {
   Nanos initial_rto = kSecond, delayed_ack = 0, timestamp_tick = kMilli;
   StreamTables tables;
   StreamHabits habits;
+  CoresPlan cores;  // of the first host
   uint32_t backlog = 4;
   bool show = false;  // prints each segment that leaves
 };
@@ -66,7 +67,11 @@ class StreamSimulation {
   uint64_t trace_hash() const { return trace_.hash(); }
   const StreamLedger& ledger() const { return ledger_; }
   uint64_t passes() const { return passes_; }
-  const Counters& counters(uint32_t host) const { return hosts_[host].kernel->counters(); }
+  // Of its first core.
+  const Counters& counters(uint32_t host) const {
+    return hosts_[host].cores.kernels()[0]->counters();
+  }
+  uint64_t handed_over() const { return hosts_[0].cores.handed_over(Stray::tcp); }
   Nanos finished_in() const { return finished_in_; }
 
  private:
@@ -77,10 +82,9 @@ class StreamSimulation {
     Nanos next = 0;
   };
   struct Host {
-    std::unique_ptr<testing::MemoryPort> port;
-    std::unique_ptr<Kernel> kernel;
+    SimCores cores;
     std::array<AppPlace, kApps> apps;
-    uint64_t accept_full = 0, evicted = 0;  // of its counters, as they were
+    uint64_t accept_full = 0, evicted = 0, late = 0;  // of its counters, as they were
     Nanos wake = 0;
     Nanos paused_until = 0, fault_until = 0, next_fault = kNever;
   };
@@ -91,7 +95,7 @@ class StreamSimulation {
     Packet frame;
   };
 
-  std::unique_ptr<Kernel> make_kernel(uint32_t host);
+  KernelConfig kernel_config(uint32_t host) const;
   void attach(uint32_t host, uint32_t app);
   void run_until(Nanos end, bool until_idle);
   Nanos next_event() const;

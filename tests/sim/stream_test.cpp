@@ -28,6 +28,27 @@ TEST(StreamSimulation, SameSeedSameTrace) {
   EXPECT_NE(first.trace_hash(), other.trace_hash());
 }
 
+// A host of two cores whose NIC is often wrong: nothing is lost, and connections are handed over.
+TEST(StreamSimulation, ANicThatSpreadsWrongly) {
+  for (const bool says_hash : {false, true}) {
+    StreamSimOptions o = stream_options_of(5);
+    o.link = {.delay = 20 * kMicro};
+    o.ephemeral_ports = 1000;  // of which some come home
+    o.cores = {.cores = 2, .says_hash = says_hash, .astray = 0.5};
+    StreamSimulation sim(o);
+    EXPECT_TRUE(sim.run()) << sim.failure();
+    EXPECT_GT(sim.handed_over(), 100u);
+  }
+}
+
+// Where it says how it hashes and is right, a connection that is opened from here stays at home.
+TEST(StreamSimulation, ConnectionsStayAtHome) {
+  StreamSimOptions o;
+  o.cores = {.cores = 2, .says_hash = true};
+  StreamSimulation sim(o);
+  EXPECT_TRUE(sim.run()) << sim.failure();
+}
+
 // Two flips that cancel out pass a checksum of 16 bits (RFC 1071): the ledger looks at every byte.
 TEST(StreamSimulation, LedgerSeesComplementaryFlips) {
   StreamSimOptions o;

@@ -40,6 +40,7 @@ Tcp::Tcp(const TcpConfig& config, const TcpSurroundings&, Net& net, Counters& co
       resets_(1) {}
 Tcp::~Tcp() = default;
 
+bool Tcp::is_ours(const TcpSegment&, const FourTuple&, Nanos) const { return true; }
 Drop Tcp::input(const TcpSegment&, const FourTuple&, Nanos) { return Drop::tcp_no_connection; }
 bool Tcp::icmp_error(const TcpIcmpError&, const FourTuple&, Nanos) { return false; }
 void Tcp::flush(Nanos) {}

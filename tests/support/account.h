@@ -31,6 +31,7 @@ inline Account account_of(const Counters& c) {
                 c.icmp_echo_replies + c.icmp_errors_received + c.igmp_received + c.nd_received +
                 c.mld_received,
             0};
+  for (size_t i = 0; i < kStrayCount; ++i) a.received += c.taken[i], a.named += c.handed_over[i];
   for (size_t i = 0; i < kDropCount; ++i) (is_ours[i] ? a.ours : a.named) += c.drops[i];
   return a;
 }

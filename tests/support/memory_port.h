@@ -44,6 +44,12 @@ class MemoryPort : public Port {
   // From now on either takes and frees frames of the other: one account for both.
   void share_pool(MemoryPort& other) { account_ = &other.outstanding_; }
 
+  // One queue of several of its device.
+  void be_queue(uint16_t queue, const Rss& rss) {
+    capabilities_.queue = queue;
+    capabilities_.rss = rss;
+  }
+
   // From now on a device that computes checksums and reads attached bytes by itself.
   void attach_payloads();
   // While set, it has not yet read the attached bytes of what it took; let_go() does it.

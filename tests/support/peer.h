@@ -26,6 +26,8 @@ struct PeerOptions {
   uint16_t mtu_bytes = 1500;
   uint8_t tx_offload = kTxNone;
   bool bonded = false;  // a second port stands by (Peer::backup)
+  std::vector<uint32_t> queue_cores = {};  // of a core of NetConfig::mesh: of its NIC
+  Rss rss = {};                            // how that NIC hashes
   NetConfig net = {};        // interfaces: further ones; port and a default route are filled in
   ServerConfig server = {};  // tables are made small
   SessionQuota quota = {};

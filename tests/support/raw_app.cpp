@@ -46,6 +46,7 @@ RawApp::RawApp(Kernel& kernel, uint32_t id, Nanos now, SessionQuota quota, Memor
   open.op = KernelMessage::Op::session_open;
   open.session = id, open.base = session_region_, open.size = RIO_SESSION_REGION_BYTES;
   open.quota = quota;
+  open.value = id;  // whose it is: each session has a user of its own, the same on every core
   kernel_.control(open, now_);
   STACK_CHECK(open.status == 0);
   KernelMessage add;

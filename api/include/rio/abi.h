@@ -19,7 +19,7 @@ extern "C" {
 
 /* Major must match; a minor only appends. Stored last into rio_abi_session.version. */
 #define RIO_ABI_MAJOR 1u
-#define RIO_ABI_MINOR 3u
+#define RIO_ABI_MINOR 4u
 #define RIO_ABI_VERSION ((RIO_ABI_MAJOR << 16) | RIO_ABI_MINOR)
 
 /* Feature bits, negotiated at attach: what both sides have. None but these may be set. */

@@ -14,8 +14,9 @@ extern "C" {
 #define RIO_CONTROL_MAGIC 0x4F495250u /* "PRIO" */
 
 enum rio_control_opcode {
-  /* -> a=RIO_ABI_VERSION, b=features wanted, c=1 if registered for membarrier.
-   * <- handle=session id, a=version, b=features, size=bytes of the session region, and two
+  /* -> a=RIO_ABI_VERSION, b=features wanted, c=1 if registered for membarrier; since version 1.4:
+   *    d=1 + the number of a core, or 0 for what the configuration says.
+   * <- handle=session id, a=version, b=features, d=core, size=bytes of the session region, and two
    *    descriptors: the session region's memfd, the eventfd that wakes a sleeping core. */
   RIO_CTL_ATTACH = 1,
   /* The application has mapped the session region: the daemon seals, populates, goes live. */

@@ -117,6 +117,15 @@ typedef struct rio_transport {
  * try again; -ENOMEM: no memory (hugepages) left; -EMFILE: this process or the daemon has no
  * descriptors left; -ENAMETOOLONG: the path. */
 int rio_open(const char* path, rio_session** out);
+/* As rio_open, on that core of the daemon's, counted from 0 in the order of its configuration. A
+ * session lives on one core, with its memory, queues and sockets: an application on several cores
+ * has a session on each, best one a thread, and listens on each. RIO_CORE_DEFAULT, which is what
+ * rio_open asks for: the core that the configuration names for this user. -ENXIO: no such core;
+ * -EINVAL: the daemon is older than version 1.4 and has one. */
+int rio_open_on(const char* path, uint32_t core, rio_session** out);
+#define RIO_CORE_DEFAULT 0xFFFFFFFFu
+/* The core on which the session lives. */
+uint32_t rio_session_core(const rio_session* session);
 /* As rio_open, over a transport that the caller made (stack/host: embedded). Takes it over. */
 int rio_open_transport(const rio_transport* transport, rio_session** out);
 /* Ends the session: every socket is closed, all memory given back. All handles are invalid. */
@@ -150,8 +159,9 @@ int rio_deregister_buffer(rio_session* session, rio_buffer_id id);
 #define RIO_NOTIFY_NONE 0u
 #define RIO_NOTIFY_FD 1u /* rio_notify_fd() gives a descriptor for epoll */
 
-/* Room for exactly `entries` completions, completed to by sockets of `core`. -EINVAL: entries 0 or
- * over RIO_CQ_ENTRIES_MAX; -ENXIO: no such core; -ENOMEM: no memory, or over 16,777,216 entries,
+/* Room for exactly `entries` completions, completed to by sockets of `core`: the session's, as a
+ * number or RIO_CORE_DEFAULT. -EINVAL: entries 0 or over RIO_CQ_ENTRIES_MAX; -ENXIO: another core;
+ * -ENOMEM: no memory, or over 16,777,216 entries,
  * whose ring of twice as many slots does not fit into one buffer of 4 GiB - 1; -EDQUOT: over the
  * session's memory_mb; -ENOSPC: too many completion queues, regions or buffers; -EMFILE: no
  * descriptors left. */
@@ -174,9 +184,9 @@ int rio_notify(rio_cq* cq);
 /* ---- sockets ------------------------------------------------------------------------------ */
 
 /* family RIO_FAMILY_IPV4 or RIO_FAMILY_IPV6, type RIO_TYPE_DATAGRAM (UDP) or RIO_TYPE_STREAM (TCP),
- * on a core. A socket of IPv6 is of IPv6 alone: it hears nothing of IPv4, and ::ffff:a.b.c.d is no
- * address for it. -EAFNOSUPPORT: family;
- * -EPROTONOSUPPORT: type; -ENXIO: no such core; -ENOSPC: quota; -ENOMEM. */
+ * on the session's core, as a number or RIO_CORE_DEFAULT. A socket of IPv6 is of IPv6 alone: it
+ * hears nothing of IPv4, and ::ffff:a.b.c.d is no address for it. -EAFNOSUPPORT: family;
+ * -EPROTONOSUPPORT: type; -ENXIO: another core; -ENOSPC: quota; -ENOMEM. */
 int rio_socket(rio_session* session, uint32_t family, uint32_t type, uint32_t core,
                rio_socket_t* out);
 /* Receives complete with -ECANCELED, sends with their outcome; each exactly once. The socket's
@@ -187,9 +197,11 @@ int rio_socket(rio_session* session, uint32_t family, uint32_t type, uint32_t co
  * accepted are reset. */
 int rio_close_socket(rio_socket_t socket);
 /* address.port 0: an ephemeral port (RFC 6056). -EADDRNOTAVAIL: neither an address of this core's
- * NICs nor (UDP) a multicast group; -EADDRINUSE, or no ephemeral port is free; -EPERM: the
- * configuration does not grant it; -EINVAL: bound already; -EAFNOSUPPORT: of another family than
- * the socket, or with a scope; -ENOBUFS: the core's sockets are all bound. */
+ * NICs nor (UDP) a multicast group; -EADDRINUSE, also when another user has the port on another
+ * core, or no ephemeral port is free; -EPERM: the configuration does not grant it; -EINVAL: bound
+ * already; -EAFNOSUPPORT: of another family than the socket, or with a scope; -ENOBUFS: the core's
+ * sockets are all bound. The same port on several cores, by sessions of one user: a datagram or
+ * connection goes to the socket on the core that the NIC has brought it to. */
 int rio_bind(rio_socket_t socket, const rio_address* address);
 /* UDP: sets the peer, binds if it is not bound. -ENETUNREACH: no route; -EACCES: broadcast without
  * RIO_SO_BROADCAST; -EADDRINUSE: no ephemeral port is free, or this pair of addresses and ports is

@@ -38,6 +38,9 @@ class Out {
 class Session {
  public:
   int open(const char* path = nullptr) { return rio_open(path, detail::Out(session_)); }
+  int open_on(uint32_t core, const char* path = nullptr) {
+    return rio_open_on(path, core, detail::Out(session_));
+  }
   int open(const rio_transport& transport) {
     return rio_open_transport(&transport, detail::Out(session_));
   }
@@ -49,6 +52,7 @@ class Session {
   int deregister_buffer(rio_buffer_id id) { return rio_deregister_buffer(get(), id); }
   uint64_t now_ns() const { return rio_now_ns(get()); }
   int status() const { return rio_session_status(get()); }
+  uint32_t core() const { return rio_session_core(get()); }
   rio_session* get() const { return session_.get(); }
   explicit operator bool() const { return session_ != nullptr; }
 
@@ -59,7 +63,7 @@ class Session {
 // Close its sockets, and dequeue what they owe, before it goes: a queue in use stays open.
 class CompletionQueue {
  public:
-  int create(const Session& session, uint32_t entries, uint32_t core = 0,
+  int create(const Session& session, uint32_t entries, uint32_t core = RIO_CORE_DEFAULT,
              uint32_t notification = RIO_NOTIFY_NONE) {
     return rio_create_completion_queue(session.get(), entries, core, notification,
                                        detail::Out(cq_));
@@ -92,8 +96,8 @@ class Socket {
     return *this;
   }
 
-  int create(const Session& session, uint32_t type = RIO_TYPE_DATAGRAM, uint32_t core = 0,
-             uint32_t family = RIO_FAMILY_IPV4) {
+  int create(const Session& session, uint32_t type = RIO_TYPE_DATAGRAM,
+             uint32_t core = RIO_CORE_DEFAULT, uint32_t family = RIO_FAMILY_IPV4) {
     close();
     return rio_socket(session.get(), family, type, core, detail::Out(socket_));
   }

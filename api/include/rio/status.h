@@ -12,13 +12,14 @@ extern "C" {
 
 #define RIO_STATUS_MAGIC 0x54535250u /* "PRST" */
 #define RIO_STATUS_VERSION 1u
-#define RIO_STATUS_ENTRIES_MAX 512u
+#define RIO_STATUS_ENTRIES_MAX 2048u
 
 enum rio_status_section {
   RIO_STATUS_INFO = 1,   /* text only: instance, NICs, cores */
   RIO_STATUS_GAUGE = 2,  /* how much of something is in use */
   RIO_STATUS_COUNTER = 3,
-  RIO_STATUS_DROP = 4 /* frames dropped, by reason */
+  RIO_STATUS_DROP = 4, /* frames dropped, by reason */
+  RIO_STATUS_CORE = 5  /* of one of several cores, which others sum up: "core0.passes" */
 };
 
 typedef struct rio_status_entry {

@@ -23,7 +23,7 @@ uint32_t streams_of(const Config& config) {
 
 std::unique_ptr<Network> open_rio(const NetworkConfig& sizes, rio_session* session,
                                   ControlCalls calls, std::string& why) {
-  auto network = std::make_unique<RioNetwork>(sizes, session, 0, calls);
+  auto network = std::make_unique<RioNetwork>(sizes, session, RIO_CORE_DEFAULT, calls);
   if (network->open() == 0) return network;
   why = network->error();
   return nullptr;

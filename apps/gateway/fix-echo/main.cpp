@@ -110,7 +110,7 @@ int run_over_pinion(const Options& options, std::span<char> memory) {
   }
   int status = 1;
   {
-    gateway::RioNetwork network({.streams_max = 32}, session, 0);
+    gateway::RioNetwork network({.streams_max = 32}, session, RIO_CORE_DEFAULT);
     if (network.open() == 0) status = run(options, network, memory);
     else std::fprintf(stderr, "fix_echo: %s\n", network.error().c_str());
   }

@@ -164,5 +164,18 @@ TEST_F(EmbeddedGateway, SaysWhatIsWrongWithTheStacksFile) {
   EXPECT_NE(gateway.output().find("piniond.yaml:2:"), std::string::npos) << gateway.output();
 }
 
+// One thread polls it, and has one core.
+TEST_F(EmbeddedGateway, IsOneCore) {
+  std::string stack = kStack;
+  const std::string core = "{name: core0, cpu: 0, idle: busy}";
+  stack.insert(stack.find(core) + core.size(), ", {name: core1, cpu: 1}");
+  std::ofstream(dir + "/piniond.yaml") << stack;
+  Program gateway({PINION_GATEWAY, "--config", dir + "/gateway.yaml"}, pinion_ns);
+  EXPECT_EQ(gateway.end(0), 1);
+  EXPECT_NE(gateway.output().find("piniond.yaml: a stack inside an application is one core"),
+            std::string::npos)
+      << gateway.output();
+}
+
 }  // namespace
 }  // namespace pinion::e2e

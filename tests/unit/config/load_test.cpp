@@ -74,13 +74,13 @@ TEST(ConfigLoad, VethExampleNics) {
   const Nic& md = config.nics[0];
   EXPECT_EQ(md.name, "md_a");
   EXPECT_EQ(md.device.vdev, "net_af_packet0,iface=veth0");
-  EXPECT_EQ(md.core_index, 0u);
+  EXPECT_EQ(md.core_indices, (std::vector<size_t>{0}));
   EXPECT_EQ(md.vlan_id, 0u);
   EXPECT_EQ(md.mtu_bytes, 1500u);
   EXPECT_EQ(md.rx_descriptors, 2048u);
   EXPECT_EQ(md.tx_descriptors, 512u);
   const Nic& orders = config.nics[1];
-  EXPECT_EQ(orders.core_index, 0u);
+  EXPECT_EQ(orders.core_indices, (std::vector<size_t>{0}));
   EXPECT_EQ(orders.vlan_id, 141u);
   EXPECT_EQ(orders.rx_descriptors, 1024u);
   ASSERT_EQ(orders.addresses.size(), 2u);
@@ -163,8 +163,28 @@ TEST(ConfigLoad, ANicBelongsToTheCoreItNames) {
             0)
       << format_errors(errors);
   EXPECT_EQ(config.cores[1].cpu, 3u);
-  EXPECT_EQ(config.nics[0].core_index, 1u);
-  EXPECT_EQ(config.nics[1].core_index, 0u);
+  EXPECT_EQ(config.nics[0].core_indices, (std::vector<size_t>{1}));
+  EXPECT_EQ(config.nics[1].core_indices, (std::vector<size_t>{0}));
+}
+
+TEST(ConfigLoad, ANicOfSeveralCoresAndTheSessionsHomes) {
+  Config config;
+  std::vector<ConfigError> errors;
+  ASSERT_EQ(load("version: 1\n"
+                 "cores: [{name: a, cpu: 2}, {name: b, cpu: 3}]\n"
+                 "nics:\n"
+                 "  - {name: x, device: {vdev: net_null0}, cores: [b, a], addresses: "
+                 "[10.0.0.1/24]}\n"
+                 "  - {name: y, device: {vdev: net_null1}, cores: [b], addresses: [10.0.1.1/24]}\n"
+                 "sessions: [{uid: 0}, {uid: 1, core: b}]\n",
+                 "f", config, errors),
+            0)
+      << format_errors(errors);
+  EXPECT_EQ(config.nics[0].cores, (std::vector<std::string>{"b", "a"}));
+  EXPECT_EQ(config.nics[0].core_indices, (std::vector<size_t>{1, 0}));
+  EXPECT_EQ(config.nics[1].core_indices, (std::vector<size_t>{1}));
+  EXPECT_EQ(config.sessions[0].core_index, 0u);
+  EXPECT_EQ(config.sessions[1].core_index, 1u);
 }
 
 TEST(ConfigLoad, VethExampleRoutesAndNeighbours) {

@@ -66,8 +66,8 @@ TEST(ConfigErrors, ValuesOutOfRange) {
 
 TEST(ConfigErrors, Cores) {
   expect_errors({
-      {"cores: []", "2:8: 'cores' has 0 entries; expected a list of 1 to 128 entries"},
-      {"cores: 5", "2:8: 'cores' is '5'; expected a list of 1 to 128 entries"},
+      {"cores: []", "2:8: 'cores' has 0 entries; expected a list of 1 to 32 entries"},
+      {"cores: 5", "2:8: 'cores' is '5'; expected a list of 1 to 32 entries"},
       {"cores: [{name: c, cpu: 1}, {name: d, cpu: 1}]",
        "2:43: cpu 1 already has a core on line 2; expected one core a CPU"},
       {"cores: [{name: c, cpu: 1}, {name: c, cpu: 2}]",
@@ -139,6 +139,33 @@ TEST(ConfigErrors, Nics) {
        "3:97: 'addresses' 10.0.0.1/0 is a network of length 0; expected the address of a host in "
        "it"},
   });
+}
+
+// Three cores, and what a NIC says of them.
+std::string of_three_cores(const std::string& cores) {
+  return "cores: [{name: c, cpu: 1}, {name: d, cpu: 2}, {name: e, cpu: 3}]\n"
+         "nics: [{name: n, device: {vdev: net_null0}, addresses: [10.0.0.1/24], " +
+         cores + "}]";
+}
+
+TEST(ConfigErrors, CoresOfANic) {
+  for (const auto& [cores, error] : {
+           std::pair{"core: c, cores: [c]",
+                     "3:87: 'cores' stands beside 'core'; expected one of them"},
+           {"cores: []", "3:78: 'cores' has 0 entries; expected a list of 1 to 32 entries"},
+           {"cores: c", "3:78: 'cores' is 'c'; expected a list of 1 to 32 entries"},
+           {"cores: [c, 5d]",
+            "3:82: 'cores' is '5d'; expected a name: a letter or _, then letters, digits, '_', '-' "
+            "or '.'; at most 31 bytes"},
+           {"cores: [c, [d]]", "3:82: 'cores' is a list; expected a name: a letter or _, then "
+                               "letters, digits, '_', '-' or '.'; at most 31 bytes"},
+           {"cores: [c, x, d]", "3:82: there is no core 'x'; expected a name from 'cores'"},
+           {"cores: [c, d, c]", "3:85: core 'c' is named on line 3; expected each name once"},
+           {"cores: [d, e]", "3:79: 'cores' has 2 of 3 cores; expected one, or all"},
+           {"cores: [c, d, e], backup: {vdev: net_null1}",
+            "3:79: a NIC with a 'backup' is polled by one core; expected 'core'"},
+       })
+    EXPECT_EQ(shown(errors_of("version: 1\n" + of_three_cores(cores) + "\n")), error) << cores;
 }
 
 TEST(ConfigErrors, Backups) {
@@ -295,6 +322,8 @@ TEST(ConfigErrors, Sessions) {
       {"sessions: [{user: root, bind: \"*:80\"}]",
        "4:31: 'bind' is the quoted text '*:80'; expected a list of 0 to 64 entries"},
       {"sessions: [a]", "4:12: a session is 'a'; expected a mapping of keys"},
+      {"sessions: [{user: root, core: d}]",
+       "4:31: there is no core 'd'; expected a name from 'cores'"},
   });
 }
 TEST(ConfigErrors, AllAreCollectedInTheOrderOfTheFile) {

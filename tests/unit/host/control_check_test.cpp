@@ -41,6 +41,11 @@ TEST(ControlCheck, NamedFieldsPass) {
   EXPECT_EQ(check(m), 0);
   m.e = 1;  // the doorbell's number comes in the reply
   EXPECT_EQ(check(m), -EINVAL);
+  m = message(RIO_CTL_ATTACH);
+  m.a = m.b = m.c = m.d = 1;
+  EXPECT_EQ(check(m), 0);
+  m.e = 1;
+  EXPECT_EQ(check(m), -EINVAL);
   m = message(RIO_CTL_BIND);
   m.handle = 3;
   m.address = {RIO_FAMILY_IPV4, 7, 0, {10, 0, 0, 1}};

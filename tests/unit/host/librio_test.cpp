@@ -418,6 +418,17 @@ TEST_F(Librio, RefusalsThatNeedNoCore) {
   bed_.poll(20);
 }
 
+TEST_F(Librio, ASessionSaysWhereItLives) {
+  EXPECT_EQ(session_.core(), 0u);
+  rio::CompletionQueue cq, by_number;
+  ASSERT_EQ(cq.create(session_, 8), 0);
+  ASSERT_EQ(by_number.create(session_, 8, session_.core()), 0);
+  rio::Socket socket;
+  EXPECT_EQ(socket.create(session_, RIO_TYPE_DATAGRAM, 1), -ENXIO);
+  ASSERT_EQ(socket.create(session_), 0);
+  EXPECT_EQ(socket.core(), 0);
+}
+
 TEST_F(Librio, AForkedChildIsRefused) {
   const pid_t child = fork();
   if (child == 0) {

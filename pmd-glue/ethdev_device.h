@@ -1,0 +1,29 @@
+// EthdevDevice: what the ports of one device's queues share, with the device's own beginning and
+// end. Only pmd-glue's ethdev_*.cpp and ring_pair.cpp know it.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+struct rte_device;
+
+namespace pinion {
+
+struct RingPair;
+
+struct EthdevDevice {
+  EthdevDevice(uint16_t id, bool was_probed) : port_id(id), probed(was_probed) {}
+  EthdevDevice(const EthdevDevice&) = delete;
+  EthdevDevice& operator=(const EthdevDevice&) = delete;
+  ~EthdevDevice() { close(); }
+  // Stops and closes the device, once: by whichever port goes first, so that what the driver then
+  // lets go of finds the others in place.
+  void close();
+
+  const uint16_t port_id;
+  const bool probed;  // by us: it is taken away again
+  bool started = false, closed = false;
+  rte_device* device = nullptr;
+  std::shared_ptr<RingPair> rings;  // of a ring pair: outlives both devices
+};
+
+}  // namespace pinion
