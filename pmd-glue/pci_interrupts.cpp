@@ -31,6 +31,8 @@ Kinds kinds_of(const std::string& space) {
   kinds.legacy = (word(space, PCI_INTERRUPT_LINE) >> 8) != 0;  // the pin
   const uint32_t model = word(space, PCI_VENDOR_ID) << 16 | word(space, PCI_DEVICE_ID);
   if ((word(space, PCI_STATUS) & PCI_STATUS_CAP_LIST) == 0) return kinds;
+  // Without CAP_SYS_ADMIN Linux shows the header alone: then nothing is known, and DPDK decides.
+  if (space.size() <= PCI_STD_HEADER_SIZEOF) return {true, true, true};
   constexpr int kCapabilitiesMax = 48;  // of four bytes, behind the header
   unsigned at = word(space, PCI_CAPABILITY_LIST) & 0xfc;
   for (int i = 0; i < kCapabilitiesMax && at >= PCI_STD_HEADER_SIZEOF; ++i) {

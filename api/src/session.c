@@ -122,7 +122,7 @@ static int open_over(const rio_transport* transport, uint32_t core, rio_session*
   s->signal_fd = -1;
   s->pid = getpid();
   pthread_mutex_init(&s->mutex, NULL);
-  s->fast_barrier = register_membarrier();
+  s->fast_barrier = transport->one_thread ? 1 : register_membarrier();
   void* table = mmap(NULL, RIO_DOORBELLS_MAX * sizeof(rio_rq*), PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   int status = table == MAP_FAILED ? rio_fail_(-ENOMEM, "out of memory") : 0;

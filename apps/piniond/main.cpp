@@ -146,9 +146,10 @@ int run(const config::Config& config, const Lenience& lenience) {
   for (const config::Core& core : config.cores)
     status.info("core", core.name + " on CPU " + std::to_string(core.cpu));
   for (const auto& [name, text] : describe_ports(config, ports)) status.info("nic " + name, text);
+  if (!cores.start(why)) return fail(why);
+  // Behind the last that is made: the threads' stacks too.
   if (config.host.lock_memory && mlockall(MCL_CURRENT) != 0)
     return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
-  if (!cores.start(why)) return fail(why);
   if (!give_up_privileges(config, why)) return fail(why);
   attach.start();
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),

@@ -173,15 +173,16 @@ void StatusPage::add_tcp_gauges(const Cores& cores) {
 }
 
 void StatusPage::add_threads(const Cores& cores) {
-  uint64_t passes = 0, sleeps = 0, slow = 0, handed_over = 0;
+  uint64_t passes = 0, sleeps = 0, rehearsals = 0, slow = 0, handed_over = 0;
   for (size_t i = 0; i < cores.size(); ++i) {
     const CoreThread& thread = *cores[i].thread;
-    passes += thread.passes(), sleeps += thread.sleeps();
+    passes += thread.passes(), sleeps += thread.sleeps(), rehearsals += thread.rehearsals();
     slow += thread.signaller().slow(), handed_over += thread.signaller().handed_over();
   }
   const char* whose = cores.size() == 1 ? "of the core" : "of all cores";
   add(RIO_STATUS_COUNTER, "passes", whose, passes);
   add(RIO_STATUS_COUNTER, "sleeps", whose, sleeps);
+  add(RIO_STATUS_COUNTER, "rehearsals", "of busy cores in silence", rehearsals);
   add(RIO_STATUS_COUNTER, "slow_signals", "of a core, over 100 us: see signals_handed_over", slow);
   add(RIO_STATUS_COUNTER, "signals_handed_over", "to the control thread, of users with slow ones",
       handed_over);

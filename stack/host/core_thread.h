@@ -45,7 +45,7 @@ class CoreThread {
 
   // For the Kernel's configuration: the Kernel is made after this object, and given to start().
   Hooks hooks();
-  // -EINVAL: no such CPU; -ENOSYS: sleep without membarrier; -ENOMEM: none for the rehearsal.
+  // -EINVAL: no such CPU; -ENOSYS: sleep without membarrier.
   int start(Kernel& kernel, std::string& why);
   void stop();
 
@@ -56,6 +56,7 @@ class CoreThread {
   // Readable from any thread.
   uint64_t passes() const { return passes_.load(std::memory_order_relaxed); }
   uint64_t sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
+  uint64_t rehearsals() const { return rehearsal_ == nullptr ? 0 : rehearsal_->rounds(); }
   const Signaller& signaller() const { return signaller_; }
   bool sleeps_at_all() const { return config_.sleep_after != kNever; }
   const PortWakes& wakes() const { return wakes_; }

@@ -42,6 +42,7 @@ rio_transport EmbeddedHost::transport() {
   callers_.push_back({this, nullptr});
   rio_transport t{};
   t.self = &callers_.back();
+  t.one_thread = !config_.threaded;
   t.call = [](void* self, rio_control* message, int fds[2]) {
     auto* caller = static_cast<Caller*>(self);
     return caller->host->call(*caller, message, fds);

@@ -31,6 +31,11 @@ void WakeEvidence::false_alarm() {
   if (++false_alarms_ >= kFalseAlarms) state_ = WakeState::failed;
 }
 
+void WakeEvidence::nap() {
+  if (state_ != WakeState::failed || ++naps_ < kNaps) return;
+  *this = WakeEvidence();
+}
+
 PortWakes::PortWakes(const std::vector<PortWake>& ports, CoreLink& link)
     : link_(link), shown_(std::make_unique<Shown[]>(ports.size())) {
   for (size_t i = 0; i < ports.size(); ++i) {
@@ -45,6 +50,7 @@ PortWakes::PortWakes(const std::vector<PortWake>& ports, CoreLink& link)
 bool PortWakes::arm() {
   bool quiet = true;
   for (Watched& w : ports_) {
+    w.evidence.nap();
     const WakeState state = w.evidence.state();
     if (state == WakeState::none || state == WakeState::failed) continue;
     w.fd = w.port.arm(w.port.self);

@@ -30,16 +30,20 @@ enum class WakeState : uint8_t { none, on_trial, works, failed };
 class WakeEvidence {
  public:
   static constexpr uint32_t kHits = 4, kMisses = 16, kFalseAlarms = 64;  // in a row
+  // Naps after which one that failed is tried again: a minute of the shortest. What went wrong may
+  // have been a machine that was paused.
+  static constexpr uint32_t kNaps = 1 << 20;
 
   explicit WakeEvidence(WakeState begin = WakeState::on_trial) : state_(begin) {}
   void hit();          // the event came, and so had a frame
   void miss();         // a frame had come, and no event
   void false_alarm();  // the event came, and nothing else
+  void nap();          // it was not asked
   WakeState state() const { return state_; }
 
  private:
   WakeState state_;
-  uint32_t hits_ = 0, misses_ = 0, false_alarms_ = 0;
+  uint32_t hits_ = 0, misses_ = 0, false_alarms_ = 0, naps_ = 0;
 };
 
 class PortWakes {

@@ -101,7 +101,7 @@ void Rehearsal::step(Nanos now) {
   host_.poll(now);
   if (!take()) return void(gave_up_ = true);
   if (awaited_ != 0) return;
-  ++rounds_;
+  rio_word64_store(&rounds_, rounds_ + 1);
   real_.keep_near();
   next_ = now + kEvery;
 }

@@ -34,8 +34,8 @@ class Rehearsal {
     if (real_.busy()) next_ = now + kEvery;
     else if (now >= next_ && !gave_up_) step(now);
   }
-  // Of that thread: there and back by both protocols.
-  uint64_t rounds() const { return rounds_; }
+  // From any thread: there and back by both protocols.
+  uint64_t rounds() const { return rio_word64_load(&rounds_); }
 
  private:
   struct Way {  // of one protocol

@@ -60,10 +60,10 @@ void Tcp::on_loss_timer(Tcb& tcb, Nanos now) {
   }
 }
 
-// RFC 9293 3.8.3 (MUST-20): at R1 the layer below is told, which asks the next hop whether it is
-// still there. A gateway that was replaced without a word is found so.
+// RFC 9293 3.8.3 (MUST-20): from R1 on the layer below is told, which asks the next hop whether it
+// is still there, once a second at most. A gateway that was replaced without a word is found so.
 void Tcp::doubt(const Tcb& tcb, Nanos now) {
-  if (tcb.loss.rtt.backoffs == kR1)
+  if (tcb.loss.rtt.backoffs >= kR1)
     net_.doubt_path(tcb.local.address, tcb.remote.address, now);
 }
 

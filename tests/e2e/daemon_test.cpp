@@ -19,11 +19,13 @@ namespace fs = std::filesystem;
 
 class Daemon : public ::testing::Test {
  protected:
-  void start() {
-    daemon_ = std::make_unique<Program>(std::vector<std::string>{PINION_DAEMON, configuration()});
+  void start() { start(configuration()); }
+  void start(const std::string& file) {
+    daemon_ = std::make_unique<Program>(std::vector<std::string>{PINION_DAEMON, file});
     ASSERT_TRUE(daemon_->says(" ready, ")) << daemon_->output();
   }
-  std::string configuration() const {
+  std::string configuration(const std::string& idle = "{sleep_after_us: 200}",
+                            const std::string& device = "net_null0") const {
     return scratch_.write("piniond.yaml",
                           "version: 1\n"
                           "host: {hugepages_mb: " +
@@ -32,9 +34,9 @@ class Daemon : public ::testing::Test {
                               ", mode: \"0600\"}}\n"
                               "cores: [{name: core0, cpu: " +
                               std::to_string(first_cpu()) +
-                              ", idle: {sleep_after_us: 200}}]\n"
-                              "nics: [{name: nothing, device: {vdev: net_null0}, core: core0, "
-                              "addresses: [10.77.0.2/24]}]\n"
+                              ", idle: " + idle + "}]\n"
+                              "nics: [{name: nothing, device: {vdev: " + device +
+                              "}, core: core0, addresses: [10.77.0.2/24]}]\n"
                               "sessions: [{uid: " +
                               std::to_string(geteuid()) + "}]\n");
   }
@@ -64,6 +66,21 @@ std::set<std::string> leavings() {
       found.insert(it->path());
   }
   return found;
+}
+
+// In silence, behind the filter of system calls; and it still answers and ends.
+TEST_F(Daemon, ABusyCoreRehearses) {
+  start(configuration("busy", "net_ring0"));  // net_null always has frames
+  const auto rehearsals = [&] {
+    const std::string shown = ctl("counters").output;
+    const size_t at = shown.find("rehearsals ");
+    return at == std::string::npos ? 0 : std::stoull(shown.substr(at + 11));
+  };
+  EXPECT_TRUE(within(20'000, [&] { return rehearsals() > 100; }));
+  const uint64_t before = rehearsals();
+  EXPECT_TRUE(within(20'000, [&] { return rehearsals() > before + 100; }));
+  EXPECT_EQ(daemon_->end(SIGTERM), 0) << daemon_->output();
+  EXPECT_EQ(daemon_->output().find("refused"), std::string::npos) << daemon_->output();
 }
 
 TEST_F(Daemon, EndsOnSigterm) {

@@ -263,6 +263,7 @@ std::string make_network() {
   if (vm_nic() != nullptr && (two_cables() || is_apart())) return "needs two cables";
   if (vm_nic() != nullptr && is_shared() && vm_queues() < 2)
     return "the machine's NIC has one queue (tests/vm/run --queues)";
+  if (shared->wanted.vlan_id != 0 && vm_nic() == nullptr) return "needs tests/vm: it is about NICs";
   if (shared->wanted.mtu_bytes > 1500 && vm_nic() == nullptr)
     return "needs tests/vm: DPDK's net_af_packet takes no longer frames";
   const std::string why = vm_nic() == nullptr ? make_veth() : join_vm();

@@ -77,6 +77,26 @@ TEST(TcpTimer, BlackHoleEstablished) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(bed.socket->expects_completion().status, -ETIMEDOUT);
 }
 
+// The old gateway answers the first question and goes only then: it is asked again.
+TEST(TcpTimer, BeyondR1TheNextHopIsAskedAgain) {
+  TcpBedOptions options = slow_timer();
+  options.pinned = false;
+  TcpBed bed(TcpState::established, options);
+  bed.socket->send("lost", 1);
+  std::vector<Nanos> asked;
+  for (const Nanos end = bed.peer.now + 10 * kSecond; bed.peer.now < end; bed.wait(10 * kMilli)) {
+    for (const Packet& frame : bed.peer.take_all()) {
+      if (!decode(frame).arp.has_value()) continue;
+      asked.push_back(bed.peer.now);
+      if (asked.size() == 1)
+        bed.peer.sends(padded(frame_of(ArpSegment{.arp = {.op = 2, .tha = kOurMac}})));
+    }
+  }
+  ASSERT_GE(asked.size(), 2u);
+  EXPECT_LT(asked[1] - asked[0], 5 * kSecond);
+  EXPECT_GE(asked[1] - asked[0], kSecond);
+}
+
 // 3.8.3 MUST-20: R1. After three timeouts the next hop is asked; another machine has its address by
 // then, without having said so, and the connection goes on there.
 TEST(TcpTimer, AtR1TheNextHopIsAsked) {

@@ -106,6 +106,7 @@ typedef struct rio_transport {
   int (*call)(void* self, rio_control* message, int fds[2]);
   void (*close)(void* self);
   int (*alive)(void* self);
+  int one_thread; /* 1: the core runs between the caller's own calls: nothing is asked of Linux */
 } rio_transport;
 
 /* ---- session ------------------------------------------------------------------------------ */

@@ -63,7 +63,6 @@ void Housekeeping::run() {
     metrics_server_.watch(fds);
     (void)poll(fds.data(), fds.size(), control_.busy() ? 1 : kTurnMs);
     const Nanos now = monotonic_now();
-    for (const auto& client : engine_.clients()) client->keep_writable();
     control_.turn(now);
     metrics_server_.turn(now);
     if (now - looked_after_ >= kLookAfterEvery) {

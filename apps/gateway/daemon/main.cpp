@@ -1,4 +1,4 @@
-// pinion-gateway: configuration -> journal, network, engine, two threads. The composition root and
+// pinion-gateway: configuration -> journal, network, engine, threads. The composition root and
 // nothing else. Ends on SIGTERM or SIGINT: clients are logged out, their orders cancelled as they
 // are configured, the venue last.
 #include <sched.h>
@@ -15,6 +15,7 @@
 #include "gateway/config/load.h"
 #include "gateway/daemon/housekeeping.h"
 #include "gateway/daemon/numbers.h"
+#include "gateway/daemon/page_toucher.h"
 #include "gateway/daemon/transport.h"
 
 namespace pinion::gateway {
@@ -123,6 +124,8 @@ int run(const Config& config, const std::string& file, bool any_tsc) {
   if (!engine.start(moment(), why) || !housekeeping.open(why)) return fail(why);
   journal.start();
   housekeeping.start();
+  PageToucher toucher(engine, journal);
+  toucher.start();
   if (!pin(config.cpu, why)) return fail(why);
   std::printf("pinion-gateway: %s ready, control socket %s/control.sock%s\n",
               config.instance.c_str(), config.state_dir.c_str(),
@@ -130,6 +133,7 @@ int run(const Config& config, const std::string& file, bool any_tsc) {
   std::fflush(stdout);
   const int status = trade(config, engine, numbers, mailbox, network);
   housekeeping.stop();
+  toucher.stop();
   if (!journal.stop()) return fail("not everything of the journal is on disk");
   return status;
 }

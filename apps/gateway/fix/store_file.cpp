@@ -34,7 +34,6 @@ int StoreFile::open(const std::string& path, size_t bytes) {
   return 0;
 }
 
-// Linux before 5.14 cannot: then it is as if nobody had asked.
 void StoreFile::keep_writable(size_t at) const {
   const auto page = static_cast<size_t>(getpagesize());
   const size_t first = std::min(at, memory_.size()) / page * page;

@@ -21,7 +21,8 @@ class StoreFile {
   std::span<char> memory() const { return memory_; }
   // For any thread, now and then: stores into the next kAhead bytes from `at` will not fault. The
   // first one to a page of a file does, and again each time that the kernel has written the page
-  // to disk; then the disk's file system has its say in the middle of an order.
+  // to disk; then the disk's file system has its say in the middle of an order. It has it here:
+  // this call waits for the disk if need be.
   void keep_writable(size_t at) const;
   static constexpr size_t kAhead = size_t{1} << 20;
 

@@ -7,7 +7,6 @@ namespace pinion::journal {
 namespace {
 
 constexpr timespec kIdle{0, 200'000};  // between two looks into an empty ring
-constexpr Nanos kTouchEvery = 20 * kMilli;  // of the ring's pages: all of them in some 50 us
 
 Nanos clock_now() {
   timespec t{};
@@ -81,14 +80,8 @@ bool Journal::stop() {
 }
 
 void Journal::run() {
-  Nanos touched = 0;
   while (!rio_word_load(&ending_)) {
-    const Nanos now = clock_now();
-    if (now - touched >= kTouchEvery) {
-      touched = now;
-      file_.keep_writable();
-    }
-    if (!writer_.turn(now)) nanosleep(&kIdle, nullptr);
+    if (!writer_.turn(clock_now())) nanosleep(&kIdle, nullptr);
   }
   finished_ = writer_.finish(clock_now());
 }

@@ -140,6 +140,8 @@ class Journal {
   DiskState disk() const { return writer_.disk(); }
   uint64_t durable() const { return writer_.durable(); }
   size_t depth() const { return ring_.depth(); }
+  // May wait for the disk; see RingFile.
+  void keep_writable() const { file_.keep_writable(); }
 
  private:
   bool open_ring(std::string& why);

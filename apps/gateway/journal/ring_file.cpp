@@ -49,8 +49,20 @@ RingMemory RingFile::memory() const {
   return {reinterpret_cast<RingHeader*>(at_), {at_ + kRingHeaderBytes, size_ - kRingHeaderBytes}};
 }
 
-// Linux before 5.14 cannot: then it is as if nobody had asked.
-void RingFile::keep_writable() const { (void)madvise(at_, size_, MADV_POPULATE_WRITE); }
+void RingFile::keep_writable() const {
+  const auto page = static_cast<size_t>(getpagesize());
+  const RingMemory ring = memory();
+  const auto populate = [page](std::byte* from, size_t bytes) {
+    const size_t before = reinterpret_cast<uintptr_t>(from) % page;
+    (void)madvise(from - before, bytes + before, MADV_POPULATE_WRITE);
+  };
+  const size_t size = ring.bytes.size(), ahead = std::min(kAhead, size);
+  const size_t at = rio_word64_load(&ring.header->published) & (size - 1);
+  const size_t to_end = std::min(ahead, size - at);
+  populate(at_, kRingHeaderBytes);
+  populate(&ring.bytes[at], to_end);
+  if (to_end != ahead) populate(ring.bytes.data(), ahead - to_end);
+}
 
 // Its blocks and pages exist when this returns: a full disk is found here, and not by a signal
 // while trading. It gets its name when it is whole, so what has the name is never half a ring.

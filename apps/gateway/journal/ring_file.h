@@ -27,9 +27,11 @@ class RingFile {
   Found open(const std::string& directory, std::string& why);
 
   RingMemory memory() const;
-  // For any thread, now and then: stores will not fault, as they do when the kernel has written a
-  // page to disk.
+  // For any thread, now and then: stores into the next kAhead bytes behind what is published will
+  // not fault, as they do when the kernel has written a page to disk. Waits for the disk if need
+  // be.
   void keep_writable() const;
+  static constexpr size_t kAhead = size_t{1} << 20;
 
  private:
   bool map(int fd, size_t bytes);

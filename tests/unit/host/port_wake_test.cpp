@@ -102,6 +102,8 @@ TEST_F(PortWakesTest, EventsThatNeverComeEndInNaps) {
   EXPECT_TRUE(wakes.arm());
   EXPECT_FALSE(wakes.all_work());
   EXPECT_EQ(port_.armed, armed) << "it is asked no more";
+  for (uint32_t i = 1; i < WakeEvidence::kNaps; ++i) EXPECT_TRUE(wakes.arm());
+  EXPECT_GT(port_.armed, armed) << "but for after a long time";
 }
 
 // Its INTx: it fires each time, for nothing.

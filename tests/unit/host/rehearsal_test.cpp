@@ -3,7 +3,10 @@
 #include "host/rehearsal.h"
 
 #include <gtest/gtest.h>
+#include <linux/membarrier.h>
 #include <rio/rio.hpp>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <vector>
 
@@ -12,6 +15,8 @@
 
 namespace pinion {
 namespace {
+
+constexpr int kGetRegistrations = 1 << 9;  // MEMBARRIER_CMD_GET_REGISTRATIONS
 
 struct FakeTime {
   Nanos now = kSecond;
@@ -89,6 +94,13 @@ TEST_F(RehearsalTest, ABusyCoreDoesNot) {
     request(0);
   }
   EXPECT_EQ(rehearsal_->rounds(), before);
+}
+
+// Who registers for membarrier can be interrupted by any process: an application must, no core may.
+TEST_F(RehearsalTest, TheProcessIsNotRegisteredForMembarrier) {
+  const long registered = syscall(SYS_membarrier, kGetRegistrations, 0, 0);
+  if (registered < 0) GTEST_SKIP() << "Linux before 6.3 does not tell";
+  EXPECT_EQ(registered & MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0);
 }
 
 TEST_F(RehearsalTest, AfterALongSilenceOfItsOwnItGoesOn) {
