@@ -213,7 +213,9 @@ class Cores : public TwoCoresOn<World> {
 };
 TEST_F(Cores, AThousandConnectionsAreSpreadAndStayHome) {
   spread_a_thousand();
-  EXPECT_EQ(gauge("handed_over.tcp"), 0u) << "both ways belong to the same flow for Linux";
+  // Both ways belong to the same flow for Linux and for RSS: nothing of a connection goes astray.
+  // What comes late, when its core has forgotten it, is looked for elsewhere and found nowhere.
+  EXPECT_LE(gauge("handed_over.tcp"), drops("tcp_no_connection"));
 }
 TEST_F(Cores, ConnectionsToLinuxComeHome) { connect_to_linux(); }
 TEST_F(Cores, AllDatagramsReachTheOneSocket) { send_datagrams(); }
