@@ -1,6 +1,8 @@
 // EthdevDevice: what the ports of one device's queues share, with the device's own beginning and
 // end. Only pmd-glue's ethdev_*.cpp and ring_pair.cpp know it.
 #pragma once
+#include <rte_spinlock.h>
+
 #include <cstdint>
 #include <memory>
 
@@ -22,6 +24,7 @@ struct EthdevDevice {
   const uint16_t port_id;
   const bool probed;  // by us: it is taken away again
   bool started = false, closed = false;
+  rte_spinlock_t interrupts = RTE_SPINLOCK_INITIALIZER;  // of all queues: drivers have one mask
   rte_device* device = nullptr;
   std::shared_ptr<RingPair> rings;  // of a ring pair: outlives both devices
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "pmd-glue/ethdev_device.h"
 #include "pmd-glue/ethdev_port.h"
 
 namespace pinion {
@@ -25,14 +26,20 @@ bool EthdevPort::try_rx_interrupt() {
   return false;
 }
 
+// Under the device's lock: drivers change one mask for all queues, and each queue has another core.
 int EthdevPort::arm() {
   if (!rx_interrupt_ || !may_enter()) return -1;
-  if (rte_eth_dev_rx_intr_enable(port_id_, queue_) != 0) return -1;
-  return rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, queue_);
+  rte_spinlock_lock(&whole_->interrupts);
+  const int status = rte_eth_dev_rx_intr_enable(port_id_, queue_);
+  rte_spinlock_unlock(&whole_->interrupts);
+  return status == 0 ? rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, queue_) : -1;
 }
 
 void EthdevPort::disarm() {
-  if (may_enter()) rte_eth_dev_rx_intr_disable(port_id_, queue_);
+  if (!may_enter()) return;
+  rte_spinlock_lock(&whole_->interrupts);
+  rte_eth_dev_rx_intr_disable(port_id_, queue_);
+  rte_spinlock_unlock(&whole_->interrupts);
 }
 
 // Not every driver counts what is in its ring, but each gives it.

@@ -1,6 +1,8 @@
 // See promised.h.
 #include "piniond/promised.h"
 
+#include <algorithm>
+
 #include "net/net_config.h"
 #include "rio/server.h"
 
@@ -36,6 +38,17 @@ std::string unsupported(const config::Config& config) {
   if (all.joins > kJoinsMax)
     return "the policies promise more joins of multicast groups (sessions_max x joins_max) than a "
            "core can have";
+  // A core chooses from its share of the ephemeral ports, and nobody may have them all.
+  const NetConfig net;
+  const bool shared = std::any_of(config.nics.begin(), config.nics.end(),
+                                  [](const config::Nic& nic) { return nic.cores.size() > 1; });
+  const uint64_t ports = (net.ephemeral_last - net.ephemeral_first + 1u) / config.cores.size();
+  for (const config::Session& s : config.sessions)
+    if (shared && uint64_t{s.sessions_max} * s.sockets_max >= ports)
+      return "a policy promises " + std::to_string(uint64_t{s.sessions_max} * s.sockets_max) +
+             " sockets (sessions_max x sockets_max), and of the ephemeral ports each of " +
+             std::to_string(config.cores.size()) + " cores has " + std::to_string(ports) +
+             ": make them smaller";
   return "";
 }
 

@@ -416,8 +416,8 @@ void StatusPage::update(const Cores& cores, const AttachServer::Status& attach,
   add_counters(cores);
   if (!alone) add_strays(cores);
   for (size_t nic = 0; nic < ports.size(); ++nic) add_interface(cores, nic, ports[nic]);
-  for (size_t i = 0; i < cores.size(); ++i) add_wakes(cores[i]);
   add_drops(cores);
+  for (size_t i = 0; i < cores.size(); ++i) add_wakes(cores[i]);
   for (size_t i = 0; i < cores.size() && !alone; ++i) add_core(cores[i]);
   // At the end, where the page may be full.
   for (size_t i = 0; i < cores.size(); ++i) add_groups(cores[i], alone);

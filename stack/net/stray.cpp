@@ -102,10 +102,11 @@ bool Net::copy(const IpInput& in, uint32_t cores, Stray reason) {
   if (mesh_->taken || !in.interface->shared) return false;
   bool any = false;
   for (; cores != 0; cores &= cores - 1) {
-    any = true;
     const auto core = static_cast<uint32_t>(std::countr_zero(cores));
-    if (push_packet(core, in, kCopy, reason)) ++counters_.copied[static_cast<size_t>(reason)];
+    const bool there = push_packet(core, in, kCopy, reason);
+    if (there) ++counters_.copied[static_cast<size_t>(reason)];
     else counters_.drop(Drop::tx_core_full);
+    any = any || there;
   }
   return any;
 }
@@ -133,7 +134,8 @@ void Net::copy_arp(const Interface& interface, Bytes packet) {
                     .tried = kCopy};
   for (HandOver* to : mesh_->mesh.to) {
     if (to == nullptr) continue;
-    const MutableBytes out = to->push(sizeof h + packet.size());
+    const size_t length = sizeof h + packet.size();
+    const MutableBytes out = to->has_room_for_copy(length) ? to->push(length) : MutableBytes{};
     if (out.empty()) {
       counters_.drop(Drop::tx_core_full);
       continue;
@@ -155,7 +157,8 @@ void Net::copy_loop(const UdpSend& send, const Path& path, Bytes payload) {
        cores &= cores - 1) {
     ++more_work_;
     HandOver* to = mesh_->mesh.to[static_cast<size_t>(std::countr_zero(cores))];
-    const MutableBytes out = to->push(sizeof h + sizeof loop + payload.size());
+    const size_t length = sizeof h + sizeof loop + payload.size();
+    const MutableBytes out = to->has_room_for_copy(length) ? to->push(length) : MutableBytes{};
     if (out.empty()) {
       counters_.drop(Drop::tx_core_full);
       continue;
@@ -173,7 +176,10 @@ bool Net::push_packet(uint32_t core, const IpInput& in, uint32_t tried, Stray re
                     .interface = in.interface->index,
                     .tried = tried,
                     .hw_time = in.frame->hw_time};
-  const MutableBytes out = mesh_->mesh.to[core]->push(sizeof h + in.raw.size());
+  HandOver& to = *mesh_->mesh.to[core];
+  const size_t length = sizeof h + in.raw.size();
+  if (tried == kCopy && !to.has_room_for_copy(length)) return false;
+  const MutableBytes out = to.push(length);
   if (out.empty()) return false;
   std::memcpy(out.data(), &h, sizeof h);
   std::memcpy(out.data() + sizeof h, in.raw.data(), in.raw.size());

@@ -345,7 +345,10 @@ std::string configuration() {
               ? std::string(", {prefix: \"::/0\", via: \"") + kKernelIp6 + "\", nic: nic}"
               : "") +
          "]\n"
-         "sessions: [{user: root, bind: [\"*:1-65535\"], groups: [224.0.0.0/4, \"ff00::/8\"]}, "
+         // Of a NIC with several cores, policies have ports of their own.
+         "sessions: [{user: root, bind: " +
+         (is_shared() ? "[\"*:1-6999\", \"*:7001-32767\"]" : "[\"*:1-65535\"]") +
+         ", groups: [224.0.0.0/4, \"ff00::/8\"]}, "
          "{user: nobody, bind: [\"*:7000\"]" +
          (two_cores() ? ", core: core1" : "") +
          "}]\n"

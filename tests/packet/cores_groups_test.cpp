@@ -58,6 +58,42 @@ TEST(CoresGroups, AnOwnDatagramGoesToMembersOfOtherCores) {
   EXPECT_EQ(member.expects_received(1), "to all");
 }
 
+uint64_t received(const Peer& peer, Ipv4 group) {
+  const GroupTable& groups = peer.kernel->net().groups();
+  for (uint32_t i = 0; i < groups.capacity(); ++i)
+    if (groups.slot(i).address == Ip(group) && !groups.slot(i).members.empty())
+      return groups.slot(i).received;
+  return 0;
+}
+
+// One application fills the ring with what many members of another core get: a pass there reaches a
+// bounded number of them, and the ring keeps room for others.
+TEST(CoresGroups, APassReachesABoundedNumberOfMembers) {
+  constexpr size_t kMembers = 40, kDatagrams = 32, kReached = 256 + kMembers;
+  PeerOptions options;
+  options.net.igmp_joins_max = 2 * kMembers;
+  options.quota.joins_max = 2 * kMembers;
+  Cores cores(2, options);
+  UdpSocket sender(cores.at(0));
+  std::vector<std::unique_ptr<UdpSocket>> members;
+  for (size_t i = 0; i < kMembers; ++i) {
+    members.push_back(std::make_unique<UdpSocket>(
+        cores.at(1), SocketOptions{.local = {{}, static_cast<uint16_t>(7000 + i)}}));
+    ASSERT_EQ(members.back()->join(kFeed), 0);
+  }
+  ASSERT_EQ(sender.set_option(RIO_SO_MULTICAST_LOOP, 1), 0);
+  cores.poll();
+  for (uint64_t i = 0; i < kDatagrams; ++i) {
+    sender.send("x", Endpoint{kFeed, static_cast<uint16_t>(7000 + i)}, i);
+    cores.at(0).poll();
+    sender.expects_sent(i);
+  }
+  cores.at(1).poll();
+  EXPECT_LE(received(cores.at(1), kFeed), kReached / kMembers);
+  cores.poll(static_cast<int>(kDatagrams));
+  EXPECT_EQ(received(cores.at(1), kFeed), kDatagrams);
+}
+
 bool is_leave(const Packet& frame) {
   const Decoded d = decode(frame);
   const std::string m = d.data;

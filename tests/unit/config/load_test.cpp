@@ -187,6 +187,35 @@ TEST(ConfigLoad, ANicOfSeveralCoresAndTheSessionsHomes) {
   EXPECT_EQ(config.sessions[1].core_index, 1u);
 }
 
+// What load says of two policies with these grants, on NICs of so many cores.
+std::string about_grants(const std::string& first, const std::string& second, bool shared = true) {
+  Config config;
+  std::vector<ConfigError> errors;
+  (void)load("version: 1\n"
+       "cores: [{name: a, cpu: 2}, {name: b, cpu: 3}]\n"
+       "nics: [{name: x, device: {vdev: net_null0}, " +
+           std::string(shared ? "cores: [a, b]" : "core: a") +
+           ", addresses: [10.0.0.1/24, 10.0.0.2/24]}]\n"
+           "sessions:\n"
+           "  - {uid: 0, bind: [" +
+           first + "]}\n  - {uid: 1, bind: [" + second + "]}\n",
+       "f", config, errors);
+  return format_errors(errors);
+}
+
+TEST(ConfigLoad, OfANicOfSeveralCoresAPortIsOnePolicys) {
+  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:7010\""), "");
+  EXPECT_EQ(about_grants("\"10.0.0.1:7000\"", "\"10.0.0.2:7000\""), "");
+  EXPECT_EQ(about_grants("\"*:1-32767\"", "\"*:61000-65535\""), "");
+  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:7009\"", false), "");
+  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:1-100\", \"10.0.0.1:7009-7010\""),
+            "f:6:32: 'bind' 7009-7010 meets a 'bind' of the policy on line 5; expected ports of "
+            "this policy alone, since a NIC has several cores\n");
+  EXPECT_EQ(about_grants("\"*:32768\"", "\"*:7000\""),
+            "f:5:21: 'bind' 32768-32768 meets the ephemeral ports 32768-60999; expected ports of "
+            "this policy alone, since a NIC has several cores\n");
+}
+
 TEST(ConfigLoad, VethExampleRoutesAndNeighbours) {
   const Config config = loaded("veth.yaml");
   ASSERT_EQ(config.routes.size(), 2u);

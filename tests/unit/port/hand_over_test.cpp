@@ -76,6 +76,15 @@ TEST(HandOver, FullIsFullUntilOneIsTaken) {
   EXPECT_TRUE(ring.empty());
 }
 
+TEST(HandOver, CopiesLeaveAQuarterToWhatMustNotBeLost) {
+  HandOver ring(kRing);
+  uint64_t copies = 0, rest = 0;
+  for (; ring.has_room_for_copy(1000); ++copies) fill(ring.push(1000), copies);
+  EXPECT_EQ(copies, (kRing - kRing / 4) / 1008);
+  for (MutableBytes r; !(r = ring.push(1000)).empty(); ++rest) fill(r, copies + rest);
+  EXPECT_GE(rest, kRing / 4 / 1008);
+}
+
 TEST(HandOver, TheLongestRecordFitsAtAnyPlaceOfAnEmptyRing) {
   HandOver ring(kRing);
   for (uint64_t i = 0; i < 100; ++i) {
