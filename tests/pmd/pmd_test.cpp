@@ -99,6 +99,39 @@ TEST_F(RingPorts, TakeAPartOfABurst) {
   expect_all_home(*a);
 }
 
+// Who asks before a sleep whether a frame waits loses none by that, nor their order; and what still
+// waits when the port goes is given back.
+TEST_F(RingPorts, LookingForWaitingFramesLosesNone) {
+  constexpr unsigned kFrames = 40;
+  auto [a, b] = EthdevPort::open_ring_pair({.device = "waits"}, error_);
+  ASSERT_TRUE(a && b) << error_;
+  EXPECT_FALSE(b->waiting());
+  std::vector<Frame*> frames(kFrames), got(kFrames);
+  ASSERT_EQ(a->alloc(frames), kFrames);
+  for (unsigned i = 0; i < kFrames; ++i) {
+    const std::vector<std::byte> bytes = pattern(64, i);
+    std::copy(bytes.begin(), bytes.end(), frames[i]->append(64));
+  }
+  ASSERT_EQ(a->tx_burst(std::span(frames).first(35)), 35u);
+  EXPECT_TRUE(b->waiting());
+  EXPECT_TRUE(b->waiting());
+  ASSERT_EQ(a->tx_burst(std::span(frames).subspan(35)), 5u);
+  size_t n = b->rx_burst(std::span(got).first(7));
+  EXPECT_EQ(n, 7u);
+  EXPECT_TRUE(b->waiting());
+  while (n < kFrames) {
+    const size_t more = b->rx_burst(std::span(got).subspan(n));
+    ASSERT_NE(more, 0u);
+    n += more;
+  }
+  for (unsigned i = 0; i < kFrames; ++i) EXPECT_TRUE(same(*got[i], pattern(64, i))) << i;
+  EXPECT_EQ(b->rx_taken(), kFrames);
+  EXPECT_FALSE(b->waiting());
+  ASSERT_EQ(a->tx_burst(std::span(got).first(3)), 3u);
+  EXPECT_TRUE(b->waiting());
+  a->free(std::span(got).subspan(3));
+}
+
 // A port that takes nothing is restarted, between two bursts of its core; not too early, not while
 // it moves, and not without its core's consent.
 TEST_F(RingPorts, AreRestartedWhenTheyStall) {
