@@ -57,7 +57,9 @@ std::string read_space(const std::string& path) {
 std::string vfio_interrupts(const std::vector<std::string>& pci, const std::string& sys) {
   Kinds all{true, true, true};
   for (const std::string& address : pci) {
-    const Kinds one = kinds_of(read_space(sys + "/bus/pci/devices/" + address + "/config"));
+    std::string path = sys;
+    path.append("/bus/pci/devices/").append(address).append("/config");
+    const Kinds one = kinds_of(read_space(path));
     all.msix = all.msix && one.msix;
     all.msi = all.msi && one.msi;
     all.legacy = all.legacy && one.legacy;
