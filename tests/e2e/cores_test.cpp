@@ -39,13 +39,7 @@ class Worker {
     EXPECT_EQ(cq_.create(session_, 2 * kSpread), 0) << rio_last_error();
   }
 
-  int listen(uint16_t port) {
-    rio_address local;
-    rio_parse_address("0.0.0.0", port, &local);
-    int status = listener_.create(session_, RIO_TYPE_STREAM);
-    if (status == 0) status = listener_.bind(local);
-    return status == 0 ? listener_.listen(kSpread) : status;
-  }
+  int listen(uint16_t port) { return make_listener(session_, listener_, port, kSpread); }
   int connect(uint16_t port) {
     rio_address peer;
     rio_parse_address(kKernelIp, port, &peer);

@@ -62,27 +62,10 @@ TEST_P(Jumbo, UdpBothWays) {
 }
 
 TEST_P(Jumbo, TcpInLongSegments) {
-  App app(socket_path());
-  AppStream listener(app, side().ends), stream(app, side().ends);
-  ASSERT_EQ(listener.listen(kJumboPort), 0) << rio_last_error();
-  KernelStream peer(side().ends);
-  ASSERT_EQ(peer.connect(kJumboPort), 0);
-  ASSERT_EQ(listener.accept(stream), 0);
-  ASSERT_EQ(stream.make_queue(), 0);
-  const std::string all = pattern(kJumboBulk);
-  std::string there;
-  std::thread kernel([&] {
-    there = peer.receive(kJumboBulk);
-    peer.send(all);
-    peer.shutdown();
-  });
+  Accepted c(socket_path(), side().ends);
+  ASSERT_NO_FATAL_FAILURE(c.open(kJumboPort));
   const uint64_t sent = gauge("tcp_sent");
-  EXPECT_EQ(stream.send(all), 0);
-  const std::string here = stream.receive(kJumboBulk);
-  kernel.join();
-  EXPECT_TRUE(there == all);
-  EXPECT_TRUE(here == all);
-  EXPECT_EQ(stream.receive_once(10).bytes, 0u);
+  c.bulk_both_ways(kJumboBulk);
   // Ours, and an ACK for every second one of theirs and some more: with 1460 bytes, twice as many.
   const uint64_t frames = kJumboBulk / (kJumbo - side().headers - 32);
   EXPECT_TRUE(within(kPatienceMs, [&] { return gauge("tcp_sent") - sent >= frames; }));

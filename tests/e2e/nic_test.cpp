@@ -71,13 +71,10 @@ TEST_F(Nic, LongPayloadsLeaveFromWhereTheyLie) {
 
 // What was said while the link was down arrives when it is up again, both ways.
 TEST_F(Nic, ConnectionsSurviveLinkFlaps) {
-  App app(socket_path());
-  AppStream listener(app), stream(app);
-  ASSERT_EQ(listener.listen(kNicPort), 0) << rio_last_error();
-  KernelStream peer;
-  ASSERT_EQ(peer.connect(kNicPort), 0);
-  ASSERT_EQ(listener.accept(stream), 0);
-  ASSERT_EQ(stream.make_queue(RIO_RQ_COPIED), 0);
+  Accepted c(socket_path());
+  ASSERT_NO_FATAL_FAILURE(c.open(kNicPort, RIO_RQ_COPIED));
+  AppStream& stream = c.stream;
+  KernelStream& peer = c.peer;
   AppSocket datagrams(socket_path());
   for (int flap = 0; flap < 3; ++flap) {
     plug(false);
@@ -156,13 +153,10 @@ TEST_F(NicAsleep, WhatEndsTheSleep) {
 }
 
 TEST_F(NicAsleep, ConnectionsSurviveALinkFlap) {
-  App app(socket_path());
-  AppStream listener(app), stream(app);
-  ASSERT_EQ(listener.listen(kNicPort), 0) << rio_last_error();
-  KernelStream peer;
-  ASSERT_EQ(peer.connect(kNicPort), 0);
-  ASSERT_EQ(listener.accept(stream), 0);
-  ASSERT_EQ(stream.make_queue(RIO_RQ_COPIED), 0);
+  Accepted c(socket_path());
+  ASSERT_NO_FATAL_FAILURE(c.open(kNicPort, RIO_RQ_COPIED));
+  AppStream& stream = c.stream;
+  KernelStream& peer = c.peer;
   plug(false);
   ASSERT_TRUE(link_becomes(gauge, 0));
   ASSERT_EQ(stream.send(pattern(3000)), 0);

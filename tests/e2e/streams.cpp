@@ -2,6 +2,7 @@
 #include "e2e/streams.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,6 +12,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
+
+#include "e2e/sockets.h"
 
 namespace pinion::e2e {
 
@@ -114,12 +118,17 @@ int AppStream::connect(uint16_t port) {
   return status == -EINPROGRESS ? socket_.connect_wait(kPatienceMs) : status;
 }
 
-int AppStream::listen(uint16_t port) {
+int make_listener(const rio::Session& session, rio::Socket& listener, uint16_t port,
+                  uint32_t backlog, const Ends& ends) {
   rio_address local;
-  rio_parse_address(ends_.any, port, &local);
-  int status = socket_.create(app_.session, RIO_TYPE_STREAM, RIO_CORE_DEFAULT, local.family);
-  if (status == 0) status = socket_.bind(local);
-  return status == 0 ? socket_.listen(16) : status;
+  rio_parse_address(ends.any, port, &local);
+  int status = listener.create(session, RIO_TYPE_STREAM, RIO_CORE_DEFAULT, local.family);
+  if (status == 0) status = listener.bind(local);
+  return status == 0 ? listener.listen(backlog) : status;
+}
+
+int AppStream::listen(uint16_t port) {
+  return make_listener(app_.session, socket_, port, 16, ends_);
 }
 
 int AppStream::make_queue(uint32_t flags) {
@@ -159,6 +168,29 @@ std::string AppStream::receive(size_t bytes) {
     if (r.bytes < n) break;
   }
   return out;
+}
+
+void Accepted::open(uint16_t port, uint32_t queue_flags) {
+  ASSERT_EQ(listener.listen(port), 0) << rio_last_error();
+  ASSERT_EQ(peer.connect(port), 0);
+  ASSERT_EQ(listener.accept(stream), 0) << rio_last_error();
+  ASSERT_EQ(stream.make_queue(queue_flags), 0);
+}
+
+void Accepted::bulk_both_ways(uint32_t bytes) {
+  const std::string all = pattern(bytes);
+  std::string there;
+  std::thread kernel([&] {
+    there = peer.receive(bytes);
+    peer.send(all);
+    peer.shutdown();
+  });
+  EXPECT_EQ(stream.send(all), 0);
+  const std::string here = stream.receive(bytes);
+  kernel.join();
+  EXPECT_TRUE(there == all);
+  EXPECT_TRUE(here == all);
+  EXPECT_EQ(stream.receive_once(10).bytes, 0u);
 }
 
 }  // namespace pinion::e2e

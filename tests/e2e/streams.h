@@ -53,6 +53,10 @@ class App {
   static constexpr uint32_t kHalf = 1u << 20;
 };
 
+// A new stream that listens at that port of every address. The first status that is not 0.
+int make_listener(const rio::Session& session, rio::Socket& listener, uint16_t port,
+                  uint32_t backlog, const Ends& ends = {});
+
 class AppStream {
  public:
   explicit AppStream(App& app, const Ends& ends = {}) : app_(app), ends_(ends) {}
@@ -71,6 +75,19 @@ class AppStream {
   App& app_;
   Ends ends_;
   rio::Socket socket_;
+};
+
+// What most tests of a connection begin with: an application listens, Linux connects.
+struct Accepted {
+  explicit Accepted(const std::string& control_socket, const Ends& ends = {})
+      : app(control_socket), listener(app, ends), stream(app, ends), peer(ends) {}
+  // The failures of both are gtest's.
+  void open(uint16_t port, uint32_t queue_flags = 0);
+  void bulk_both_ways(uint32_t bytes);  // and then the peer's end
+
+  App app;
+  AppStream listener, stream;
+  KernelStream peer;
 };
 
 }  // namespace pinion::e2e

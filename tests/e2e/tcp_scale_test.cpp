@@ -35,13 +35,7 @@ class ManyStreams {
     EXPECT_EQ(cq_.create(session_, 2 * kConnections), 0) << rio_last_error();
   }
 
-  int listen(uint16_t port) {
-    rio_address local;
-    rio_parse_address("0.0.0.0", port, &local);
-    int status = listener_.create(session_, RIO_TYPE_STREAM);
-    if (status == 0) status = listener_.bind(local);
-    return status == 0 ? listener_.listen(kConnections) : status;
-  }
+  int listen(uint16_t port) { return make_listener(session_, listener_, port, kConnections); }
   int accept() { return listener_.accept_wait(kPatienceMs, sockets_.emplace_back()); }
   int begin_connect(uint16_t port) {
     rio_address peer;

@@ -49,26 +49,9 @@ TEST_F(Tcp, AcceptsFromLinuxWithWhatHasArrived) {
 }
 
 TEST_F(Tcp, BulkBothWays) {
-  App app(socket_path());
-  AppStream listener(app), stream(app);
-  ASSERT_EQ(listener.listen(kTcpPort + 1), 0) << rio_last_error();
-  KernelStream peer;
-  ASSERT_EQ(peer.connect(kTcpPort + 1), 0);
-  ASSERT_EQ(listener.accept(stream), 0);
-  ASSERT_EQ(stream.make_queue(), 0);
-  const std::string all = pattern(kBulk);
-  std::string there;
-  std::thread kernel([&] {
-    there = peer.receive(kBulk);
-    peer.send(all);
-    peer.shutdown();
-  });
-  EXPECT_EQ(stream.send(all), 0);
-  const std::string here = stream.receive(kBulk);
-  kernel.join();
-  EXPECT_TRUE(there == all);
-  EXPECT_TRUE(here == all);
-  EXPECT_EQ(stream.receive_once(10).bytes, 0u);
+  Accepted c(socket_path());
+  ASSERT_NO_FATAL_FAILURE(c.open(kTcpPort + 1));
+  c.bulk_both_ways(kBulk);
 }
 
 TEST_F(Tcp, HalfCloseOfEitherSide) {

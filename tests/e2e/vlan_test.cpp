@@ -40,25 +40,9 @@ TEST_F(Vlan, UdpBothWays) {
 }
 
 TEST_F(Vlan, TcpBothWays) {
-  App app(socket_path());
-  AppStream listener(app), stream(app);
-  ASSERT_EQ(listener.listen(kVlanPort), 0) << rio_last_error();
-  KernelStream peer;
-  ASSERT_EQ(peer.connect(kVlanPort), 0);
-  ASSERT_EQ(listener.accept(stream), 0);
-  ASSERT_EQ(stream.make_queue(), 0);
-  const std::string all = pattern(kVlanBulk);
-  std::string there;
-  std::thread kernel([&] {
-    there = peer.receive(kVlanBulk);
-    peer.send(all);
-    peer.shutdown();
-  });
-  EXPECT_EQ(stream.send(all), 0);
-  const std::string here = stream.receive(kVlanBulk);
-  kernel.join();
-  EXPECT_TRUE(there == all);
-  EXPECT_TRUE(here == all);
+  Accepted c(socket_path());
+  ASSERT_NO_FATAL_FAILURE(c.open(kVlanPort));
+  c.bulk_both_ways(kVlanBulk);
 }
 
 TEST_F(Vlan, WhatIsNotTaggedSoIsNotHeard) {

@@ -104,18 +104,26 @@ size_t leaves(const std::vector<Packet>& frames) {
   return static_cast<size_t>(std::count_if(frames.begin(), frames.end(), is_leave));
 }
 
+// Two cores, each with a member, and both have said so.
+struct TwoMembers {
+  Cores cores{2};
+  UdpSocket zero{cores.at(0), any()}, one{cores.at(1), any()};
+  TwoMembers() {
+    EXPECT_EQ(zero.join(kFeed), 0);
+    EXPECT_EQ(one.join(kFeed), 0);
+    cores.wait(3 * kSecond);
+  }
+};
+
 // TO_IN of nothing makes a switch with fast leave cut the port off: not before the last core.
 TEST(CoresGroups, TheLastCoreThatLeavesSaysSo) {
-  Cores cores(2);
-  UdpSocket zero(cores.at(0), any()), one(cores.at(1), any());
-  ASSERT_EQ(zero.join(kFeed), 0);
-  ASSERT_EQ(one.join(kFeed), 0);
-  cores.wait(3 * kSecond);
+  TwoMembers both;
+  Cores& cores = both.cores;
   EXPECT_EQ(cores.take_all(), (std::vector<size_t>{2, 2})) << "each tells of its own, twice";
-  ASSERT_EQ(zero.leave(kFeed), 0);
+  ASSERT_EQ(both.zero.leave(kFeed), 0);
   cores.wait(3 * kSecond);
   EXPECT_EQ(cores.take_all(), (std::vector<size_t>{0, 0}));
-  ASSERT_EQ(one.leave(kFeed), 0);
+  ASSERT_EQ(both.one.leave(kFeed), 0);
   cores.wait(3 * kSecond);
   EXPECT_EQ(leaves(cores.at(0).take_all()), 0u);
   EXPECT_EQ(leaves(cores.at(1).take_all()), 2u);
@@ -123,14 +131,11 @@ TEST(CoresGroups, TheLastCoreThatLeavesSaysSo) {
 
 // Both leave before either has heard of it: the second report of each still says so.
 TEST(CoresGroups, TwoThatLeaveAtTheSameTime) {
-  Cores cores(2);
-  UdpSocket zero(cores.at(0), any()), one(cores.at(1), any());
-  ASSERT_EQ(zero.join(kFeed), 0);
-  ASSERT_EQ(one.join(kFeed), 0);
-  cores.wait(3 * kSecond);
+  TwoMembers both;
+  Cores& cores = both.cores;
   cores.take_all();
-  ASSERT_EQ(zero.leave(kFeed), 0);
-  ASSERT_EQ(one.leave(kFeed), 0);
+  ASSERT_EQ(both.zero.leave(kFeed), 0);
+  ASSERT_EQ(both.one.leave(kFeed), 0);
   cores.wait(3 * kSecond);
   EXPECT_GE(leaves(cores.at(0).take_all()) + leaves(cores.at(1).take_all()), 1u);
 }
