@@ -225,7 +225,11 @@ int Server::get_stream_option(SocketQueue& sq, KernelMessage& m) {
       out = static_cast<uint64_t>((o.delayed_ack < 0 ? c.delayed_ack : o.delayed_ack) / kMicro);
       return 0;
     case RIO_SO_RECEIVE_BUFFER: out = sq.waiting_max; return 0;
-    case RIO_SO_MAXSEG: out = o.maxseg; return 0;
+    case RIO_SO_MAXSEG: {  // once connected, what both ends and the path made of it
+      const uint32_t mss = net_.tcp().info(sk).mss;
+      out = mss != 0 ? mss : o.maxseg;
+      return 0;
+    }
     case RIO_SO_CONGESTION:
       out = o.congestion == 0 ? static_cast<uint64_t>(c.congestion) : o.congestion;
       return 0;

@@ -196,7 +196,11 @@ Drop Tcp::on_handshake_ack(Tcb& tcb, const TcpSegment& seg, Nanos now) {
     if (!accept(tcb, now)) return Drop::tcp_accept_full;
   }
   establish(tcb, seg, now);
-  if (tcb.active) stream_connected(*tcb.sk, now);
+  if (!tcb.active) return Drop::none;
+  stream_connected(*tcb.sk, now);
+  if (tcb.ooo.empty() || tcb.dead || tcb.state == TcpState::closed) return Drop::none;
+  drain_out_of_order(tcb, now);  // text of the peer's SYN
+  if (!tcb.dead && tcb.state != TcpState::closed) want_ack(tcb, now);
   return Drop::none;
 }
 

@@ -59,6 +59,7 @@ Drop Tcp::syn_sent_input(Tcb& tcb, const TcpSegment& seg, Nanos now) {
     tcb.syns_sent = 0;
     tcb.loss.rtt.start(loss_.rtt);
     send_syn(tcb, now);
+    keep_text(tcb, seg);
     return Drop::none;
   }
   establish(tcb, seg, now);
@@ -71,6 +72,16 @@ Drop Tcp::syn_sent_input(Tcb& tcb, const TcpSegment& seg, Nanos now) {
   rest.flags &= static_cast<uint8_t>(~kTcpSyn);
   rest.seq = seg.seq + 1;
   return on_text(tcb, rest, now);
+}
+
+// "If there are other controls or text in the segment, queue them for processing after the
+// ESTABLISHED state has been reached." What there is no room for comes again.
+void Tcp::keep_text(Tcb& tcb, const TcpSegment& seg) {
+  const size_t room = tcb.rcv_adv - tcb.rcv_nxt;
+  const Bytes text = seg.payload.first(std::min(seg.payload.size(), room));
+  const bool fin = seg.has_fin() && text.size() == seg.payload.size();
+  if (!text.empty() || fin)
+    tcb.ooo.insert(*tcb.sk, tcb.rcv_nxt, tcb.rcv_nxt, text, fin, config_.ooo_chunks_max);
 }
 
 // What a SYN says of its sender: IRS, and the options that both sides must want.

@@ -84,24 +84,21 @@ Drop Tcp::take_in_order(Tcb& tcb, Bytes data, bool push, bool fin, Nanos now) {
   return Drop::none;
 }
 
-// What waited behind a gap that is filled now, and its FIN.
+// What waited behind a gap that is filled now, and its FIN. The caller sees to the ACK.
 void Tcp::drain_out_of_order(Tcb& tcb, Nanos now) {
   if (tcb.sk == nullptr || tcb.owner_closed) return;
   const uint32_t bytes = tcb.ooo.deliver(*tcb.sk, tcb.rcv_nxt, now);
   if (tcb.dead || !tcb.may_receive_data()) return;
   tcb.rcv_nxt += bytes;
   tcb.bytes_received += bytes;
-  if (bytes != 0) {
-    tcb.ack_due = true;
-    pend(tcb);
-  }
   if (tcb.ooo.fin_is_next(tcb.rcv_nxt)) on_fin(tcb, now);
 }
 
-// Eighth. RCV.NXT passes the FIN, which is acknowledged in any case.
+// Eighth. RCV.NXT passes the FIN, which is acknowledged in any case; it takes no room, so the window
+// stays as large as it is.
 void Tcp::on_fin(Tcb& tcb, Nanos now) {
   tcb.rcv_nxt += 1;
-  tcb.rcv_adv = max(tcb.rcv_adv, tcb.rcv_nxt);
+  tcb.rcv_adv += 1;
   tcb.fin_received = true;
   tcb.ack_due = true;
   pend(tcb);

@@ -154,9 +154,10 @@ void Tcp::room_grew(Socket& sk, Nanos now) {
   Tcb* tcb = sk.tcb;
   if (tcb == nullptr || !tcb->may_receive_data()) return;
   Hold hold(*this, *tcb);
+  const Seq before = tcb->rcv_nxt;
   if (!tcb->ooo.empty()) drain_out_of_order(*tcb, now);
   if (tcb->dead || !tcb->may_receive_data()) return;
-  if (!window_worth_telling(*tcb)) return;
+  if (tcb->rcv_nxt == before && !window_worth_telling(*tcb)) return;
   tcb->ack_due = true;
   pend(*tcb);
 }

@@ -175,6 +175,7 @@ class Tcp {
   Drop time_wait_syn(Tcb& tcb, const TcpSegment& seg, const FourTuple& flow, Nanos now);
   Drop syn_sent_input(Tcb& tcb, const TcpSegment& seg, Nanos now);
   void take_syn(Tcb& tcb, const TcpSegment& seg, Nanos now);
+  void keep_text(Tcb& tcb, const TcpSegment& seg);
 
   // listener.cpp
   Drop listen_input(Socket& sk, const TcpSegment& seg, const FourTuple& flow, const Seq* iss,

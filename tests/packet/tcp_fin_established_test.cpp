@@ -63,5 +63,14 @@ TEST(TcpInput, FinIntoAFullWindow) {
   bed.expects_state(TcpState::close_wait);
 }
 
+// Nor of one that is open: the peer is told the window that it had.
+TEST(TcpInput, FinLeavesTheWindowAsItIs) {
+  TcpBed bed(TcpState::syn_sent);
+  bed.remote.sends({.flags = kSyn | kAck, .ack = 1, .options = mss(1460)});
+  const uint16_t before = *bed.remote.expects_any().window;
+  bed.remote.sends({.flags = kFin | kAck, .seq = 1, .ack = 1});
+  EXPECT_EQ(*bed.remote.expects_any().window, before);
+}
+
 }  // namespace
 }  // namespace pinion::testing

@@ -46,6 +46,14 @@ TEST(TcpOutput, OurMssIsThatOfTheLink) {  // MUST-67
   }
 }
 
+// Read, it is what both ends and the path made of it.
+TEST(TcpOutput, OptionSaysWhatAFullSegmentCarries) {
+  TcpBedOptions options;
+  options.syn_options = mss(1100);
+  TcpBed bed(TcpState::established, options);
+  EXPECT_EQ(bed.socket->option(RIO_SO_MAXSEG), 1100u);
+}
+
 TEST(TcpOutput, OptionOfTheSocket) {
   TcpBed bed;
   bed.socket.emplace(bed.peer);

@@ -28,6 +28,33 @@ TEST(TcpInput, W62SimultaneousOpen) {
   EXPECT_EQ(bed.socket->connect_status(), 0);
 }
 
+// 3.10.7.3, fourth: text and FIN of that SYN wait for ESTABLISHED.
+TEST(TcpInput, TextOfASynWaitsUntilEstablished) {
+  TcpBed bed(TcpState::syn_sent);
+  bed.remote.sends({.flags = kSyn | kFin, .data = "text", .options = mss(1460)});
+  bed.remote.expects({.flags = kSyn | kAck, .seq = 0, .ack = 1});
+  bed.expects_state(TcpState::syn_received);
+  bed.socket->receive(1);
+  bed.remote.sends({.seq = 6, .ack = 1});
+  EXPECT_EQ(bed.socket->expects_received(1), "text");
+  bed.remote.expects({.seq = 1, .ack = 6});
+  bed.expects_state(TcpState::close_wait);
+}
+
+// Of more than the window has room for, what has; the FIN behind it comes again as well.
+TEST(TcpInput, TextOfASynIsCutAtTheWindow) {
+  TcpBedOptions options;
+  options.active = true;
+  options.peer.net.tcp.receive_bytes = 100;
+  TcpBed bed(TcpState::syn_sent, std::move(options));
+  const std::string text(150, 'x');
+  bed.remote.sends({.flags = kSyn | kFin, .data = text, .options = mss(1460)});
+  bed.remote.expects({.flags = kSyn | kAck, .seq = 0, .ack = 1});
+  bed.remote.sends({.seq = 1, .ack = 1});
+  bed.remote.expects({.seq = 1, .ack = 101});
+  bed.expects_state(TcpState::established);
+}
+
 // Data that was posted before leaves with the handshake's end; data on the SYN-ACK is taken, or is
 // not acknowledged.
 TEST(TcpInput, DataWaitsForTheSynAck) {
