@@ -1,4 +1,5 @@
-// The clock is a straight line through (tsc, ns); recalibrating bends it at the present moment.
+// The clock is a straight line through (tsc, ns); recalibrating bends it a little ahead of the
+// present.
 #include "pmd-glue/tsc_clock.h"
 
 #include <cpuid.h>
@@ -20,9 +21,10 @@ constexpr Nanos kCalibration = 20 * kMilli;
 constexpr Nanos kSlewPeriod = kSecond;      // an error is gone after this long
 constexpr Nanos kSlewMax = 100 * kMicro;    // but at no more than this much in a period
 constexpr Nanos kHopeless = 100 * kMilli;   // more than slewing could ever work off
+// How far ahead: longer than the thread that bends it may be kept from its processor while it
+// publishes, and than it takes until applications are shown it (CoreThread's clock_every).
+constexpr Nanos kBendAhead = 300 * kMilli;
 constexpr int kSampleTries = 16;
-constexpr int kPublishTries = 8;
-constexpr uint64_t kPublishTicksMax = 100'000;  // some tens of microseconds on any processor
 
 Nanos read_clock(clockid_t id) {
   timespec t{};
@@ -36,17 +38,19 @@ bool tsc_is_invariant() {
   return __get_cpuid(kAdvancedPower, &a, &b, &c, &d) != 0 && (d & kInvariantTsc) != 0;
 }
 
-// The difference is signed: another core's counter may be a little behind the line's start.
 Nanos on_line(const rio_abi_clock& line, uint64_t tsc) {
-  const auto ticks = static_cast<int64_t>(tsc - line.tsc);
-  const Wide nanos = Wide{ticks} * static_cast<int64_t>(line.mult) >> kMultShift;
-  return static_cast<Nanos>(line.ns) + static_cast<Nanos>(nanos);
+  return static_cast<Nanos>(rio_clock_at(&line, tsc));
 }
 
 // Nanoseconds per tick, times 2^32.
 uint64_t rate(uint64_t ticks, Nanos nanos) {
   STACK_CHECK(ticks > 0 && nanos > 0);
   return static_cast<uint64_t>((Wide{nanos} << kMultShift) / static_cast<Wide>(ticks));
+}
+
+uint32_t bend_at(uint64_t mult) {
+  const Wide ticks = (Wide{kBendAhead} << kMultShift) / Wide{mult};
+  return static_cast<uint32_t>(ticks / RIO_CLOCK_BEND_TICKS) + 1;
 }
 
 rio_abi_clock read_line(const rio_abi_clock& shared) {
@@ -109,25 +113,25 @@ Nanos TscClock::now() const {
 void TscClock::recalibrate() {
   const Sample at = sample();
   const rio_abi_clock old = read_line(line_);
-  if (static_cast<int64_t>(at.tsc - old.tsc) <= 0) return;
-  if (at.raw - first_.raw < kCalibration) return;  // too short to tell a rate
+  const uint64_t bent = old.tsc + uint64_t{old.bend} * RIO_CLOCK_BEND_TICKS;
+  if (static_cast<int64_t>(at.tsc - bent) <= 0) return;  // the last bend is still to come
+  if (at.raw - first_.raw < kCalibration) return;        // too short to tell a rate
   const Nanos lost = at.raw - on_line(old, at.tsc);
-  rio_abi_clock line = old;
+  rio_abi_clock line{};
+  line.tsc = at.tsc;
+  line.ns = static_cast<uint64_t>(at.raw - lost);
+  line.mult = old.bend == 0 ? old.mult : old.mult_after;
   if (lost > kHopeless) {
     first_ = at;  // a rate over the time that was lost would be wrong for ever
+    line.ns = static_cast<uint64_t>(at.raw);
   } else {
     const auto mult = static_cast<int64_t>(rate(at.tsc - first_.tsc, at.raw - first_.raw));
     const Nanos slew = std::clamp(lost, -kSlewMax, kSlewMax);
-    line.mult = static_cast<uint64_t>(mult + static_cast<int64_t>(Wide{mult} * slew / kSlewPeriod));
+    line.bend = bend_at(line.mult);
+    line.mult_after =
+        static_cast<uint64_t>(mult + static_cast<int64_t>(Wide{mult} * slew / kSlewPeriod));
   }
   line.realtime_offset_ns = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC_RAW);
-  // The bend must lie in the very present: a reader that is past it on the old line would have to
-  // come back. So if we were interrupted since, it is made again.
-  for (int i = 0; i < kPublishTries; ++i) {
-    line.tsc = __rdtsc();
-    line.ns = static_cast<uint64_t>(on_line(old, line.tsc) + (lost > kHopeless ? lost : 0));
-    if (__rdtsc() - line.tsc < kPublishTicksMax) break;
-  }
   rio_clock_write(&line_, &line);
 }
 

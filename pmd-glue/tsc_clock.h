@@ -25,7 +25,8 @@ class TscClock {
   // Never goes back for one thread; between threads by no more than their TSCs differ.
   Nanos now() const;
   // About once a second. Takes the rate over the whole time since create() and works off what has
-  // been gained or lost by slewing. It jumps, forward only, when the clock is hopelessly late (a
+  // been gained or lost by slewing, from a bend on that lies a little ahead: a call before that has
+  // come changes nothing. It jumps, forward only, when the clock is hopelessly late (a
   // virtual machine that was paused).
   void recalibrate();
   // What applications get: the seqlock word stays the business of rio_clock_write.

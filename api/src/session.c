@@ -209,9 +209,7 @@ static int own_clock(const rio_session* s, uint64_t* now_ns) {
   for (int tries = 0; !rio_clock_read(&s->header->clock, &c); tries++)
     if (tries == 1000) return 0; /* the writer stopped in the middle: it is dead or stopped */
   if (c.mult == 0) return 0;
-  const int64_t ticks = (int64_t)(read_tsc() - c.tsc);
-  __extension__ typedef unsigned __int128 wide;
-  *now_ns = c.ns + (ticks > 0 ? (uint64_t)(((wide)(uint64_t)ticks * c.mult) >> 32) : 0);
+  *now_ns = rio_clock_at(&c, read_tsc());
   return 1;
 }
 

@@ -94,8 +94,8 @@ void Tcp::drain_out_of_order(Tcb& tcb, Nanos now) {
   if (tcb.ooo.fin_is_next(tcb.rcv_nxt)) on_fin(tcb, now);
 }
 
-// Eighth. RCV.NXT passes the FIN, which is acknowledged in any case; it takes no room, so the window
-// stays as large as it is.
+// Eighth. RCV.NXT passes the FIN, which is acknowledged in any case; it takes no room, so the
+// window stays as large as it is.
 void Tcp::on_fin(Tcb& tcb, Nanos now) {
   tcb.rcv_nxt += 1;
   tcb.rcv_adv += 1;

@@ -19,7 +19,7 @@ extern "C" {
 
 /* Major must match; a minor only appends. Stored last into rio_abi_session.version. */
 #define RIO_ABI_MAJOR 1u
-#define RIO_ABI_MINOR 4u
+#define RIO_ABI_MINOR 5u
 #define RIO_ABI_VERSION ((RIO_ABI_MAJOR << 16) | RIO_ABI_MINOR)
 
 /* Feature bits, negotiated at attach: what both sides have. None but these may be set. */
@@ -146,15 +146,19 @@ typedef struct rio_abi_cq {
 #define RIO_DOORBELL_WORDS (RIO_DOORBELL_SUMMARY_WORDS * 64u * RIO_DOORBELL_GROUP)
 #define RIO_DOORBELLS_MAX (RIO_DOORBELL_WORDS * 64u)
 
-/* Clock words: now_ns = ns + (tsc - tsc0) * mult / 2^32, read under the seqlock. [core] */
+/* Clock words: now_ns = ns + (now_tsc - tsc) * mult / 2^32 until the bend, from there on with
+ * mult_after; read under the seqlock. A bend is published before its time comes, so that nobody is
+ * past it on the line before, and must come back. [core] */
 typedef struct rio_abi_clock {
   uint32_t seqlock; /* odd while being written */
-  uint32_t reserved;
+  uint32_t bend;    /* RIO_CLOCK_BEND_TICKS each, from tsc; 0: none */
   uint64_t tsc;
   uint64_t ns;
   uint64_t mult;              /* nanoseconds per tick, times 2^32 */
   int64_t realtime_offset_ns; /* CLOCK_REALTIME - Pinion's clock */
+  uint64_t mult_after;
 } rio_abi_clock;
+#define RIO_CLOCK_BEND_TICKS 65536u
 
 /* The session header: the start of the session's first region. */
 typedef struct rio_abi_session {

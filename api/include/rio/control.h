@@ -96,7 +96,7 @@ enum rio_control_opcode {
 #define RIO_SO_LINGER_0 13u             /* 0 | 1: close resets the connection; default 0 */
 #define RIO_SO_DELAYED_ACK_US 14u       /* 0: at once; below 500000 */
 #define RIO_SO_RECEIVE_BUFFER 15u       /* bytes that may wait without a posted receive */
-#define RIO_SO_MAXSEG 16u               /* no segment carries more bytes; 0: no such limit. Read of a
+#define RIO_SO_MAXSEG 16u               /* no segment carries more bytes; 0: no limit. Read of a
                                           connection: the bytes of a full segment */
 #define RIO_SO_CONGESTION 17u           /* RIO_CONGESTION_* */
 #define RIO_SO_FIN_WAIT_2_S 18u         /* for the peer's FIN after ours was acknowledged */

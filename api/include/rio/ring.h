@@ -118,10 +118,12 @@ static inline void rio_clock_write(rio_abi_clock* shared, const rio_abi_clock* v
   __atomic_store_n(&shared->seqlock, lock + 1u, __ATOMIC_RELAXED);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   /* Release on every word keeps the odd lock in front of it without a fence. */
+  __atomic_store_n(&shared->bend, value->bend, __ATOMIC_RELEASE);
   __atomic_store_n(&shared->tsc, value->tsc, __ATOMIC_RELEASE);
   __atomic_store_n(&shared->ns, value->ns, __ATOMIC_RELEASE);
   __atomic_store_n(&shared->mult, value->mult, __ATOMIC_RELEASE);
   __atomic_store_n(&shared->realtime_offset_ns, value->realtime_offset_ns, __ATOMIC_RELEASE);
+  __atomic_store_n(&shared->mult_after, value->mult_after, __ATOMIC_RELEASE);
   __atomic_store_n(&shared->seqlock, lock + 2u, __ATOMIC_RELEASE);
 }
 /* 1 and *out, to be believed only if rio_clock_read_ok says so afterwards; 0: the writer is in
@@ -130,16 +132,28 @@ static inline int rio_clock_read_begin(const rio_abi_clock* shared, rio_abi_cloc
   const uint32_t lock = __atomic_load_n(&shared->seqlock, __ATOMIC_ACQUIRE);
   if (lock & 1u) return 0;
   /* Acquire on every word keeps the second look at the lock behind it. */
+  out->bend = __atomic_load_n(&shared->bend, __ATOMIC_ACQUIRE);
   out->tsc = __atomic_load_n(&shared->tsc, __ATOMIC_ACQUIRE);
   out->ns = __atomic_load_n(&shared->ns, __ATOMIC_ACQUIRE);
   out->mult = __atomic_load_n(&shared->mult, __ATOMIC_ACQUIRE);
   out->realtime_offset_ns = __atomic_load_n(&shared->realtime_offset_ns, __ATOMIC_ACQUIRE);
+  out->mult_after = __atomic_load_n(&shared->mult_after, __ATOMIC_ACQUIRE);
   out->seqlock = lock;
-  out->reserved = 0;
   return 1;
 }
 static inline int rio_clock_read_ok(const rio_abi_clock* shared, const rio_abi_clock* out) {
   return __atomic_load_n(&shared->seqlock, __ATOMIC_ACQUIRE) == out->seqlock;
+}
+/* What the clock shows at that tsc. The difference is signed: another core's counter may be a
+ * little behind. */
+static inline uint64_t rio_clock_at(const rio_abi_clock* clock, uint64_t tsc) {
+  __extension__ typedef __int128 wide; /* -Wpedantic knows it by this name only */
+  const int64_t ticks = (int64_t)(tsc - clock->tsc);
+  const int64_t bend = (int64_t)clock->bend * RIO_CLOCK_BEND_TICKS;
+  wide nanos = (wide)ticks * clock->mult;
+  if (bend != 0 && ticks > bend)
+    nanos = (wide)bend * clock->mult + (wide)(ticks - bend) * clock->mult_after;
+  return clock->ns + (uint64_t)(nanos >> 32);
 }
 /* 1 and *out when a consistent value was read, 0 when the writer was in between: try again. */
 static inline int rio_clock_read(const rio_abi_clock* shared, rio_abi_clock* out) {
