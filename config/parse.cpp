@@ -11,8 +11,6 @@ namespace {
 
 constexpr size_t kDecimalDigitsMax = 19;  // every number of 19 digits fits in 64 bits
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_hex_digit(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }

@@ -12,6 +12,8 @@
 
 namespace pinion::config {
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // An address and the length of its network: "10.20.0.5/24" keeps the host bits.
 struct Prefix {
   Ip address;

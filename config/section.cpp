@@ -13,7 +13,6 @@ namespace pinion::config {
 namespace {
 
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_visible(char c) { return c > ' ' && c <= '~'; }
 
 bool is_word(std::string_view text, size_t bytes_max, std::string_view also) {

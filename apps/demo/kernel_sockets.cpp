@@ -19,7 +19,6 @@ namespace pinion::demo {
 
 namespace {
 
-constexpr uint64_t kPatienceNs = 1'000'000'000;
 constexpr uint32_t kBytesMax = 1472;
 
 sockaddr_in endpoint(const std::string& address, uint16_t port) {

@@ -16,7 +16,6 @@ namespace pinion::demo {
 
 namespace {
 
-constexpr uint64_t kPatienceNs = 1'000'000'000;
 constexpr uint16_t kPort = 7000;
 constexpr Ipv4 kEchoIp = ipv4(10, 77, 0, 2), kPingIp = ipv4(10, 77, 0, 1);
 constexpr uint32_t kHalf = 2048;  // of the registered memory: one goes out, the other comes in

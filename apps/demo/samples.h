@@ -9,6 +9,7 @@
 namespace pinion::demo {
 
 inline constexpr uint64_t kLost = UINT64_MAX;
+inline constexpr uint64_t kPatienceNs = 1'000'000'000;  // after that it is lost
 
 // CLOCK_MONOTONIC_RAW: a few dozen nanoseconds a call, and no system call.
 uint64_t now_ns();

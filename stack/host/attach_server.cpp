@@ -24,12 +24,12 @@ namespace pinion {
 namespace {
 
 constexpr int kEventsPerTurn = 64;
-constexpr Nanos kEndRetry = kMilli;              // of a session that is still draining
-constexpr Nanos kEvictionLook = 20 * kMilli;     // an evicted session ends within 100 ms
-constexpr Nanos kTurn = 50 * kMilli;             // of the thread: how soon it sees stop()
+constexpr Nanos kEndRetry = kMilli;           // of a session that is still draining
+constexpr Nanos kEvictionLook = 20 * kMilli;  // an evicted session ends within 100 ms
+constexpr Nanos kTurn = 50 * kMilli;          // of the thread: how soon it sees stop()
 constexpr Nanos kStopPatience = kSecond;
-constexpr uint32_t kUsersRemembered = 64;
-constexpr Nanos kSignalPause = 64;               // of a user, as a multiple of the last one's cost
+constexpr uint32_t kRatesRemembered = 64;
+constexpr Nanos kSignalPause = 64;  // of a user, as a multiple of the last one's cost
 
 }  // namespace
 
@@ -38,7 +38,7 @@ AttachServer::AttachServer(const AttachServerConfig& config, std::vector<CoreLin
       cores_(std::move(cores)),
       sessions_(config.sessions),
       connections_(config.sessions.sessions_max + config.half_open_max),
-      rates_(kUsersRemembered) {
+      rates_(kRatesRemembered) {
   STACK_CHECK(config_.sessions.cores == cores_.size());
   for (const SessionPolicy& p : config_.policies) STACK_CHECK(p.core < cores_.size());
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr Nanos kCalibration = 5 * kMilli;
 
-Nanos read(clockid_t id) {
+Nanos read_clock(clockid_t id) {
   timespec t{};
   clock_gettime(id, &t);
   return static_cast<Nanos>(t.tv_sec) * kSecond + t.tv_nsec;
@@ -29,15 +29,15 @@ uint64_t read_tsc() {
 
 }  // namespace
 
-Nanos monotonic_now() { return read(CLOCK_MONOTONIC); }
-Nanos thread_cpu_now() { return read(CLOCK_THREAD_CPUTIME_ID); }
+Nanos monotonic_now() { return read_clock(CLOCK_MONOTONIC); }
+Nanos thread_cpu_now() { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
-SystemClock::SystemClock() : tsc0_(read_tsc()), ns0_(read(CLOCK_MONOTONIC_RAW)) {
+SystemClock::SystemClock() : tsc0_(read_tsc()), ns0_(read_clock(CLOCK_MONOTONIC_RAW)) {
   const timespec pause{0, kCalibration};
   nanosleep(&pause, nullptr);
 }
 
-Nanos SystemClock::now() const { return read(CLOCK_MONOTONIC_RAW); }
+Nanos SystemClock::now() const { return read_clock(CLOCK_MONOTONIC_RAW); }
 
 void SystemClock::words(rio_abi_clock* out) const {
   *out = {};
@@ -49,7 +49,7 @@ void SystemClock::words(rio_abi_clock* out) const {
   out->tsc = tsc;
   out->ns = static_cast<uint64_t>(ns);
   out->mult = static_cast<uint64_t>((elapsed << 32) / (tsc - tsc0_));
-  out->realtime_offset_ns = read(CLOCK_REALTIME) - ns;
+  out->realtime_offset_ns = read_clock(CLOCK_REALTIME) - ns;
 }
 
 Clock SystemClock::clock() {

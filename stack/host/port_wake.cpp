@@ -11,7 +11,7 @@ namespace {
 
 constexpr Nanos kOnItsWay = kMilli;  // an event, behind its frame
 
-void count(std::atomic<uint64_t>& counter) {  // one writer
+void count_one(std::atomic<uint64_t>& counter) {  // one writer
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
@@ -77,7 +77,7 @@ void PortWakes::judge(bool timed_out) {
   for (size_t i = 0; i < ports_.size(); ++i) {
     Watched& w = ports_[i];
     if (w.fd < 0) continue;
-    if (w.event) count(shown_[i].woken);
+    if (w.event) count_one(shown_[i].woken);
     const uint64_t taken = w.port.taken(w.port.self);
     if (w.waiting && w.event) w.evidence.hit();
     else if (w.waiting && timed_out) w.evidence.miss();

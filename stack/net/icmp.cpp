@@ -17,7 +17,7 @@ constexpr Nanos kPathMtuTime = 600 * kSecond;
 constexpr size_t kQuotedDataBytes = 8;  // RFC 792: what an error quotes behind the IP header
 
 // RFC 1122 3.2.2.1: what an error says to the socket whose datagram it quotes.
-int error_of(uint8_t type, uint8_t code) {
+int icmp_error_of(uint8_t type, uint8_t code) {
   if (type == kIcmpTimeExceeded) return -EHOSTUNREACH;
   if (type == kIcmpParameterProblem) return -EPROTO;
   switch (code) {
@@ -108,7 +108,7 @@ Drop Net::icmp_error_input(const IpInput& in, const IcmpMessage& message, Nanos 
   const bool unreachable = message.type == kIcmpUnreachable;
   const uint8_t code = message.code;
   const TcpIcmpError error{
-      .error = error_of(message.type, code),
+      .error = icmp_error_of(message.type, code),
       .hard = unreachable && (code == kUnreachableProtocol || code == kUnreachablePort ||
                               code == 9 || code == 10 || code == 13),
       .fragmentation_needed = unreachable && code == kUnreachableFragmentationNeeded,

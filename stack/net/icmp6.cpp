@@ -16,7 +16,7 @@ namespace {
 constexpr uint8_t kIcmp6HopLimit = 64;
 
 // What an error says to the socket whose packet it quotes.
-int error_of(uint8_t type, uint8_t code) {
+int icmp6_error_of(uint8_t type, uint8_t code) {
   if (type == kIcmp6PacketTooBig) return -EMSGSIZE;
   if (type == kIcmp6ParameterProblem)
     return code == kIcmp6UnknownNextHeader ? -ENOPROTOOPT : -EPROTO;
@@ -101,7 +101,7 @@ Drop Net::icmp6_error_input(const IpInput& in, const IcmpMessage& message, Nanos
   if (const Drop why = icmp6_quote_parse(message.body, quote); why != Drop::none) return why;
   if (!is_local(quote.source)) return Drop::icmp6_quote;
   const TcpIcmpError error{
-      .error = error_of(message.type, message.code),
+      .error = icmp6_error_of(message.type, message.code),
       .hard = is_hard(message.type, message.code),
       .fragmentation_needed = message.type == kIcmp6PacketTooBig,
       .dont_fragment = true,

@@ -10,8 +10,6 @@
 namespace pinion {
 namespace {
 
-constexpr uint32_t kNone = UINT32_MAX;
-
 // Of a binding, or of all of a port: may one more socket be bound there?
 template <class Use>
 bool shareable(const Use& use, bool listens, bool reuse) {

@@ -57,6 +57,7 @@ class TcpDemux {
 
  private:
   // One local endpoint in use.
+  static constexpr uint32_t kNone = UINT32_MAX;  // no binding
   struct Binding {
     Endpoint local;
     uint32_t next = 0;         // chain of its bucket, or of the free ones

@@ -11,8 +11,6 @@
 namespace pinion {
 namespace {
 
-constexpr uint32_t kNone = UINT32_MAX;
-
 bool shareable(uint32_t holders, uint32_t exclusive, bool reuse) {
   return holders == 0 || (reuse && exclusive == 0);
 }

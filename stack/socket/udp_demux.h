@@ -40,6 +40,7 @@ class UdpDemux {
 
  private:
   // One local endpoint in use: its unconnected sockets, and how many sockets hold it at all.
+  static constexpr uint32_t kNone = UINT32_MAX;  // no binding
   struct Binding {
     Endpoint local;
     uint32_t next = 0;       // chain of its bucket, or of the free ones

@@ -22,6 +22,8 @@ struct GroupRecordHdr {
 };
 static_assert(sizeof(GroupRecordHdr) == 4 && alignof(GroupRecordHdr) == 1);
 
+inline constexpr uint8_t kRobustnessMask = 7;  // QRV of a query (RFC 3376 4.1.6, RFC 3810 5.1.8)
+
 struct GroupQuery {
   Ip group;                // any: a general query
   uint8_t version = 0;     // of its own protocol

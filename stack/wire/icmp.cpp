@@ -6,7 +6,6 @@
 
 namespace pinion {
 namespace {
-constexpr uint16_t kFragmentOffsetMask = 0x1fff, kDontFragment = 0x4000;
 constexpr uint16_t kPlateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
 }  // namespace
 
@@ -44,7 +43,7 @@ Drop icmp_quote_parse(Bytes body, IcmpQuote& out) {
   std::memcpy(&h, body.data(), sizeof h);
   const size_t header_length = size_t{h.version_ihl & 0x0fu} * 4;
   if (h.version_ihl >> 4 != 4 || header_length < sizeof h) return Drop::icmp_quote;
-  if ((h.flags_fragment.get() & kFragmentOffsetMask) != 0) return Drop::icmp_quote;
+  if ((h.flags_fragment.get() & Ipv4Hdr::kOffsetMask) != 0) return Drop::icmp_quote;
   // RFC 792: the header and the first 64 bits of data, which hold the ports.
   if (body.size() < header_length + 8) return Drop::icmp_quote;
   struct {
@@ -52,10 +51,14 @@ Drop icmp_quote_parse(Bytes body, IcmpQuote& out) {
     be32 sequence;
   } ports;
   std::memcpy(&ports, body.data() + header_length, sizeof ports);
-  out = {
-      h.protocol,           Ipv4{h.source.get()},    Ipv4{h.destination.get()},
-      ports.source.get(),   ports.destination.get(), (h.flags_fragment.get() & kDontFragment) != 0,
-      h.total_length.get(), ports.sequence.get()};
+  out = {h.protocol,
+         Ipv4{h.source.get()},
+         Ipv4{h.destination.get()},
+         ports.source.get(),
+         ports.destination.get(),
+         (h.flags_fragment.get() & Ipv4Hdr::kDontFragment) != 0,
+         h.total_length.get(),
+         ports.sequence.get()};
   return Drop::none;
 }
 

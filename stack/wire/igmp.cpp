@@ -8,7 +8,6 @@ namespace {
 
 constexpr size_t kQueryV3 = sizeof(IgmpHdr) + sizeof(IgmpQueryTail);
 constexpr Nanos kTenth = kSecond / 10;
-constexpr uint8_t kRobustnessMask = 7;
 
 // RFC 3376 4.1.1 and 4.1.7: above 127, four bits of mantissa and three of exponent.
 uint32_t decode(uint8_t code) {

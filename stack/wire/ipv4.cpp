@@ -7,13 +7,11 @@
 namespace pinion {
 namespace {
 
-constexpr uint16_t kReserved = 0x8000, kDontFragment = 0x4000, kMoreFragments = 0x2000;
-constexpr uint16_t kOffsetMask = 0x1fff;
 constexpr size_t kDatagramMax = 65535;
 
 enum Option : uint8_t {
-  kEnd = 0,
-  kNop = 1,
+  kEndOfOptions = 0,
+  kNoOperation = 1,
   kRecordRoute = 7,
   kTimestamp = 68,
   kRouterAlert = 148,
@@ -25,10 +23,10 @@ constexpr uint8_t kRouterAlertOption[kRouterAlertBytes] = {kRouterAlert, kRouter
 
 // Of options that were found well formed.
 bool has_router_alert(Bytes options) {
-  while (!options.empty() && static_cast<uint8_t>(options[0]) != kEnd) {
+  while (!options.empty() && static_cast<uint8_t>(options[0]) != kEndOfOptions) {
     const auto kind = static_cast<uint8_t>(options[0]);
     if (kind == kRouterAlert) return static_cast<size_t>(options[1]) == kRouterAlertBytes;
-    options = options.subspan(kind == kNop ? 1 : static_cast<size_t>(options[1]));
+    options = options.subspan(kind == kNoOperation ? 1 : static_cast<size_t>(options[1]));
   }
   return false;
 }
@@ -45,10 +43,10 @@ void to_host_order(const Ipv4Hdr& h, Ipv4Header& out) {
   out = {.tos = h.tos,
          .total_length = h.total_length.get(),
          .id = h.id.get(),
-         .reserved_flag = (flags & kReserved) != 0,
-         .dont_fragment = (flags & kDontFragment) != 0,
-         .more_fragments = (flags & kMoreFragments) != 0,
-         .fragment_offset = static_cast<uint16_t>(flags & kOffsetMask),
+         .reserved_flag = (flags & Ipv4Hdr::kReserved) != 0,
+         .dont_fragment = (flags & Ipv4Hdr::kDontFragment) != 0,
+         .more_fragments = (flags & Ipv4Hdr::kMoreFragments) != 0,
+         .fragment_offset = static_cast<uint16_t>(flags & Ipv4Hdr::kOffsetMask),
          .ttl = h.ttl,
          .protocol = h.protocol,
          .source = {h.source.get()},
@@ -80,8 +78,8 @@ Drop ipv4_parse(Bytes packet, Ipv4Packet& out, bool checksum_known_good) {
 Drop ipv4_check_options(Bytes options) {
   while (!options.empty()) {
     const auto kind = static_cast<uint8_t>(options[0]);
-    if (kind == kEnd) break;
-    if (kind == kNop) {
+    if (kind == kEndOfOptions) break;
+    if (kind == kNoOperation) {
       options = options.subspan(1);
       continue;
     }
@@ -117,10 +115,10 @@ size_t upper_header_least(uint8_t protocol) {
 void ipv4_emit(const Ipv4Header& header, MutableBytes out, bool with_checksum) {
   const size_t length = header.length();
   STACK_DCHECK(out.size() >= length && header.total_length >= length);
-  STACK_DCHECK(header.fragment_offset <= kOffsetMask);
-  const int flags = (header.reserved_flag ? kReserved : 0) |
-                    (header.dont_fragment ? kDontFragment : 0) |
-                    (header.more_fragments ? kMoreFragments : 0) | header.fragment_offset;
+  STACK_DCHECK(header.fragment_offset <= Ipv4Hdr::kOffsetMask);
+  const int flags = (header.reserved_flag ? Ipv4Hdr::kReserved : 0) |
+                    (header.dont_fragment ? Ipv4Hdr::kDontFragment : 0) |
+                    (header.more_fragments ? Ipv4Hdr::kMoreFragments : 0) | header.fragment_offset;
   Ipv4Hdr h{.version_ihl = static_cast<uint8_t>(4 << 4 | length / 4),
             .tos = header.tos,
             .total_length = be16::of(header.total_length),

@@ -11,6 +11,9 @@ struct Ipv4Hdr {
   uint8_t ttl, protocol;
   be16 checksum;
   be32 source, destination;
+  // Of flags_fragment.
+  static constexpr uint16_t kReserved = 0x8000, kDontFragment = 0x4000, kMoreFragments = 0x2000,
+                            kOffsetMask = 0x1fff;
 };
 static_assert(sizeof(Ipv4Hdr) == 20 && alignof(Ipv4Hdr) == 1);
 

@@ -17,7 +17,7 @@ enum NextHeader : uint8_t {
   kNoNextHeader = 59,
   kDestinationOptions = 60,
 };
-enum OptionType : uint8_t { kPad1 = 0, kPadN = 1, kRouterAlert = 5 };
+enum OptionType : uint8_t { kPad1 = 0, kPadN = 1, kRouterAlert6 = 5 };
 // RFC 8200 4.2: what the upper two bits of an option nobody knows ask for.
 enum OptionAction : uint8_t { kSkip = 0, kDiscard = 1, kDiscardAndTell = 2, kTellIfUnicast = 3 };
 enum ProblemCode : uint8_t {
@@ -33,7 +33,7 @@ struct ExtensionHdr {
 struct RoutingHdr {
   uint8_t next_header, length, type, segments_left;
 };
-constexpr uint16_t kFragmentOffsetMask = 0xfff8, kMoreFragments = 1;
+constexpr uint16_t kOffsetMask = 0xfff8, kMore = 1;
 
 Drop tell(Ipv6Chain& out, Drop why, uint8_t code, size_t pointer) {
   out.tell = true;
@@ -59,7 +59,7 @@ Drop walk_options(Bytes options, size_t at, bool hop_by_hop, Ipv6Chain& out) {
     if (options.size() < 2) return Drop::ipv6_extension;
     const size_t length = size_t{2} + static_cast<uint8_t>(options[1]);
     if (length > options.size()) return Drop::ipv6_extension;
-    if (type == kRouterAlert && hop_by_hop) {
+    if (type == kRouterAlert6 && hop_by_hop) {
       if (length != 4) return Drop::ipv6_extension;
       out.router_alert = true;
     } else if (type != kPadN) {
@@ -94,8 +94,8 @@ Drop walk_fragment(Bytes bytes, size_t at, size_t named_at, Ipv6Chain& out) {
   out.has_fragment = true;
   const uint16_t field = h.offset_flags.get();
   out.part = {.id = h.id.get(),
-              .offset = uint32_t{field} & kFragmentOffsetMask,
-              .more = (field & kMoreFragments) != 0,
+              .offset = uint32_t{field} & kOffsetMask,
+              .more = (field & kMore) != 0,
               .begin = static_cast<uint32_t>(at + sizeof h),
               .next_header_at = static_cast<uint32_t>(named_at)};
   out.is_part = out.part.offset != 0 || out.part.more;
@@ -190,8 +190,8 @@ void ipv6_emit(const Ipv6Header& header, MutableBytes out) {
 
 void ipv6_emit_fragment(const Ipv6Part& part, uint8_t next_header, MutableBytes out) {
   STACK_DCHECK(out.size() >= sizeof(Ipv6FragmentHdr));
-  STACK_DCHECK(part.offset % 8 == 0 && part.offset <= kFragmentOffsetMask);
-  const uint32_t field = part.offset | (part.more ? kMoreFragments : 0);
+  STACK_DCHECK(part.offset % 8 == 0 && part.offset <= kOffsetMask);
+  const uint32_t field = part.offset | (part.more ? kMore : 0);
   const Ipv6FragmentHdr h{.next_header = next_header,
                           .reserved = 0,
                           .offset_flags = be16::of(static_cast<uint16_t>(field)),

@@ -12,7 +12,6 @@ struct QueryV2Rest {
 static_assert(sizeof(QueryV2Rest) == 4);
 constexpr size_t kGroupBytes = address_bytes(false);
 constexpr size_t kQueryV2 = kGroupBytes + sizeof(QueryV2Rest);
-constexpr uint8_t kRobustnessMask = 7;
 
 // RFC 3810 5.1.3: from 32,768 on, a mantissa of 12 bits and an exponent.
 uint32_t max_response_of(uint16_t code) {

@@ -3,12 +3,12 @@
 
 #include "gateway/control/requests.h"
 #include "gateway/engine/engine.h"
+#include "gateway/risk/limits.h"
 
 namespace pinion::gateway {
 
 namespace {
 
-constexpr int kPriceDecimals = 4;
 constexpr size_t kLevelsShown = 10;
 
 const char* text_of(OrderState state) {
@@ -85,9 +85,10 @@ void Engine::command(std::string_view line, control::Answer& out) {
     look_at_kill();
     return void(out.facts("gateway").text("state", state_text()));
   }
-  out.fail("no command '%.*s': status, sessions, positions, orders, book, lines, kill, unkill, "
-           "reload",
-           static_cast<int>(std::min<size_t>(word.size(), 40)), word.data());
+  out.fail(
+      "no command '%.*s': status, sessions, positions, orders, book, lines, kill, unkill, "
+      "reload",
+      static_cast<int>(std::min<size_t>(word.size(), 40)), word.data());
 }
 
 void Engine::reload(control::Answer& out) {
@@ -177,8 +178,8 @@ void Engine::answer_sessions(control::Answer& out) const {
         .number("passed", account.passed)
         .number("refused", account.refused)
         .number("open", orders_.open_orders(client.index()))
-        .decimal("open_notional", account.open_notional, kPriceDecimals)
-        .decimal("traded_notional", account.traded_notional, kPriceDecimals)
+        .decimal("open_notional", account.open_notional, risk::kPriceDecimals)
+        .decimal("traded_notional", account.traded_notional, risk::kPriceDecimals)
         .number("gaps", session.counters().gaps)
         .number("resends", session.counters().resends);
   }
@@ -223,7 +224,7 @@ void Engine::answer_orders(std::string_view rest, control::Answer& out) const {
         .text("symbol", symbols_.name(order.symbol).get())
         .text("side", text_of(order.side))
         .number("quantity", order.quantity)
-        .decimal("price", order.price, kPriceDecimals)
+        .decimal("price", order.price, risk::kPriceDecimals)
         .number("executed", order.executed)
         .number("leaves", order.open() ? order.leaves : 0)
         .text("state", text_of(order.state))
@@ -244,14 +245,15 @@ void Engine::answer_book(std::string_view symbol, control::Answer& out) const {
       .format("trading", "%c", book->trading_state == 0 ? '?' : book->trading_state)
       .format("reg_sho", "%c", book->reg_sho == 0 ? '?' : book->reg_sho)
       .number("volume", book->volume)
-      .decimal("last", book->last_price, kPriceDecimals);
+      .decimal("last", book->last_price, risk::kPriceDecimals);
   const size_t levels = std::min(kLevelsShown, std::max(book->bids.size(), book->asks.size()));
   for (size_t i = 0; i < levels; ++i) {
     auto row = out.row("levels");
     const book::Level bid = i < book->bids.size() ? book->bids.at(i) : book::Level{};
     const book::Level ask = i < book->asks.size() ? book->asks.at(i) : book::Level{};
     row.number("bid_orders", bid.orders).number("bid_shares", bid.shares);
-    row.decimal("bid", bid.price, kPriceDecimals).decimal("ask", ask.price, kPriceDecimals);
+    row.decimal("bid", bid.price, risk::kPriceDecimals)
+        .decimal("ask", ask.price, risk::kPriceDecimals);
     row.number("ask_shares", ask.shares).number("ask_orders", ask.orders);
   }
 }

@@ -38,7 +38,7 @@ constexpr void each_tag(std::string_view row, F f) {
   }
 }
 
-constexpr void add(TagSet& set, int32_t tag) {
+constexpr void put_tag(TagSet& set, int32_t tag) {
   set[static_cast<size_t>(tag) / 64] |= uint64_t{1} << (tag % 64);
 }
 
@@ -65,8 +65,8 @@ constexpr void add_messages(Dictionary& d, size_t& at, const MessageRow (&rows)[
     MessageRule& rule = d.messages[at++];
     rule.type = row.type;
     const auto put = [&](int32_t tag, bool required) {
-      add(rule.allowed, tag);
-      if (required) add(rule.required, tag);
+      put_tag(rule.allowed, tag);
+      if (required) put_tag(rule.required, tag);
     };
     each_tag(row.tags, put);
     each_tag(shared, put);
@@ -79,8 +79,8 @@ constexpr void add_groups(Dictionary& d, const GroupRow (&rows)[N]) {
   for (const GroupRow& row : rows) {
     GroupRule& rule = d.groups[at++];
     rule.count = row.count;
-    add(d.group_counts, row.count);
-    each_tag(row.members, [&](int32_t tag, bool) { add(rule.members, tag); });
+    put_tag(d.group_counts, row.count);
+    each_tag(row.members, [&](int32_t tag, bool) { put_tag(rule.members, tag); });
   }
 }
 

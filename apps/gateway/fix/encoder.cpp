@@ -11,7 +11,6 @@ namespace pinion::fix {
 namespace {
 
 constexpr size_t kLengthDigits = 6;
-constexpr size_t kTrailerBytes = 7;
 constexpr size_t kTagBytes = 13;  // of the longest: sign, ten digits, '='
 constexpr size_t kNumberBytes = 24;
 

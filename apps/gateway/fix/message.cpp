@@ -10,7 +10,6 @@ namespace pinion::fix {
 namespace {
 
 constexpr size_t kNone = std::string_view::npos;
-constexpr size_t kTrailerBytes = 7;  // 10=ccc and its SOH
 
 // Fields that hold any bytes, SOH too, and the field in front of each that tells how many.
 struct Counted {

@@ -11,7 +11,6 @@ namespace pinion::fix {
 
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
 // What is added to a message when it is sent again: PossDupFlag and OrigSendingTime.
 constexpr size_t kResendRoom = 64;
 constexpr std::string_view kTestRequestId = "TEST";

@@ -11,8 +11,6 @@ namespace pinion::fix {
 
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
-
 uint64_t number_of(const Message& m, int32_t tag) {  // 0: not there, or no number
   uint64_t value = 0;
   return parse_uint(m.value(tag), value) ? value : 0;

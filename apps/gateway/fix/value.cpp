@@ -9,7 +9,6 @@ namespace pinion::fix {
 
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kDaySeconds = 86'400;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

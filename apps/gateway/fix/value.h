@@ -26,6 +26,7 @@ bool is_date(std::string_view text);        // YYYYMMDD
 bool is_time(std::string_view text);        // HH:MM:SS with a fraction or without
 bool is_month_year(std::string_view text);  // YYYYMM, and in 4.4 a day or week behind it
 
+inline constexpr int64_t kSecond = 1'000'000'000;  // times are nanoseconds
 inline constexpr size_t kUintDigits = 20;
 inline constexpr size_t kTimestampBytes = 21;  // with milliseconds
 
@@ -34,6 +35,7 @@ size_t write_uint(uint64_t value, std::span<char> out);
 size_t write_decimal(int64_t value, int decimals, std::span<char> out);  // at most 22 bytes
 size_t write_timestamp(int64_t utc_ns, std::span<char> out);             // milliseconds
 
+inline constexpr size_t kTrailerBytes = 7;  // 10=ccc and its SOH
 // CheckSum (10): the sum of all bytes, modulo 256.
 uint8_t byte_sum(std::string_view text);
 

@@ -17,7 +17,6 @@ namespace pinion::gateway {
 namespace {
 
 constexpr int kEventsMax = 64;
-constexpr int kBacklog = 64;
 constexpr uint64_t kSecond = 1'000'000'000;
 
 uint64_t ns_of(const timespec& t) {

@@ -15,6 +15,8 @@
 
 namespace pinion::gateway {
 
+inline constexpr int kBacklog = 64;  // connections that wait to be accepted
+
 // Of a stream or a datagram socket. One that is closed is never taken for a later one.
 struct SocketId {
   uint32_t index = UINT32_MAX;

@@ -12,7 +12,6 @@ namespace pinion::gateway {
 namespace {
 
 constexpr uint32_t kSendsMax = 256;  // outstanding, of each socket
-constexpr uint32_t kBacklog = 64;
 constexpr uint32_t kResultsMax = 64;
 constexpr uint64_t kControlEvery = 200'000;  // ns
 

@@ -1,6 +1,7 @@
 #include "gateway/orders/report_fix.h"
 
 #include "gateway/fix/value.h"
+#include "gateway/risk/limits.h"
 
 namespace pinion::gateway {
 
@@ -8,7 +9,7 @@ namespace {
 
 using fix::Encoder;
 
-constexpr int kPriceDecimals = 4, kAverageDecimals = 6;
+constexpr int kAverageDecimals = 6;
 constexpr int64_t kAverageUnit = 100;  // from the ones to the others
 
 char exec_type(const Report& r, bool fix42) {
@@ -67,11 +68,11 @@ void add_execution_report(Encoder& e, const Report& r, bool fix42) {
   e.character(fix::kSide, "1256"[static_cast<size_t>(r.side)]);
   e.number(fix::kOrderQty, r.quantity);
   e.character(fix::kOrdType, '2');
-  if (r.price > 0) e.decimal(fix::kPrice, r.price, kPriceDecimals);
+  if (r.price > 0) e.decimal(fix::kPrice, r.price, risk::kPriceDecimals);
   e.character(fix::kTimeInForce, r.time_in_force);
   if (r.last_shares != 0) {
     e.number(fix::kLastShares, r.last_shares);
-    e.decimal(fix::kLastPx, r.last_price, kPriceDecimals);
+    e.decimal(fix::kLastPx, r.last_price, risk::kPriceDecimals);
   }
   e.number(fix::kLeavesQty, r.leaves);
   e.number(fix::kCumQty, r.executed);

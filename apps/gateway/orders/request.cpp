@@ -8,8 +8,6 @@ namespace pinion::gateway {
 
 namespace {
 
-constexpr int kPriceDecimals = 4;
-
 bool read_side(std::string_view text, risk::Side& out) {
   if (text.size() != 1) return false;
   switch (text[0]) {
@@ -35,7 +33,7 @@ std::string_view read_terms(const fix::Message& m, ClientRequest& out) {
   if (!tif.empty() && tif != "0" && tif != "3") return "only day and IOC orders (59=0, 59=3)";
   out.time_in_force = tif.empty() ? '0' : tif[0];
   if (!read_quantity(m.value(fix::kOrderQty), out.quantity)) return "OrderQty is not 1 to 999999";
-  if (!fix::parse_decimal(m.value(fix::kPrice), kPriceDecimals, out.price) || out.price < 1 ||
+  if (!fix::parse_decimal(m.value(fix::kPrice), risk::kPriceDecimals, out.price) || out.price < 1 ||
       out.price > risk::kPriceMax)
     return "Price is not above 0 with at most 4 decimals";
   // LocateReqd=N: the client has located the shares (Reg SHO, rule 203(b)).

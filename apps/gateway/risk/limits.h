@@ -11,6 +11,7 @@ namespace pinion::risk {
 using Price = int64_t;   // 1/10,000 dollar
 using Amount = int64_t;  // 1/10,000 dollar
 inline constexpr int64_t kUnit = 10'000;
+inline constexpr int kPriceDecimals = 4;
 
 // What an order may be at all at a venue of OUCH 5.0: 999,999 shares, and no price above.
 inline constexpr int64_t kSharesMax = 999'999;
