@@ -266,11 +266,6 @@ void StatusPage::add_strays(const Cores& cores) {
         handed_over);
     add(RIO_STATUS_COUNTER, "copied." + name, "packets that concern other cores, too", copied);
   }
-  uint64_t conflicts = 0;
-  for (size_t i = 0; i < cores.size(); ++i)
-    conflicts += glance(cores[i].kernel->counters().port_conflicts);
-  add(RIO_STATUS_COUNTER, "port_conflicts", "two users bound one port on two cores at once",
-      conflicts);
 }
 
 void StatusPage::add_drops(const Cores& cores) {

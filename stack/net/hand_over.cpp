@@ -65,17 +65,12 @@ Drop Net::record_input(uint32_t core, Bytes record, Nanos now) {
       return arp_input(interface, body, now);
     case RecordKind::loop: {
       const auto loop = load<LoopHdr>(body.data());
-      const Arrival arrival{.payload = body.subspan(sizeof loop),
-                            .from = loop.from,
-                            .to = loop.to,
-                            .time = now};
+      const Arrival arrival{
+          .payload = body.subspan(sizeof loop), .from = loop.from, .to = loop.to, .time = now};
       group_deliver(h.interface, arrival, now);
       return Drop::none;
     }
-    case RecordKind::port:
-      mesh_->ports.hear(core, load<PortClaim>(body.data()));
-      counters_.port_conflicts = mesh_->ports.conflicts();
-      break;
+    case RecordKind::port: mesh_->ports.hear(core, load<PortNews>(body.data())); break;
     case RecordKind::group: {
       const auto news = load<GroupNews>(body.data());
       mesh_->groups.hear(core, news.interface, news.group, news.joined);
@@ -132,8 +127,8 @@ void Net::awake() {
 void Net::tell_cores() {
   PortDirectory& ports = mesh_->ports;
   for (uint32_t i = 0; i < kNewsPerPass && !ports.all_told(); ++i) {
-    const PortClaim claim = ports.next_untold();
-    if (!push_news(RecordKind::port, bytes_of(claim))) return;
+    const PortNews news = ports.next_untold();
+    if (!push_news(RecordKind::port, bytes_of(news))) return;
     ports.told();
   }
   GroupDirectory& groups = mesh_->groups;

@@ -25,6 +25,7 @@ NeighbourLimits neighbour_limits(const NetConfig& c) {
 std::unique_ptr<MeshState> mesh_state(const NetConfig& c) {
   if (c.mesh.cores == 1) return nullptr;
   STACK_CHECK(c.mesh.cores <= Mesh::kCoresMax && c.mesh.core < c.mesh.cores);
+  STACK_CHECK(c.mesh.owners != nullptr);
   STACK_CHECK(c.mesh.to.size() == c.mesh.cores && c.mesh.from.size() == c.mesh.cores);
   return std::make_unique<MeshState>(c.mesh, c.igmp_groups_max, c.secret[1]);
 }

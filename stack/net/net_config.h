@@ -11,6 +11,7 @@ namespace pinion {
 
 class HandOver;
 class Port;
+class PortOwners;
 
 struct InterfaceAddress {
   Ip address;
@@ -52,6 +53,7 @@ struct Mesh {
   // By core, null for this one. This core pushes to `to` and takes out of `from`; the ring from a
   // to b is a's to[b] and b's from[a], and outlives both. Empty where cores is 1.
   std::vector<HandOver*> to{}, from{};
+  PortOwners* owners = nullptr;  // one for all cores, which it outlives
 };
 
 struct NetConfig {
