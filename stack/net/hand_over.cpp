@@ -11,7 +11,8 @@ namespace pinion {
 namespace {
 
 constexpr uint32_t kNewsPerPass = 1024;  // of ports, and as many of groups
-constexpr uint32_t kMembersPerCore = 256;  // of groups, that copies of one pass reach
+constexpr size_t kCopiesPerCore = 256;   // to members of groups, in one pass
+constexpr size_t kCopyBytes = 2048;      // a longer one counts as several
 
 template <class T>
 Bytes bytes_of(const T& value) {
@@ -21,19 +22,20 @@ Bytes bytes_of(const T& value) {
 }  // namespace
 
 // As much from each core as from a port: one that is flooded with strays still sees to its own. And
-// of copies of what an application sent to a group no more than these members: nobody pays here.
+// of datagrams to groups no more than so many copies to members: nobody pays for them here.
 size_t Net::take_handed_over(Nanos now) {
   size_t taken = 0;
   mesh_->behind = false;
   rx_time_ = now;
   for (uint32_t core = 0; core < mesh_->mesh.cores; ++core) {
     HandOver* from = mesh_->mesh.from[core];
-    more_work_ = 0;
-    for (uint32_t i = 0; from != nullptr && i < rx_burst_; ++i) {
-      if (more_work_ > kMembersPerCore) break;
+    size_t copies = 0;
+    for (uint32_t i = 0; from != nullptr && i < rx_burst_ && copies <= kCopiesPerCore; ++i) {
       const MutableBytes record = from->front();
       if (record.empty()) break;
+      more_work_ = 0;
       if (const Drop why = record_input(core, record, now); why != Drop::none) counters_.drop(why);
+      copies += more_work_ * (1 + record.size() / kCopyBytes);
       from->pop();
       ++taken;
     }
