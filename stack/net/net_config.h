@@ -92,7 +92,7 @@ struct NetConfig {
   uint32_t udp_sockets_max = 65536;
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   TcpConfig tcp;
-  uint64_t secret[2] = {0, 0};  // keys every hash that a peer could aim at
+  uint64_t secret[2] = {0, 0};  // the root of all secrets (base/secret.h)
 };
 
 }  // namespace pinion
