@@ -192,6 +192,8 @@ void StatusPage::add_attach(const AttachServer::Status& attach) {
   add(RIO_STATUS_COUNTER, "attached", "sessions since the start", attach.attached.load());
   add(RIO_STATUS_COUNTER, "refused", "attempts to attach", attach.refused.load());
   add(RIO_STATUS_COUNTER, "broken", "sessions ended for breaking the rules", attach.broken.load());
+  add(RIO_STATUS_GAUGE, "ending", "sessions whose memory a NIC may still read, or about to end",
+      attach.ending.load());
   add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
       attach.barriers_failed.load());
 }
@@ -316,6 +318,8 @@ void StatusPage::add_port(const std::string& name, const PortStats& port) {
   add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
   add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
+  if (port.stopped)
+    add(RIO_STATUS_GAUGE, name + ".stopped", "it did NOT start again: tried every 2 s", 1);
 }
 
 void StatusPage::add_wakes(const Core& core) {

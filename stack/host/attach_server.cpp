@@ -380,6 +380,7 @@ void AttachServer::tick(Nanos now) {
     watch(listener_, Source::listener, 0, 0, EPOLLIN);
   }
   status_.half_open.store(half_open);
+  status_.ending.store(static_cast<uint32_t>(ending_.size()));
   status_.sessions.store(sessions_.used());
 }
 
