@@ -339,6 +339,41 @@ void check_sessions(Draft& draft, const Lookups& lookups, Errors& errors) {
   }
 }
 
+bool polls(const Nic& nic, size_t core) {
+  return std::find(nic.core_indices.begin(), nic.core_indices.end(), core) !=
+         nic.core_indices.end();
+}
+
+// A grant of an address that the policy's core does not have works for sessions that ask for
+// another core, and for no others.
+void check_grant_core(Draft& draft, const Session& session, Ip address, Place place) {
+  for (const Nic& nic : draft.config.nics) {
+    const auto is_it = [address](const Prefix& p) { return p.address == address; };
+    if (std::none_of(nic.addresses.begin(), nic.addresses.end(), is_it)) continue;
+    if (polls(nic, session.core_index)) return;
+    const std::string own = draft.config.cores[session.core_index].name;
+    draft.warnings.add(place,
+                       "'bind' " + to_text(address) + " is an address of NIC " + quoted(nic.name) +
+                           ", which core " + quoted(own) +
+                           " of this policy does not poll: only sessions that ask for core " +
+                           quoted(nic.cores[0]) + " can bind it; expected an address of core " +
+                           quoted(own) + ", or core " + quoted(nic.cores[0]));
+    return;
+  }
+}
+
+// When there are no errors: every name and address is known then.
+void check_grant_cores(Draft& draft) {
+  for (size_t i = 0; i < draft.sessions.size(); ++i) {
+    const Session& session = draft.config.sessions[i];
+    for (size_t g = 0; g < session.bind.size(); ++g) {
+      const std::optional<Ip> address = session.bind[g].address;
+      if (address && !address->is_multicast())
+        check_grant_core(draft, session, *address, draft.sessions[i].bind[g]);
+    }
+  }
+}
+
 // Where a NIC belongs to several cores, each chooses ports for connections without asking the
 // others, so no application may bind what those of another policy's connections choose.
 void check_ephemeral(const Draft& draft, Errors& errors) {
@@ -406,6 +441,7 @@ void cross_check(Draft& draft, const Lookups& lookups, Errors& errors) {
   check_sessions(draft, lookups, errors);
   check_session_cores(draft, errors);
   check_ephemeral(draft, errors);
+  if (errors.empty()) check_grant_cores(draft);
 }
 
 }  // namespace pinion::config

@@ -153,6 +153,20 @@ TEST_F(Daemon, SaysWhereAConfigurationIsWrong) {
     EXPECT_NE(checked.output.find(file + place), std::string::npos) << place << checked.output;
 }
 
+TEST_F(Daemon, WarnsOfAGrantThatThePolicysCoreCannotKeep) {
+  const std::string file = scratch_.write(
+      "grant.yaml",
+      "version: 1\n"
+      "cores: [{name: a, cpu: 0}, {name: b, cpu: 1}]\n"
+      "nics: [{name: x, device: {vdev: net_null0}, core: a, addresses: [10.0.0.1/24]},\n"
+      "       {name: y, device: {vdev: net_null1}, core: b, addresses: [10.1.0.1/24]}]\n"
+      "sessions: [{user: root, core: b, bind: [\"10.0.0.1:7000\"]}]\n");
+  const Outcome checked = run({PINION_DAEMON, "--check", file});
+  EXPECT_EQ(checked.status, 0);
+  EXPECT_NE(checked.output.find(file + ":5:41: warning: 'bind' 10.0.0.1 "), std::string::npos)
+      << checked.output;
+}
+
 // The pools of joins hold what the policies promise, so there is an end to promising.
 TEST_F(Daemon, RefusesMoreJoinsThanACoreHas) {
   for (const auto& [joins, status] : {std::pair("16384", 0), {"16385", 1}}) {

@@ -203,6 +203,35 @@ std::string about_grants(const std::string& first, const std::string& second, bo
   return format_errors(errors);
 }
 
+// A grant that the policy's core cannot keep is said, and is no error: a session may ask for
+// another.
+TEST(ConfigLoad, AGrantOfAnAddressThatThePolicysCoreHasNotIsAWarning) {
+  const auto warned = [](const std::string& session) {
+    Config config;
+    std::vector<ConfigError> errors;
+    EXPECT_EQ(load("version: 1\n"
+                   "cores: [{name: a, cpu: 2}, {name: b, cpu: 3}]\n"
+                   "nics:\n"
+                   "  - {name: x, device: {vdev: net_null0}, core: a, addresses: [10.0.0.1/24]}\n"
+                   "  - {name: y, device: {vdev: net_null1}, cores: [a, b], addresses: "
+                   "[10.1.0.1/24, \"2001:db8::1/64\"]}\n"
+                   "sessions:\n"
+                   "  - {uid: 0, " +
+                       session + "}\n",
+                   "f", config, errors),
+              0)
+        << format_errors(errors);
+    return format_errors(config.warnings);
+  };
+  EXPECT_EQ(warned("bind: [\"10.0.0.1:7000\"]"), "") << "the first core is its";
+  EXPECT_EQ(warned("core: a, bind: [\"10.0.0.1:7000\", \"10.1.0.1:1\"]"), "");
+  EXPECT_EQ(warned("core: b, bind: [\"*:7000\", \"239.1.2.3:5\", \"[2001:db8::1]:1\"]"), "");
+  EXPECT_EQ(warned("core: b, bind: [\"10.1.0.1:7000\", \"10.0.0.1:7000-7009\"]"),
+            "f:7:47: 'bind' 10.0.0.1 is an address of NIC 'x', which core 'b' of this policy does "
+            "not poll: only sessions that ask for core 'a' can bind it; expected an address of "
+            "core 'b', or core 'a'\n");
+}
+
 TEST(ConfigLoad, OfANicOfSeveralCoresNobodyIsGrantedEphemeralPorts) {
   EXPECT_EQ(about_grants("\"*:1-32767\"", "\"*:61000-65535\""), "");
   EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:7009\""), "");
