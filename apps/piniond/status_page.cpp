@@ -94,7 +94,6 @@ bool StatusPage::open(const std::string& path, uint32_t mode, std::optional<uint
     return false;
   }
   ::close(fd);
-  path_ = path;
   page_ = static_cast<rio_status_page*>(at);
   page_->version = RIO_STATUS_VERSION;
   page_->pid = static_cast<uint32_t>(getpid());
@@ -106,8 +105,8 @@ bool StatusPage::open(const std::string& path, uint32_t mode, std::optional<uint
 
 StatusPage::~StatusPage() {
   if (page_ == nullptr) return;
+  rio_word_store(&page_->pid, 0);
   munmap(page_, sizeof *page_);
-  unlink(path_.c_str());
 }
 
 // What does not fit one entry goes on in the next, which has no name.

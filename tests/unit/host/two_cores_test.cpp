@@ -78,6 +78,7 @@ class TwoCores : public ::testing::Test {
     server_.reset();
     for (auto& thread : threads_)
       if (thread) thread->stop();
+    unlink(path().c_str());
     rmdir(directory_);
   }
   std::string path() const { return std::string(directory_) + "/control.sock"; }
