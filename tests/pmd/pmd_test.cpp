@@ -519,6 +519,23 @@ TEST_F(Ports, AfPacketKnowsTheKernelsMtu) {
   EXPECT_EQ(port->capabilities().mtu_bytes, 1400) << port->describe();
 }
 
+// What a driver cannot do is said before it is asked, with the key that mends it.
+TEST_F(Ports, AfPacketSaysWhichMtuIsTooLong) {
+  const OwnNetwork network;
+  if (!network.made()) GTEST_SKIP() << "needs the right to make a network namespace (root)";
+  if (!run("ip link add vj mtu 9000 type veth peer name vk")) GTEST_SKIP() << "needs ip(8)";
+  const PortConfig jumbo{.device = "net_af_packet3,iface=vj", .mtu_bytes = 9000};
+  EXPECT_FALSE(EthdevPort::open(jumbo, error_));
+  const size_t at = error_.find("packets of 9000 bytes, and DPDK's net_af_packet takes ");
+  ASSERT_NE(at, std::string::npos) << error_;
+  EXPECT_NE(error_.find("set mtu_bytes"), std::string::npos) << error_;
+  const int takes = std::atoi(error_.c_str() + error_.find("takes ") + 6);
+  EXPECT_GE(takes, 1500);
+  PortConfig longest{.device = "net_af_packet4,iface=vj"};
+  longest.mtu_bytes = static_cast<uint16_t>(takes);
+  EXPECT_TRUE(EthdevPort::open(longest, error_)) << error_;
+}
+
 TEST(DeviceArgs, CompletesAfPacketOnly) {
   EXPECT_EQ(complete_device("net_tap0,iface=t", 1500), "net_tap0,iface=t");
   EXPECT_EQ(complete_device("net_af_packet0,iface=v", 1500),
