@@ -83,6 +83,30 @@ TEST_F(Daemon, ABusyCoreRehearses) {
   EXPECT_EQ(daemon_->output().find("refused"), std::string::npos) << daemon_->output();
 }
 
+// Its test ends there, and not the process with all the others: nobody answers, as on a machine
+// that is too busy.
+TEST(AppSocket, ThatCannotAttachEndsItsTest) {
+  EXPECT_THROW(AppSocket("/nowhere/control.sock"), std::runtime_error);
+}
+
+// The daemon is gone: said once, and not for as long as the test waits.
+TEST_F(Daemon, ItsDeathEndsATestThatWaits) {
+  start();
+  AppSocket app(socket_path());
+  EXPECT_EQ(daemon_->end(SIGKILL), 128 + SIGKILL);
+  const int64_t begun = now_ms();
+  EXPECT_THROW(app.receive(10 * kPatienceMs), std::runtime_error);
+  EXPECT_LT(now_ms() - begun, 5 * kPatienceMs);
+}
+
+TEST(Program, InheritsNoDescriptor) {
+  constexpr int kHigh = 77;
+  ASSERT_EQ(dup2(STDERR_FILENO, kHigh), kHigh);
+  const std::string open = run({"ls", "/proc/self/fd"}).output;
+  close(kHigh);
+  EXPECT_EQ(open, "0\n1\n2\n3\n") << "the last is the directory";
+}
+
 TEST_F(Daemon, EndsOnSigterm) {
   start();
   EXPECT_TRUE(fs::exists(socket_path()));
