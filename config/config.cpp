@@ -68,6 +68,7 @@ int load(std::string_view text, std::string_view file_name, Config& out,
   errors = found.take(file_name);
   if (!errors.empty()) return -EINVAL;
   out = std::move(draft.config);
+  out.warnings = draft.warnings.take(file_name);
   return 0;
 }
 

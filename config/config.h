@@ -167,6 +167,12 @@ struct Ipv4Section {
   uint32_t reassembly_timeout_ms = 1000;
 };
 
+struct ConfigError {
+  std::string file;
+  uint32_t line = 1, column = 1;  // both from 1; columns count bytes
+  std::string message;            // what is wrong, and what was expected
+};
+
 struct Config {
   std::string instance = "pinion";
   Host host;
@@ -181,16 +187,11 @@ struct Config {
   std::vector<Session> sessions;
   Limits limits;
   Log log;
+  std::vector<ConfigError> warnings;  // what works, but hardly as it was meant
 };
 
 // Every device of every NIC, the backups too.
 std::vector<Device> all_devices(const Config& config);
-
-struct ConfigError {
-  std::string file;
-  uint32_t line = 1, column = 1;  // both from 1; columns count bytes
-  std::string message;            // what is wrong, and what was expected
-};
 
 // Turns names into ids; nothing when there is no such name. An empty function looks nothing up,
 // and then every name is believed and its id stays empty.

@@ -339,39 +339,59 @@ void check_sessions(Draft& draft, const Lookups& lookups, Errors& errors) {
   }
 }
 
-bool meet(const BindGrant& a, const BindGrant& b) {
-  const bool one_address = !a.address || !b.address || *a.address == *b.address;
-  return one_address && a.ports.first <= b.ports.last && b.ports.first <= a.ports.last;
+bool polls(const Nic& nic, size_t core) {
+  return std::find(nic.core_indices.begin(), nic.core_indices.end(), core) !=
+         nic.core_indices.end();
 }
 
-// Cores learn of each other's ports a little late, and within a core only sockets that agree share
-// one. So where a NIC belongs to several, what one user's application may bind no other one's may:
-// it could take over what is sent to the first. Nor may it bind what others' connections choose.
-void check_grants_apart(const Draft& draft, Errors& errors) {
+// A grant of an address that the policy's core does not have works for sessions that ask for
+// another core, and for no others.
+void check_grant_core(Draft& draft, const Session& session, Ip address, Place place) {
+  for (const Nic& nic : draft.config.nics) {
+    const auto is_it = [address](const Prefix& p) { return p.address == address; };
+    if (std::none_of(nic.addresses.begin(), nic.addresses.end(), is_it)) continue;
+    if (polls(nic, session.core_index)) return;
+    const std::string own = draft.config.cores[session.core_index].name;
+    draft.warnings.add(place,
+                       "'bind' " + to_text(address) + " is an address of NIC " + quoted(nic.name) +
+                           ", which core " + quoted(own) +
+                           " of this policy does not poll: only sessions that ask for core " +
+                           quoted(nic.cores[0]) + " can bind it; expected an address of core " +
+                           quoted(own) + ", or core " + quoted(nic.cores[0]));
+    return;
+  }
+}
+
+// When there are no errors: every name and address is known then.
+void check_grant_cores(Draft& draft) {
+  for (size_t i = 0; i < draft.sessions.size(); ++i) {
+    const Session& session = draft.config.sessions[i];
+    for (size_t g = 0; g < session.bind.size(); ++g) {
+      const std::optional<Ip> address = session.bind[g].address;
+      if (address && !address->is_multicast())
+        check_grant_core(draft, session, *address, draft.sessions[i].bind[g]);
+    }
+  }
+}
+
+// Where a NIC belongs to several cores, each chooses ports for connections without asking the
+// others, so no application may bind what those of another policy's connections choose.
+void check_ephemeral(const Draft& draft, Errors& errors) {
   const Config& config = draft.config;
   const bool shared = std::any_of(config.nics.begin(), config.nics.end(),
                                   [](const Nic& nic) { return nic.cores.size() > 1; });
   if (!shared || config.sessions.size() < 2) return;
   const NetConfig net;
-  const BindGrant chosen{{}, {net.ephemeral_first, net.ephemeral_last}};
-  const auto refuse = [&](Place place, const BindGrant& grant, const std::string& what) {
-    errors.add(place, "'bind' " + std::to_string(grant.ports.first) + "-" +
-                          std::to_string(grant.ports.last) + " " + what +
-                          "; expected ports of this policy alone, since a NIC has several cores");
-  };
   for (size_t i = 0; i < config.sessions.size(); ++i) {
     for (size_t g = 0; g < config.sessions[i].bind.size(); ++g) {
-      const BindGrant& grant = config.sessions[i].bind[g];
-      const Place place = draft.sessions[i].bind[g];
-      if (meet(grant, chosen))
-        refuse(place, grant, "meets the ephemeral ports " + std::to_string(net.ephemeral_first) +
-                                 "-" + std::to_string(net.ephemeral_last));
-      for (size_t j = 0; j < i; ++j) {
-        const std::vector<BindGrant>& others = config.sessions[j].bind;
-        if (std::any_of(others.begin(), others.end(),
-                        [&grant](const BindGrant& other) { return meet(grant, other); }))
-          refuse(place, grant, "meets a 'bind' of the policy " + at_line(draft.sessions[j].who));
-      }
+      const PortRange& ports = config.sessions[i].bind[g].ports;
+      if (ports.first > net.ephemeral_last || ports.last < net.ephemeral_first) continue;
+      errors.add(draft.sessions[i].bind[g],
+                 "'bind' " + std::to_string(ports.first) + "-" + std::to_string(ports.last) +
+                     " meets the ephemeral ports " + std::to_string(net.ephemeral_first) + "-" +
+                     std::to_string(net.ephemeral_last) +
+                     "; expected none of them, since a NIC has several cores and there are several "
+                     "policies");
     }
   }
 }
@@ -420,7 +440,8 @@ void cross_check(Draft& draft, const Lookups& lookups, Errors& errors) {
   check_tcp(draft, errors);
   check_sessions(draft, lookups, errors);
   check_session_cores(draft, errors);
-  check_grants_apart(draft, errors);
+  check_ephemeral(draft, errors);
+  if (errors.empty()) check_grant_cores(draft);
 }
 
 }  // namespace pinion::config

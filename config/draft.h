@@ -45,6 +45,7 @@ struct Draft {
   std::vector<NeighbourPlaces> neighbours;
   TcpPlaces tcp;
   std::vector<SessionPlaces> sessions;
+  Errors warnings;
 };
 
 // sections.cpp: every value on its own.

@@ -82,6 +82,17 @@ uint32_t kernel_mtu(unsigned if_index) {
   return ok ? static_cast<uint32_t>(request.ifr_mtu) : 0;
 }
 
+// As ethdev judges it, which would say it without the key that mends it.
+bool takes(const rte_eth_dev_info& info, uint16_t mtu, std::string& error) {
+  constexpr uint32_t kNotSaid = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  const bool says = info.max_mtu != UINT16_MAX && info.max_rx_pktlen > info.max_mtu;
+  const uint32_t link = says ? info.max_rx_pktlen - info.max_mtu : kNotSaid;
+  if (info.max_rx_pktlen < link || mtu <= info.max_rx_pktlen - link) return true;
+  error = "packets of " + std::to_string(mtu) + " bytes, and DPDK's " + info.driver_name +
+          " takes " + std::to_string(info.max_rx_pktlen - link) + ": set mtu_bytes to that at most";
+  return false;
+}
+
 // A second segment for every frame that may be with the driver, where frames may have one.
 uint32_t frames_needed(const PortConfig& config, uint32_t rx_descriptors, uint32_t tx_descriptors,
                        bool attaches) {
@@ -231,6 +242,7 @@ bool EthdevPort::configure(const PortConfig& config, uint32_t queues, std::strin
                             rte_eal_iova_mode() == RTE_IOVA_VA;
   if (capabilities_.tx_attach) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   const uint16_t mtu = std::clamp(config.mtu_bytes, info.min_mtu, info.max_mtu);
+  if (!takes(info, mtu, error)) return false;
   conf.rxmode.mtu = mtu;
   // Some fill buffers of certain sizes only; adopt() puts the segments together.
   if (is_device_ && mtu > RTE_ETHER_MTU)

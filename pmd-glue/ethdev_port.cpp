@@ -209,8 +209,12 @@ void EthdevPort::on_release(void*, void* attached) {
 
 // Some drivers look for what was sent when they are called, frames or not.
 size_t EthdevPort::released(std::span<uint64_t> out) {
-  if (tokens_out_ == 0 || !may_enter()) return 0;
-  if (released_.empty()) rte_eth_tx_burst(port_id_, queue_, nullptr, 0);
+  if (tokens_out_ == 0) return 0;
+  if (may_enter()) {
+    if (released_.empty()) rte_eth_tx_burst(port_id_, queue_, nullptr, 0);
+  } else if (gate_.load(std::memory_order_acquire) != Gate::stopped) {
+    return 0;
+  }
   const size_t n = std::min(out.size(), released_.size());
   std::copy_n(released_.end() - static_cast<ptrdiff_t>(n), n, out.begin());
   released_.resize(released_.size() - n);
@@ -323,6 +327,7 @@ PortStats EthdevPort::stats() const {
   add(*this);
   for (const EthdevPort* other : others_) add(*other);
   out.restarts = restarts_.load(std::memory_order_relaxed);
+  out.stopped = stopped_;
   return out;
 }
 

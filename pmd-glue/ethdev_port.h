@@ -43,6 +43,7 @@ struct PortStats {
   uint64_t tx_refused = 0;   // the driver cannot fill in what the frame asks for
   uint64_t tx_attached = 0;  // frames whose payload was sent from where it lay
   uint64_t restarts = 0;     // by watch()
+  bool stopped = false;      // and it does not start again: watch() goes on trying
 };
 
 class TscClock;
@@ -117,6 +118,11 @@ class EthdevPort final : public Port {
   rte_device* device() const;
 
  private:
+  // While it is not open the core does not touch the driver: restart() does. The core answers
+  // closing by closed. Stopped: the device did not start again, and nobody touches the driver; what
+  // it let go of is the core's to collect.
+  enum class Gate : uint8_t { open, closing, closed, stopped };
+
   EthdevPort(std::shared_ptr<EthdevDevice> device, uint16_t queue);
   using Queues = std::vector<std::unique_ptr<EthdevPort>>;
   static bool open_id(const std::shared_ptr<EthdevDevice>& device, const PortConfig& config,
@@ -146,6 +152,7 @@ class EthdevPort final : public Port {
     for (EthdevPort* other : others_) each(*other);
   }
   bool await_gate();
+  void set_gates(Gate to);
   bool await_gates();
   bool restart();
   bool stalls(Nanos now);
@@ -166,9 +173,6 @@ class EthdevPort final : public Port {
   uint16_t rx_descriptors_ = 0, tx_descriptors_ = 0;
   PortCapabilities capabilities_;
   std::atomic<bool> link_up_{false};
-  // While it is not open the core does not touch the driver: restart() does. The core answers
-  // closing by closed.
-  enum class Gate : uint8_t { open, closing, closed };
   std::atomic<Gate> gate_{Gate::open};
   std::atomic<bool> tx_full_{false};   // the last burst was refused in whole
   std::atomic<uint64_t> tx_taken_{0};  // frames

@@ -73,9 +73,12 @@ bool EthdevPort::release_is_prompt() {
 bool EthdevPort::await_gates() {
   bool all = true;
   each_queue([&all](EthdevPort& p) { all = all && p.await_gate(); });
-  if (!all)
-    each_queue([](EthdevPort& p) { p.gate_.store(Gate::open, std::memory_order_release); });
+  if (!all) set_gates(stopped_ ? Gate::stopped : Gate::open);
   return all;
+}
+
+void EthdevPort::set_gates(Gate to) {
+  each_queue([to](EthdevPort& p) { p.gate_.store(to, std::memory_order_release); });
 }
 
 bool EthdevPort::await_gate() {
@@ -85,21 +88,23 @@ bool EthdevPort::await_gate() {
                 [this] { return gate_.load(std::memory_order_acquire) == Gate::closed; }))
     return true;
   Gate still = Gate::closing;  // the core does not run: nothing is lost by waiting for it
-  return !gate_.compare_exchange_strong(still, Gate::open);
+  return !gate_.compare_exchange_strong(still, first_->stopped_ ? Gate::stopped : Gate::open);
 }
 
-// A device that does not start stays stopped, and is tried again by the next watch().
+// A device that does not start stays stopped, and is tried again by the next watch(). What it let
+// go of when it stopped the core collects meanwhile, or no session could end that had sent by it.
 bool EthdevPort::restart() {
   if (!await_gates()) return false;
   if (!stopped_) rte_eth_dev_stop(port_id_);
   stopped_ = rte_eth_dev_start(port_id_) != 0;
-  if (stopped_) return false;
+  if (stopped_) {
+    set_gates(Gate::stopped);
+    return false;
+  }
   if (vlan_id_ != 0) rte_eth_dev_vlan_filter(port_id_, vlan_id_, 1);  // not all remember it
   restarts_.store(restarts_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  each_queue([](EthdevPort& p) {
-    p.tx_full_.store(false, std::memory_order_relaxed);
-    p.gate_.store(Gate::open, std::memory_order_release);
-  });
+  each_queue([](EthdevPort& p) { p.tx_full_.store(false, std::memory_order_relaxed); });
+  set_gates(Gate::open);
   return true;
 }
 

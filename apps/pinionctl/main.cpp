@@ -69,6 +69,10 @@ std::unique_ptr<rio_status_page> read_page(const std::string& path) {
     if (!good) nanosleep(&moment, nullptr);
   }
   munmap(at, sizeof(rio_status_page));
+  if (copy->magic == RIO_STATUS_MAGIC && copy->pid == 0) {
+    std::fprintf(stderr, "pinionctl: %s: the daemon has ended. %s\n", path.c_str(), advice(ENOENT));
+    return nullptr;
+  }
   // A daemon that was killed while it wrote: nobody will finish it, and each entry is whole.
   if (!good && copy->magic == RIO_STATUS_MAGIC) good = !is_alive(*copy);
   if (!good || copy->magic != RIO_STATUS_MAGIC || copy->version != RIO_STATUS_VERSION ||

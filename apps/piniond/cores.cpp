@@ -11,6 +11,7 @@ bool Cores::make(const config::Config& config, const std::vector<NicPorts>& port
     if (core.link.open(why) != 0) return false;
   }
   if (any_shared(config)) joined_ = cores_.size();
+  if (joined_ > 1) owners_ = std::make_unique<PortOwners>();
   for (size_t i = 0; i < joined_ * joined_; ++i)
     rings_.push_back(i % joined_ == i / joined_ ? nullptr : std::make_unique<HandOver>());
   for (size_t i = 0; i < cores_.size(); ++i) {
@@ -31,6 +32,7 @@ bool Cores::make(const config::Config& config, const std::vector<NicPorts>& port
 void Cores::join(size_t core, Mesh& mesh) const {
   if (joined_ == 1) return;
   mesh.core = static_cast<uint32_t>(core), mesh.cores = static_cast<uint32_t>(joined_);
+  mesh.owners = owners_.get();
   for (size_t other = 0; other < joined_; ++other) {
     mesh.to.push_back(rings_[core * joined_ + other].get());
     mesh.from.push_back(rings_[other * joined_ + core].get());

@@ -9,6 +9,7 @@
 #include "kernel/kernel.h"
 #include "piniond/build.h"
 #include "port/hand_over.h"
+#include "socket/port_owners.h"
 
 namespace pinion::daemon {
 
@@ -44,7 +45,8 @@ class Cores {
  private:
   void join(size_t core, Mesh& mesh) const;
 
-  size_t joined_ = 1;  // cores that hand over to each other
+  size_t joined_ = 1;                             // cores that hand over to each other
+  std::unique_ptr<PortOwners> owners_;            // of theirs
   std::vector<std::unique_ptr<HandOver>> rings_;  // from a to b: number a * joined_ + b
   std::vector<std::unique_ptr<Core>> cores_;
 };

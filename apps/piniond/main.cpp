@@ -39,6 +39,9 @@ int check(const std::string& file, config::Config& out) {
     std::fputs(config::format_errors(errors).c_str(), stderr);
     return 1;
   }
+  for (const config::ConfigError& w : out.warnings)
+    std::fprintf(stderr, "%s:%u:%u: warning: %s\n", w.file.c_str(), w.line, w.column,
+                 w.message.c_str());
   const std::string why = unsupported(out);
   return why.empty() ? 0 : fail(file + ": " + why);
 }

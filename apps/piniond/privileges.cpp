@@ -196,10 +196,6 @@ constexpr int kAllowed[] = {
     SCMP_SYS(gettid),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
-    // The end: the control socket, the status page and DPDK's files are removed.
-    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),
-    SCMP_SYS(rmdir),
 };
 
 using Filter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
@@ -215,12 +211,14 @@ int add_partly(scmp_filter_ctx f, bool memif) {
   add(SCMP_ACT_ALLOW, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
   const int no_clone3 = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
   if (status == 0) status = no_clone3;
-  // A memif connects again by itself. Nobody else: whoever trusts the user at the other end of a
-  // socket would do anything for it.
+  // A memif connects again by itself, and removes the socket that it listens on. Nobody else:
+  // whoever trusts the user at the other end of a socket would do anything for it, and without
+  // capabilities root may still remove what is root's.
   if (memif) {
     add(SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-    const int connects = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
-    if (status == 0) status = connects;
+    for (const int call : {SCMP_SYS(connect), SCMP_SYS(unlink)})
+      if (const int added = seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 0); status == 0)
+        status = added;
   }
   // Signals to our own threads.
   add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid())));

@@ -94,7 +94,6 @@ bool StatusPage::open(const std::string& path, uint32_t mode, std::optional<uint
     return false;
   }
   ::close(fd);
-  path_ = path;
   page_ = static_cast<rio_status_page*>(at);
   page_->version = RIO_STATUS_VERSION;
   page_->pid = static_cast<uint32_t>(getpid());
@@ -106,8 +105,8 @@ bool StatusPage::open(const std::string& path, uint32_t mode, std::optional<uint
 
 StatusPage::~StatusPage() {
   if (page_ == nullptr) return;
+  rio_word_store(&page_->pid, 0);
   munmap(page_, sizeof *page_);
-  unlink(path_.c_str());
 }
 
 // What does not fit one entry goes on in the next, which has no name.
@@ -192,6 +191,8 @@ void StatusPage::add_attach(const AttachServer::Status& attach) {
   add(RIO_STATUS_COUNTER, "attached", "sessions since the start", attach.attached.load());
   add(RIO_STATUS_COUNTER, "refused", "attempts to attach", attach.refused.load());
   add(RIO_STATUS_COUNTER, "broken", "sessions ended for breaking the rules", attach.broken.load());
+  add(RIO_STATUS_GAUGE, "ending", "sessions whose memory a NIC may still read, or about to end",
+      attach.ending.load());
   add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",
       attach.barriers_failed.load());
 }
@@ -266,11 +267,6 @@ void StatusPage::add_strays(const Cores& cores) {
         handed_over);
     add(RIO_STATUS_COUNTER, "copied." + name, "packets that concern other cores, too", copied);
   }
-  uint64_t conflicts = 0;
-  for (size_t i = 0; i < cores.size(); ++i)
-    conflicts += glance(cores[i].kernel->counters().port_conflicts);
-  add(RIO_STATUS_COUNTER, "port_conflicts", "two users bound one port on two cores at once",
-      conflicts);
 }
 
 void StatusPage::add_drops(const Cores& cores) {
@@ -321,6 +317,8 @@ void StatusPage::add_port(const std::string& name, const PortStats& port) {
   add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
   add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
+  if (port.stopped)
+    add(RIO_STATUS_GAUGE, name + ".stopped", "it did NOT start again: tried every 2 s", 1);
 }
 
 void StatusPage::add_wakes(const Core& core) {

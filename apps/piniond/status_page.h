@@ -49,7 +49,6 @@ class StatusPage {
   void add_groups(const Core& core, bool alone);
   void add(uint32_t section, std::string_view name, std::string_view text, uint64_t value);
 
-  std::string path_;
   rio_status_page* page_ = nullptr;
   uint32_t fixed_ = 0, next_ = 0;
 };

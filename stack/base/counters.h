@@ -50,7 +50,6 @@ struct Counters {
   uint64_t handed_over[kStrayCount] = {};
   uint64_t copied[kStrayCount] = {};
   uint64_t taken[kStrayCount] = {};
-  uint64_t port_conflicts = 0;  // two users bound a port on two cores at the same time
 
   void drop(Drop why) { ++drops[static_cast<size_t>(why)]; }
   uint64_t dropped(Drop why) const { return drops[static_cast<size_t>(why)]; }

@@ -22,6 +22,7 @@ constexpr uint64_t mix_words(uint64_t a, uint64_t b, uint64_t secret_a, uint64_t
   return static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product);
 }
 
+// Who sees enough numbers can compute the seed: a secret is none (base/secret.h makes one of it).
 class Rng {
  public:
   explicit Rng(uint64_t seed) {

@@ -48,10 +48,8 @@ AttachServer::~AttachServer() {
   for (Connection& c : connections_)
     for (const int fd : {c.fd, c.pidfd})
       if (fd >= 0) close(fd);
-  if (listener_ >= 0) {
-    unlink(config_.path.c_str());
-    close(listener_);
-  }
+  // Its name stays, as after a kill: the daemon may remove none by now.
+  if (listener_ >= 0) close(listener_);
   if (epoll_ >= 0) close(epoll_);
   if (spare_ >= 0) close(spare_);
   for (KernelMessage* m : idle_barriers_) delete m;
@@ -380,6 +378,7 @@ void AttachServer::tick(Nanos now) {
     watch(listener_, Source::listener, 0, 0, EPOLLIN);
   }
   status_.half_open.store(half_open);
+  status_.ending.store(static_cast<uint32_t>(ending_.size()));
   status_.sessions.store(sessions_.used());
 }
 

@@ -51,7 +51,7 @@ class AttachServer {
 
   // Readable from any thread.
   struct Status {
-    std::atomic<uint32_t> sessions{0}, half_open{0};
+    std::atomic<uint32_t> sessions{0}, half_open{0}, ending{0};
     std::atomic<uint64_t> attached{0}, refused{0}, ended{0}, broken{0}, evicted{0};
     std::atomic<uint64_t> barriers_failed{0};  // membarrier is forbidden: queues stay hot
   };

@@ -13,6 +13,10 @@ Drop Net::arp_input(Interface& interface, Bytes packet, Nanos now) {
   ArpPacket arp;
   if (const Drop why = arp_parse(packet, arp); why != Drop::none) return why;
   if (const Drop why = arp_check_sender(interface, arp); why != Drop::none) return why;
+  // What is too much for us is too much for the other cores. The core to which it came answers.
+  if (arp.op == ArpOp::request && owns(interface, arp.tpa) && !is_taken() &&
+      !neighbour_replies_.take(now))
+    return Drop::arp_rate;
   if (mesh_ != nullptr) copy_arp(interface, packet);
   const Drop why = arp.op == ArpOp::request ? arp_request_input(interface, arp, now)
                                             : arp_reply_input(interface, arp, now);
@@ -33,8 +37,6 @@ Drop Net::arp_check_sender(const Interface& interface, const ArpPacket& arp) con
 
 Drop Net::arp_request_input(Interface& interface, const ArpPacket& arp, Nanos now) {
   const bool to_us = owns(interface, arp.tpa);
-  const bool taken = is_taken();  // the core to which it came answers
-  if (to_us && !taken && !neighbour_replies_.take(now)) return Drop::arp_rate;
   if (!arp.spa.is_any()) {
     switch (neighbours_.on_request(interface.index, arp.spa, arp.sha, to_us, now)) {
       case Learned::accepted: neighbour_resolved(interface, arp.spa); break;
@@ -43,7 +45,7 @@ Drop Net::arp_request_input(Interface& interface, const ArpPacket& arp, Nanos no
       case Learned::ignored: break;
     }
   }
-  if (taken) return Drop::none;
+  if (is_taken()) return Drop::none;
   if (!to_us) return Drop::arp_not_ours;
   const ArpPacket reply{ArpOp::reply, interface.mac, arp.tpa, arp.sha, arp.spa};
   const Drop why = arp_output(interface, reply, arp.sha);

@@ -98,8 +98,7 @@ void Net::fragment_output(const Path& path, Frame* frame, const Ipv6Part& part,
 // has the lower half of it.
 uint32_t Net::fragment_id(Ip source, Ip destination) {
   const uint64_t flow[] = {source.hi, source.lo, destination.hi, destination.lo};
-  const uint64_t hash =
-      siphash({fragment_secret_[0], fragment_secret_[1]}, std::as_bytes(std::span{flow}));
+  const uint64_t hash = siphash(fragment_secret_, std::as_bytes(std::span{flow}));
   return static_cast<uint32_t>(hash) + fragment_ids_[mix64(hash) % fragment_ids_.size()]++;
 }
 

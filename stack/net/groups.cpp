@@ -11,7 +11,7 @@ namespace pinion {
 GroupTable::GroupTable(const GroupLimits& limits)
     : robustness_{limits.robustness, limits.robustness},
       secret_(limits.secret),
-      rng_(limits.secret ^ 0x67726f757073),  // "groups": no other sequence of this core
+      rng_(limits.seed),
       pool_(limits.groups_max),
       members_(limits.members_max),
       sources_(limits.members_max),

@@ -63,7 +63,8 @@ struct GroupLimits {
   uint32_t groups_max = 1024;   // own ones count
   uint32_t members_max = 4096;  // joins of all sockets
   uint8_t robustness = 2;
-  uint64_t secret = 0;
+  uint64_t secret = 0;  // of the hash table
+  uint64_t seed = 0;    // of the pauses before answers
 };
 
 class GroupTable {

@@ -11,7 +11,8 @@ namespace pinion {
 namespace {
 
 constexpr uint32_t kNewsPerPass = 1024;  // of ports, and as many of groups
-constexpr uint32_t kMembersPerCore = 256;  // of groups, that copies of one pass reach
+constexpr size_t kCopiesPerCore = 256;   // to members of groups, in one pass
+constexpr size_t kCopyBytes = 2048;      // a longer one counts as several
 
 template <class T>
 Bytes bytes_of(const T& value) {
@@ -21,19 +22,20 @@ Bytes bytes_of(const T& value) {
 }  // namespace
 
 // As much from each core as from a port: one that is flooded with strays still sees to its own. And
-// of copies of what an application sent to a group no more than these members: nobody pays here.
+// of datagrams to groups no more than so many copies to members: nobody pays for them here.
 size_t Net::take_handed_over(Nanos now) {
   size_t taken = 0;
   mesh_->behind = false;
   rx_time_ = now;
   for (uint32_t core = 0; core < mesh_->mesh.cores; ++core) {
     HandOver* from = mesh_->mesh.from[core];
-    more_work_ = 0;
-    for (uint32_t i = 0; from != nullptr && i < rx_burst_; ++i) {
-      if (more_work_ > kMembersPerCore) break;
+    size_t copies = 0;
+    for (uint32_t i = 0; from != nullptr && i < rx_burst_ && copies <= kCopiesPerCore; ++i) {
       const MutableBytes record = from->front();
       if (record.empty()) break;
+      more_work_ = 0;
       if (const Drop why = record_input(core, record, now); why != Drop::none) counters_.drop(why);
+      copies += more_work_ * (1 + record.size() / kCopyBytes);
       from->pop();
       ++taken;
     }
@@ -65,17 +67,12 @@ Drop Net::record_input(uint32_t core, Bytes record, Nanos now) {
       return arp_input(interface, body, now);
     case RecordKind::loop: {
       const auto loop = load<LoopHdr>(body.data());
-      const Arrival arrival{.payload = body.subspan(sizeof loop),
-                            .from = loop.from,
-                            .to = loop.to,
-                            .time = now};
+      const Arrival arrival{
+          .payload = body.subspan(sizeof loop), .from = loop.from, .to = loop.to, .time = now};
       group_deliver(h.interface, arrival, now);
       return Drop::none;
     }
-    case RecordKind::port:
-      mesh_->ports.hear(core, load<PortClaim>(body.data()));
-      counters_.port_conflicts = mesh_->ports.conflicts();
-      break;
+    case RecordKind::port: mesh_->ports.hear(core, load<PortNews>(body.data())); break;
     case RecordKind::group: {
       const auto news = load<GroupNews>(body.data());
       mesh_->groups.hear(core, news.interface, news.group, news.joined);
@@ -132,8 +129,8 @@ void Net::awake() {
 void Net::tell_cores() {
   PortDirectory& ports = mesh_->ports;
   for (uint32_t i = 0; i < kNewsPerPass && !ports.all_told(); ++i) {
-    const PortClaim claim = ports.next_untold();
-    if (!push_news(RecordKind::port, bytes_of(claim))) return;
+    const PortNews news = ports.next_untold();
+    if (!push_news(RecordKind::port, bytes_of(news))) return;
     ports.told();
   }
   GroupDirectory& groups = mesh_->groups;

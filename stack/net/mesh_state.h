@@ -11,7 +11,7 @@ struct MeshState {
       : mesh(config),
         own(1u << config.core),
         all((config.cores < 32 ? 1u << config.cores : 0u) - 1),
-        ports(config.core, config.cores),
+        ports(config.core, config.cores, *config.owners),
         groups(config.core, config.cores, groups_max, secret) {}
 
   const Mesh mesh;

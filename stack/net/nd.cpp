@@ -39,8 +39,8 @@ Drop Net::nd_solicitation_input(const IpInput& in, const NdMessage& nd, Nanos no
     return Drop::nd_malformed;
   AddressClaim* claim = claim_of(interface, nd.target);
   if (claim == nullptr || claim->state == AddressState::duplicate) return Drop::nd_not_ours;
-  copy_to_all(in, Stray::neighbour);
   if (claim->state == AddressState::tentative) {
+    copy_to_all(in, Stray::neighbour);     // the claim is the first queue's core's
     if (!probe) return Drop::nd_not_ours;  // RFC 4862 5.4.3
     give_up_address(interface, *claim);
     return Drop::nd_conflict;
@@ -48,6 +48,7 @@ Drop Net::nd_solicitation_input(const IpInput& in, const NdMessage& nd, Nanos no
   if (!probe && !is_on_link(interface, in.source)) return Drop::nd_sender;
   const bool taken = is_taken();  // the core to which it came answers
   if (!taken && !neighbour_replies_.take(now)) return Drop::nd_rate;
+  copy_to_all(in, Stray::neighbour);
   if (!probe && nd.has_link_address) {
     const Learned learned =
         neighbours_.on_solicitation(interface.index, in.source, nd.link_address, now);

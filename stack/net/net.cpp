@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/secret.h"
 #include "net/mesh_state.h"
 
 namespace pinion {
@@ -11,7 +12,12 @@ namespace {
 constexpr uint32_t kNeighbourEventsPerPass = 64;
 constexpr Ip kLinkLocalPrefix{0xfe80'0000'0000'0000, 0};
 
+SipKey secret_for(const NetConfig& c, Purpose purpose, uint32_t core = 0) {
+  return derive({c.secret[0], c.secret[1]}, purpose, core);
+}
+
 NeighbourLimits neighbour_limits(const NetConfig& c) {
+  const SipKey secret = secret_for(c, Purpose::neighbours);
   return {.neighbours_max = c.neighbours_max,
           .queue_max = c.neighbour_queue_max,
           .parked_max = c.neighbour_parked_max,
@@ -19,14 +25,16 @@ NeighbourLimits neighbour_limits(const NetConfig& c) {
           .arp_retries = c.arp_retries,
           .arp_interval = c.arp_interval,
           .timeout = c.neighbour_timeout,
-          .secret = {c.secret[0], c.secret[1]}};
+          .secret = {secret.k0, secret.k1}};
 }
 
 std::unique_ptr<MeshState> mesh_state(const NetConfig& c) {
   if (c.mesh.cores == 1) return nullptr;
   STACK_CHECK(c.mesh.cores <= Mesh::kCoresMax && c.mesh.core < c.mesh.cores);
+  STACK_CHECK(c.mesh.owners != nullptr);
   STACK_CHECK(c.mesh.to.size() == c.mesh.cores && c.mesh.from.size() == c.mesh.cores);
-  return std::make_unique<MeshState>(c.mesh, c.igmp_groups_max, c.secret[1]);
+  return std::make_unique<MeshState>(c.mesh, c.igmp_groups_max,
+                                     secret_for(c, Purpose::group_directory).k0);
 }
 
 // Or a core would find no port whose answer comes home.
@@ -38,10 +46,11 @@ bool reaches_all(const Rss& rss, size_t queues) {
 }
 
 UdpDemuxConfig demux_config(const NetConfig& c, MeshState* mesh) {
+  const SipKey secret = secret_for(c, Purpose::udp_ports, c.mesh.core);
   return {.sockets_max = c.udp_sockets_max,
           .ephemeral_first = c.ephemeral_first,
           .ephemeral_last = c.ephemeral_last,
-          .secret = {c.secret[0] + c.mesh.core, c.secret[1]},  // other ports on other cores
+          .secret = {secret.k0, secret.k1},
           .directory = mesh == nullptr ? nullptr : &mesh->ports};
 }
 
@@ -56,7 +65,8 @@ GroupLimits group_limits(const NetConfig& c) {
   return {.groups_max = c.igmp_groups_max + own,
           .members_max = c.igmp_joins_max,
           .robustness = c.igmp_robustness,
-          .secret = c.secret[1]};
+          .secret = secret_for(c, Purpose::groups).k0,
+          .seed = secret_for(c, Purpose::group_pauses, c.mesh.core).k0};
 }
 
 ReassemblyLimits reassembly_limits(const NetConfig& c) {
@@ -84,7 +94,7 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       upcall_context_(upcall_context),
       reassembly_(reassembly_limits(config)),
       // Each core counts by itself, so each begins elsewhere.
-      fragment_secret_{mix64(config.secret[0] + config.mesh.core), mix64(config.secret[1])},
+      fragment_secret_(secret_for(config, Purpose::fragment_ids, config.mesh.core)),
       path_mtu_min_(config.tcp.path_mtu_min),
       neighbours_(neighbour_limits(config)),
       udp_(demux_config(config, mesh_.get())),
@@ -99,7 +109,7 @@ Net::Net(const NetConfig& config, Counters& counters, void* upcall_context)
       mld_queries_(config.igmp_queries_per_s),
       mld_general_queries_(config.igmp_queries_per_s),
       dad_transmits_(config.dad_transmits),
-      rng_(config.secret[0] ^ config.secret[1]) {
+      rng_(secret_for(config, Purpose::pauses, config.mesh.core).k0) {
   STACK_CHECK(0 < rx_burst_ && rx_burst_ <= kBurstMax && 0 < tx_burst_ && tx_burst_ <= kBurstMax);
   for (const InterfaceConfig& i : config.interfaces) add_interface(i);
   for (const RouteConfig& r : config.routes) {

@@ -9,6 +9,7 @@
 
 #include "base/counters.h"
 #include "base/rng.h"
+#include "base/siphash.h"
 #include "net/groups.h"
 #include "net/neighbour.h"
 #include "net/net_config.h"
@@ -473,7 +474,7 @@ class Net {
   RouteTable routes_;
   Reassembly reassembly_;
   std::array<uint32_t, 256> fragment_ids_{};
-  uint64_t fragment_secret_[2];
+  SipKey fragment_secret_;
   uint16_t path_mtu_min_;
   NeighbourTable neighbours_;
   UdpDemux udp_;

@@ -11,6 +11,7 @@ namespace pinion {
 
 class HandOver;
 class Port;
+class PortOwners;
 
 struct InterfaceAddress {
   Ip address;
@@ -52,6 +53,7 @@ struct Mesh {
   // By core, null for this one. This core pushes to `to` and takes out of `from`; the ring from a
   // to b is a's to[b] and b's from[a], and outlives both. Empty where cores is 1.
   std::vector<HandOver*> to{}, from{};
+  PortOwners* owners = nullptr;  // one for all cores, which it outlives
 };
 
 struct NetConfig {
@@ -90,7 +92,7 @@ struct NetConfig {
   uint32_t udp_sockets_max = 65536;
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   TcpConfig tcp;
-  uint64_t secret[2] = {0, 0};  // keys every hash that a peer could aim at
+  uint64_t secret[2] = {0, 0};  // the root of all secrets (base/secret.h)
 };
 
 }  // namespace pinion

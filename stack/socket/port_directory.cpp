@@ -4,45 +4,35 @@
 
 namespace pinion {
 
-PortDirectory::PortDirectory(uint32_t core, uint32_t cores)
+PortDirectory::PortDirectory(uint32_t core, uint32_t cores, PortOwners& owners)
     : core_(core),
       cores_(cores),
       own_(1u << core),
-      entries_(std::make_unique<Entry[]>(2 * kPortPlaces)) {
+      owners_(owners),
+      entries_(std::make_unique<Entry[]>(PortOwners::kPlaces)) {
   STACK_CHECK(core < cores && cores <= 32);
 }
 
-void PortDirectory::set_own(const PortClaim& claim) {
-  Entry& e = entries_[claim.place];
-  const uint32_t used = claim.used ? e.used | own_ : e.used & ~own_;
-  const uint32_t bound = claim.bound ? e.bound | own_ : e.bound & ~own_;
-  if (used == e.used && bound == e.bound) return;
-  if (e.bound == 0) e.user = claim.user;
-  e.used = used, e.bound = bound;
+void PortDirectory::set_own(const PortNews& news) {
+  Entry& e = entries_[news.place];
+  const uint32_t used = news.used ? e.used | own_ : e.used & ~own_;
+  if (used == e.used) return;
+  e.used = used;
   if (e.next != kNotListed) return;
   e.next = kNone;
-  (untold_tail_ == kNone ? untold_head_ : entries_[untold_tail_].next) = claim.place;
-  untold_tail_ = claim.place;
+  (untold_tail_ == kNone ? untold_head_ : entries_[untold_tail_].next) = news.place;
+  untold_tail_ = news.place;
 }
 
-void PortDirectory::hear(uint32_t core, const PortClaim& claim) {
+void PortDirectory::hear(uint32_t core, const PortNews& news) {
   STACK_DCHECK(core != core_ && core < cores_);
-  Entry& e = entries_[claim.place];
+  Entry& e = entries_[news.place];
   const uint32_t bit = 1u << core;
-  if (claim.bound) {
-    if ((e.bound & ~bit) == 0) e.user = claim.user;
-    else if (e.user != claim.user) ++conflicts_;
-  }
-  e.used = claim.used ? e.used | bit : e.used & ~bit;
-  e.bound = claim.bound ? e.bound | bit : e.bound & ~bit;
+  e.used = news.used ? e.used | bit : e.used & ~bit;
 }
 
-PortClaim PortDirectory::next_untold() const {
-  const Entry& e = entries_[untold_head_];
-  return {.place = untold_head_,
-          .user = e.user,
-          .used = (e.used & own_) != 0,
-          .bound = (e.bound & own_) != 0};
+PortNews PortDirectory::next_untold() const {
+  return {.place = untold_head_, .used = (entries_[untold_head_].used & own_) != 0};
 }
 
 void PortDirectory::told() {

@@ -44,11 +44,15 @@ int TcpDemux::bind(Socket& sk, Endpoint local, bool reuse) {
       if (may_choose(one, {}) && available(one, false)) local.port = port;
     }
     if (local.port == 0) return -EADDRINUSE;
-  } else if (!available(local, reuse) || !may_have(local, sk.user)) {
+  } else if (!available(local, reuse)) {
     return -EADDRINUSE;
   }
+  if (!claim(local, sk.user)) return -EADDRINUSE;
   const uint32_t index = take_binding(local);
-  if (index == kNone) return -ENOBUFS;
+  if (index == kNone) {
+    give_up(local);
+    return -ENOBUFS;
+  }
   Binding& b = bindings_[index];
   PortUse& port = ports_[port_place(local)];
   ++b.holders, ++port.holders, ++bound_;
@@ -57,7 +61,7 @@ int TcpDemux::bind(Socket& sk, Endpoint local, bool reuse) {
   sk.local = local;
   sk.bound_to = local;
   sk.bound = true;
-  tell(local, sk.user);
+  tell(local);
   return 0;
 }
 
@@ -70,7 +74,8 @@ void TcpDemux::unbind(Socket& sk) {
   PortUse& port = ports_[port_place(sk.bound_to)];
   --b.holders, --port.holders, --bound_;
   if (!sk.shares_port) --b.exclusive, --port.exclusive;
-  tell(sk.bound_to, sk.user);
+  tell(sk.bound_to);
+  give_up(sk.bound_to);
   sk.bound = false;
   sk.bound_to = {};
   give_binding(index);
@@ -111,7 +116,7 @@ int TcpDemux::insert(Connection& c) {
   c.binding = take_binding(c.local);
   if (c.binding == kNone) return -ENOBUFS;
   ++bindings_[c.binding].connections, ++ports_[port_place(c.local)].connections, ++connections_;
-  tell(c.local, 0);
+  tell(c.local);
   Connection*& bucket = connection_buckets_[bucket_of(c.local, c.remote)];
   c.demux_next = bucket;
   bucket = &c;
@@ -130,7 +135,7 @@ void TcpDemux::remove(Connection& c) {
 void TcpDemux::free_port(Connection& c) {
   if (c.binding == kNone) return;
   --bindings_[c.binding].connections, --ports_[port_place(c.local)].connections;
-  tell(c.local, 0);
+  tell(c.local);
   give_binding(c.binding);
   c.binding = kNone;
 }
@@ -203,10 +208,15 @@ bool TcpDemux::available(const Endpoint& local, bool reuse) const {
 }
 
 // As far as the other cores are concerned.
-bool TcpDemux::may_have(const Endpoint& local, uint32_t user) const {
-  const PortDirectory* d = config_.directory;
+bool TcpDemux::claim(const Endpoint& local, uint32_t user) {
+  PortDirectory* d = config_.directory;
   return d == nullptr ||
-         d->may_bind(PortDirectory::place_of(PortDirectory::Protocol::tcp, local), user);
+         d->claim(PortDirectory::place_of(PortDirectory::Protocol::tcp, local), user);
+}
+
+void TcpDemux::give_up(const Endpoint& local) {
+  if (config_.directory == nullptr || ports_[port_place(local)].holders != 0) return;
+  config_.directory->give_up(PortDirectory::place_of(PortDirectory::Protocol::tcp, local));
 }
 
 // Connections of several cores may have one port, if their answers part; a bound socket's is its
@@ -219,14 +229,11 @@ bool TcpDemux::may_choose(const Endpoint& local, const HomePorts& home) const {
   return !d->bound_elsewhere(PortDirectory::place_of(PortDirectory::Protocol::tcp, local));
 }
 
-void TcpDemux::tell(const Endpoint& local, uint32_t user) {
+void TcpDemux::tell(const Endpoint& local) {
   if (config_.directory == nullptr) return;
   const PortUse& port = ports_[port_place(local)];
-  config_.directory->set_own(
-      {.place = PortDirectory::place_of(PortDirectory::Protocol::tcp, local),
-       .user = user,
-       .used = port.holders + port.connections != 0,
-       .bound = port.holders != 0});
+  config_.directory->set_own({.place = PortDirectory::place_of(PortDirectory::Protocol::tcp, local),
+                              .used = port.holders + port.connections != 0});
 }
 
 // RFC 6056 3.3.3, and a counter, as UdpDemux does it: where in the range the search begins.

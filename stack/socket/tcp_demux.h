@@ -77,9 +77,10 @@ class TcpDemux {
   void give_binding(uint32_t index);
   bool available(const Endpoint& local, bool reuse) const;
   uint32_t first_of_range(Ip address, const Endpoint& towards);
-  bool may_have(const Endpoint& local, uint32_t user) const;
+  bool claim(const Endpoint& local, uint32_t user);
+  void give_up(const Endpoint& local);
   bool may_choose(const Endpoint& local, const HomePorts& home) const;
-  void tell(const Endpoint& local, uint32_t user);
+  void tell(const Endpoint& local);
 
   TcpDemuxConfig config_;
   uint32_t mask_ = 0;

@@ -38,11 +38,15 @@ int UdpDemux::bind(Socket& sk, Endpoint local, bool reuse, Endpoint towards,
     local.port = ephemeral_port(local.address, towards, home);
     if (local.port == 0 && !home.all()) local.port = ephemeral_port(local.address, towards, {});
     if (local.port == 0) return -EADDRINUSE;
-  } else if (!available(local, reuse) || !may_have(local, sk.user)) {
+  } else if (!available(local, reuse)) {
     return -EADDRINUSE;
   }
+  if (!claim(local, sk.user)) return -EADDRINUSE;
   sk.shares_port = reuse;
-  if (const int status = hold(sk, local); status != 0) return status;
+  if (const int status = hold(sk, local); status != 0) {
+    give_up(local);
+    return status;
+  }
   sk.bound = true;
   sk.connected = false;
   ++sockets_;
@@ -83,6 +87,7 @@ void UdpDemux::unbind(Socket& sk) {
   if (!sk.bound) return;
   if (sk.connected) unlink_connected(sk);
   release(sk);
+  give_up(sk.local);
   sk.bound = false;
   sk.local = sk.remote = {};
   --sockets_;
@@ -133,10 +138,15 @@ bool UdpDemux::available(const Endpoint& local, bool reuse) const {
 }
 
 // As far as the other cores are concerned.
-bool UdpDemux::may_have(const Endpoint& local, uint32_t user) const {
-  const PortDirectory* d = config_.directory;
+bool UdpDemux::claim(const Endpoint& local, uint32_t user) {
+  PortDirectory* d = config_.directory;
   return d == nullptr ||
-         d->may_bind(PortDirectory::place_of(PortDirectory::Protocol::udp, local), user);
+         d->claim(PortDirectory::place_of(PortDirectory::Protocol::udp, local), user);
+}
+
+void UdpDemux::give_up(const Endpoint& local) {
+  if (config_.directory == nullptr || ports_[port_place(local)].holders != 0) return;
+  config_.directory->give_up(PortDirectory::place_of(PortDirectory::Protocol::udp, local));
 }
 
 bool UdpDemux::may_choose(const Endpoint& local) const {
@@ -146,14 +156,10 @@ bool UdpDemux::may_choose(const Endpoint& local) const {
           !d->bound_elsewhere(PortDirectory::place_of(PortDirectory::Protocol::udp, local)));
 }
 
-void UdpDemux::tell(const Endpoint& local, uint32_t user) {
+void UdpDemux::tell(const Endpoint& local) {
   if (config_.directory == nullptr) return;
-  const bool held = ports_[port_place(local)].holders != 0;
-  config_.directory->set_own(
-      {.place = PortDirectory::place_of(PortDirectory::Protocol::udp, local),
-       .user = user,
-       .used = held,
-       .bound = held});
+  config_.directory->set_own({.place = PortDirectory::place_of(PortDirectory::Protocol::udp, local),
+                              .used = ports_[port_place(local)].holders != 0});
 }
 
 // RFC 6056: a random place in the range, then the next free port. The place is a keyed hash of the
@@ -192,7 +198,7 @@ int UdpDemux::hold(Socket& sk, const Endpoint& local) {
   sk.local = local;
   sk.demux_next = b.unconnected;
   b.unconnected = &sk;
-  tell(local, sk.user);
+  tell(local);
   return 0;
 }
 
@@ -208,7 +214,7 @@ void UdpDemux::release(Socket& sk) {
   sk.demux_next = nullptr;
   --b.holders, --port.holders;
   if (!sk.shares_port) --b.exclusive, --port.exclusive;
-  tell(sk.local, sk.user);
+  tell(sk.local);
   if (b.holders != 0) return;
   STACK_DCHECK(b.unconnected == nullptr && b.exclusive == 0);
   uint32_t* place = &binding_buckets_[bucket_of(b.local)];

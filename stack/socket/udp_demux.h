@@ -57,10 +57,11 @@ class UdpDemux {
   uint32_t find_binding(const Endpoint& local) const;
   Socket* find_connected(const Endpoint& local, const Endpoint& remote) const;
   bool available(const Endpoint& local, bool reuse) const;
-  bool may_have(const Endpoint& local, uint32_t user) const;
+  bool claim(const Endpoint& local, uint32_t user);
+  void give_up(const Endpoint& local);
   bool may_choose(const Endpoint& local) const;
   uint16_t ephemeral_port(Ip address, const Endpoint& towards, const HomePorts& home);
-  void tell(const Endpoint& local, uint32_t user);
+  void tell(const Endpoint& local);
   int hold(Socket& sk, const Endpoint& local);
   void release(Socket& sk);
   void unlink_connected(Socket& sk);

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/secret.h"
 #include "net/net.h"
 #include "socket/stream.h"
 
@@ -23,11 +24,12 @@ LossConfig loss_config(const TcpConfig& c) {
 }
 
 TcpDemuxConfig demux_config(const TcpConfig& c, const TcpSurroundings& around) {
+  const SipKey secret = derive(around.secret, Purpose::tcp_ports, around.core);
   return {.bound_max = c.bound_max,
           .connections_max = c.connections_max,
           .ephemeral_first = around.ephemeral_first,
           .ephemeral_last = around.ephemeral_last,
-          .secret = {around.secret[0] + around.core, around.secret[1]},
+          .secret = {secret.k0, secret.k1},
           .directory = around.directory};
 }
 
@@ -37,15 +39,6 @@ TcpConfig bounded(TcpConfig c) {
   return c;
 }
 
-// A key of its own for each purpose: what one use shows tells nothing of another.
-SipKey key_for(const TcpSurroundings& around, uint64_t purpose) {
-  const uint64_t input[2] = {purpose, 0};
-  const uint64_t other[2] = {purpose, 1};
-  const SipKey root{around.secret[0], around.secret[1]};
-  return {siphash(root, std::as_bytes(std::span{input})),
-          siphash(root, std::as_bytes(std::span{other}))};
-}
-
 }  // namespace
 
 Tcp::Tcp(const TcpConfig& config, const TcpSurroundings& around, Net& net, Counters& counters)
@@ -53,15 +46,15 @@ Tcp::Tcp(const TcpConfig& config, const TcpSurroundings& around, Net& net, Count
       counters_(counters),
       config_(bounded(config)),
       loss_(loss_config(config)),
-      isn_key_(key_for(around, 1)),
-      timestamp_key_(key_for(around, 2)),
-      cookie_key_(key_for(around, 3)),
+      isn_key_(derive(around.secret, Purpose::isn)),
+      timestamp_key_(derive(around.secret, Purpose::timestamps)),
+      cookie_key_(derive(around.secret, Purpose::cookies)),
       demux_(demux_config(config, around)),
       tcbs_(config.connections_max),
       segments_(config.segments_max),
       listeners_(config.listeners_max),
       timers_(config.connections_max),
-      challenges_(config.challenge_acks_per_s, key_for(around, 4).k0),
+      challenges_(config.challenge_acks_per_s, derive(around.secret, Purpose::challenge_acks).k0),
       resets_(config.resets_per_s) {
   STACK_CHECK(config.connections_max > 0 && config.timers_per_pass > 0);
   STACK_CHECK(config.output_segments_per_call > 0 && config.timestamp_tick > 0);

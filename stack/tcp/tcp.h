@@ -17,7 +17,7 @@ class Net;
 // What Tcp takes from the rest of NetConfig.
 struct TcpSurroundings {
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
-  uint64_t secret[2] = {0, 0};
+  SipKey secret;  // the root
   uint32_t core = 0;
   PortDirectory* directory = nullptr;  // of a Mesh
 };

@@ -61,15 +61,16 @@ std::string piece(uint32_t number) {
 // One direction of a bulk: numbered pieces, until told to stop.
 class Bulk {
  public:
+  ~Bulk() { stop_ = true; }  // of a test that has failed: both end, by their deadlines
   template <class Sender, class Receiver>
   void start(Sender& sender, Receiver& receiver) {
-    sender_ = std::thread([this, &sender] {
+    sender_ = std::jthread([this, &sender] {
       uint32_t n = 0;
       while (status_ == 0 && !stop_) status_ = sender.send(piece(n++));
       to_come_ = n + 1;
       if (status_ == 0) status_ = sender.send(piece(n));
     });
-    receiver_ = std::thread([this, &receiver] {
+    receiver_ = std::jthread([this, &receiver] {
       for (int64_t before = now_ms(); received_ < to_come_; before = now_ms()) {
         if (receiver.receive(kPiece) != piece(received_)) return;
         longest_ms_ = std::max(longest_ms_, now_ms() - before);
@@ -93,11 +94,11 @@ class Bulk {
   }
 
  private:
-  std::thread sender_, receiver_;
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> received_{0}, to_come_{UINT32_MAX};
   int status_ = 0;
   int64_t longest_ms_ = 0;
+  std::jthread sender_, receiver_;
 };
 
 TEST_F(Bond, BulkGoesOnWhenTheCarrierIsLost) {

@@ -33,10 +33,10 @@ constexpr uint32_t kSaid = sizeof(uint64_t);
 class Worker {
  public:
   Worker(const std::string& control_socket, uint32_t core) {
-    EXPECT_EQ(session_.open_on(core, control_socket.c_str()), 0) << rio_last_error();
-    EXPECT_EQ(session_.map_memory(kSpread * kSaid, &memory_), 0) << rio_last_error();
-    EXPECT_EQ(session_.register_buffer(memory_, kSpread * kSaid, &buffer_), 0);
-    EXPECT_EQ(cq_.create(session_, 2 * kSpread), 0) << rio_last_error();
+    must(session_.open_on(core, control_socket.c_str()));
+    must(session_.map_memory(kSpread * kSaid, &memory_));
+    must(session_.register_buffer(memory_, kSpread * kSaid, &buffer_));
+    must(cq_.create(session_, 2 * kSpread));
   }
 
   int listen(uint16_t port) { return make_listener(session_, listener_, port, kSpread); }
@@ -148,7 +148,7 @@ class TwoCoresOn : public Base {
     const uint16_t port = listener.listen();
     Worker first(path(), 0), second(path(), 1);
     std::vector<KernelStream> peers;
-    std::thread accepting([&] {
+    std::jthread accepting([&] {
       for (int i = 0; i < 2 * kEach && !Base::HasFailure(); ++i)
         peers.push_back(listener.accept());
     });

@@ -83,12 +83,41 @@ TEST_F(Daemon, ABusyCoreRehearses) {
   EXPECT_EQ(daemon_->output().find("refused"), std::string::npos) << daemon_->output();
 }
 
+// Its test ends there, and not the process with all the others: nobody answers, as on a machine
+// that is too busy.
+TEST(AppSocket, ThatCannotAttachEndsItsTest) {
+  EXPECT_THROW(AppSocket("/nowhere/control.sock"), std::runtime_error);
+}
+
+// The daemon is gone: said once, and not for as long as the test waits.
+TEST_F(Daemon, ItsDeathEndsATestThatWaits) {
+  start();
+  AppSocket app(socket_path());
+  EXPECT_EQ(daemon_->end(SIGKILL), 128 + SIGKILL);
+  const int64_t begun = now_ms();
+  EXPECT_THROW(app.receive(10 * kPatienceMs), std::runtime_error);
+  EXPECT_LT(now_ms() - begun, 5 * kPatienceMs);
+}
+
+TEST(Program, InheritsNoDescriptor) {
+  constexpr int kHigh = 77;
+  ASSERT_EQ(dup2(STDERR_FILENO, kHigh), kHigh);
+  const std::string open = run({"ls", "/proc/self/fd"}).output;
+  close(kHigh);
+  EXPECT_EQ(open, "0\n1\n2\n3\n") << "the last is the directory";
+}
+
 TEST_F(Daemon, EndsOnSigterm) {
   start();
   EXPECT_TRUE(fs::exists(socket_path()));
   EXPECT_EQ(daemon_->end(SIGTERM), 0) << daemon_->output();
-  EXPECT_FALSE(fs::exists(socket_path()));
-  EXPECT_FALSE(fs::exists(socket_path() + ".status"));
+  // It may not remove what it made; but nobody takes that for a daemon, and the next one starts.
+  const Outcome ctl = run({PINION_CTL, "--socket", socket_path(), "status"});
+  EXPECT_EQ(ctl.status, 1);
+  EXPECT_NE(ctl.output.find("the daemon has ended"), std::string::npos) << ctl.output;
+  start();
+  AppSocket app(socket_path());
+  EXPECT_EQ(daemon_->end(SIGTERM), 0) << daemon_->output();
 }
 
 TEST_F(Daemon, EndsOnSigtermWithAnApplicationAttached) {
@@ -151,6 +180,20 @@ TEST_F(Daemon, SaysWhereAConfigurationIsWrong) {
   EXPECT_EQ(checked.status, 1);
   for (const char* place : {":2:28: ", ":3:51: ", ":4:35: "})  // all of them, at once
     EXPECT_NE(checked.output.find(file + place), std::string::npos) << place << checked.output;
+}
+
+TEST_F(Daemon, WarnsOfAGrantThatThePolicysCoreCannotKeep) {
+  const std::string file = scratch_.write(
+      "grant.yaml",
+      "version: 1\n"
+      "cores: [{name: a, cpu: 0}, {name: b, cpu: 1}]\n"
+      "nics: [{name: x, device: {vdev: net_null0}, core: a, addresses: [10.0.0.1/24]},\n"
+      "       {name: y, device: {vdev: net_null1}, core: b, addresses: [10.1.0.1/24]}]\n"
+      "sessions: [{user: root, core: b, bind: [\"10.0.0.1:7000\"]}]\n");
+  const Outcome checked = run({PINION_DAEMON, "--check", file});
+  EXPECT_EQ(checked.status, 0);
+  EXPECT_NE(checked.output.find(file + ":5:41: warning: 'bind' 10.0.0.1 "), std::string::npos)
+      << checked.output;
 }
 
 // The pools of joins hold what the policies promise, so there is an end to promising.

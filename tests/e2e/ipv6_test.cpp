@@ -86,7 +86,7 @@ TEST_F(Ipv6, TcpBulkInBothRoles) {
     KernelStream& peer = active ? *accepted : socket;
     ASSERT_EQ(stream.make_queue(), 0);
     std::string there;
-    std::thread kernel([&] {
+    std::jthread kernel([&] {
       there = peer.receive(kBulk6);
       peer.send(all);
       peer.shutdown();

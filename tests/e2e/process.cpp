@@ -2,6 +2,7 @@
 #include "e2e/process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +26,9 @@ Program::Program(const std::vector<std::string>& arguments, int netns) {
   if (pid_ == 0) {
     dup2(fds[1], STDOUT_FILENO);
     dup2(fds[1], STDERR_FILENO);
+    // Nothing of this process's is the program's: a daemon that is left over must hold no socket of
+    // a later test's, nor the other end of one that waits for it to be closed.
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     if (netns < 0 || setns(netns, CLONE_NEWNET) == 0) execvp(argv[0], argv.data());
     std::fprintf(stderr, "%s: %s\n", argv[0], std::strerror(errno));
     _exit(127);

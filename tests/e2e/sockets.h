@@ -6,11 +6,19 @@
 #include <deque>
 #include <optional>
 #include <rio/rio.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "e2e/world.h"
 
 namespace pinion::e2e {
+
+// What a test cannot go on without: it ends here, by an exception, which gtest reports. Behind it
+// there would be null pointers, and the end of the process with all later tests.
+inline void must(int status) {
+  if (status == 0) return;
+  throw std::runtime_error(std::string(rio_last_error()) + " (" + std::to_string(status) + ")");
+}
 
 struct Datagram {
   std::string bytes;

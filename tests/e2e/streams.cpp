@@ -102,11 +102,11 @@ void KernelStream::reset() {
 }
 
 App::App(const std::string& control_socket, uint32_t core) {
-  EXPECT_EQ(session.open_on(core, control_socket.c_str()), 0) << rio_last_error();
+  must(session.open_on(core, control_socket.c_str()));
   void* at = nullptr;
-  EXPECT_EQ(session.map_memory(2 * size_t{kHalf}, &at), 0) << rio_last_error();
-  EXPECT_EQ(session.register_buffer(at, 2 * size_t{kHalf}, &buffer), 0) << rio_last_error();
-  EXPECT_EQ(cq.create(session, 64), 0) << rio_last_error();
+  must(session.map_memory(2 * size_t{kHalf}, &at));
+  must(session.register_buffer(at, 2 * size_t{kHalf}, &buffer));
+  must(cq.create(session, 64));
   memory = static_cast<char*>(at);
 }
 
@@ -180,7 +180,7 @@ void Accepted::open(uint16_t port, uint32_t queue_flags) {
 void Accepted::bulk_both_ways(uint32_t bytes) {
   const std::string all = pattern(bytes);
   std::string there;
-  std::thread kernel([&] {
+  std::jthread kernel([&] {
     there = peer.receive(bytes);
     peer.send(all);
     peer.shutdown();

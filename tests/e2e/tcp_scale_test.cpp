@@ -29,10 +29,10 @@ constexpr uint32_t kWord = sizeof(uint64_t);
 class ManyStreams {
  public:
   explicit ManyStreams(const std::string& control_socket) {
-    EXPECT_EQ(session_.open(control_socket.c_str()), 0) << rio_last_error();
-    EXPECT_EQ(session_.map_memory(kConnections * kWord, &memory_), 0) << rio_last_error();
-    EXPECT_EQ(session_.register_buffer(memory_, kConnections * kWord, &buffer_), 0);
-    EXPECT_EQ(cq_.create(session_, 2 * kConnections), 0) << rio_last_error();
+    must(session_.open(control_socket.c_str()));
+    must(session_.map_memory(kConnections * kWord, &memory_));
+    must(session_.register_buffer(memory_, kConnections * kWord, &buffer_));
+    must(cq_.create(session_, 2 * kConnections));
   }
 
   int listen(uint16_t port) { return make_listener(session_, listener_, port, kConnections); }
@@ -115,7 +115,7 @@ TEST_F(TcpScale, AThousandConnectionsToLinuxAtOnce) {
   const uint16_t port = listener.listen();
   ManyStreams app(socket_path());
   std::vector<KernelStream> peers;
-  std::thread accepting([&] {
+  std::jthread accepting([&] {
     for (uint32_t i = 0; i < kConnections; ++i) peers.push_back(listener.accept());
   });
   for (uint32_t i = 0; i < kConnections; ++i) EXPECT_EQ(app.begin_connect(port), -EINPROGRESS);
@@ -252,13 +252,13 @@ TEST_F(TcpScale, BulkWithAChecksum) {
   ASSERT_EQ(stream.make_queue(), 0);
   Checksum there, here;
   int64_t begun = now_ms();
-  std::thread receiving([&] { there = kernel_receives(peer, bytes); });
+  std::jthread receiving([&] { there = kernel_receives(peer, bytes); });
   here = app_sends(app, stream, bytes);
   receiving.join();
   EXPECT_TRUE(here == there);
   print_rate("Pinion to Linux", bytes, begun);
   begun = now_ms();
-  std::thread sending([&] { there = kernel_sends(peer, bytes); });
+  std::jthread sending([&] { there = kernel_sends(peer, bytes); });
   here = app_receives(app, stream, bytes);
   sending.join();
   EXPECT_TRUE(here == there);

@@ -68,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   STACK_CHECK((result == 0) == errors.empty());
   if (result == 0) check_usable(config);
   check_showable(errors, text);
+  check_showable(config.warnings, text);
 
   Config again;
   std::vector<ConfigError> errors_again;

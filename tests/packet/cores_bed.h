@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "port/hand_over.h"
+#include "socket/port_owners.h"
 #include "support/peer.h"
 
 namespace pinion::testing {
@@ -26,7 +27,7 @@ class Cores {
       o.queue_cores.resize(cores);
       std::iota(o.queue_cores.begin(), o.queue_cores.end(), 0u);
       Mesh& mesh = o.net.mesh;
-      mesh = {.core = core, .cores = cores};
+      mesh = {.core = core, .cores = cores, .owners = &owners_};
       for (uint32_t other = 0; other < cores; ++other) {
         const bool itself = other == core;
         mesh.to.push_back(itself ? nullptr : rings_[core * cores + other].get());
@@ -82,7 +83,8 @@ class Cores {
   }
 
  private:
-  std::vector<std::unique_ptr<HandOver>> rings_;  // outlive the peers
+  PortOwners owners_;  // outlive the peers, as the rings
+  std::vector<std::unique_ptr<HandOver>> rings_;
   std::vector<std::unique_ptr<Peer>> peers_;
 };
 

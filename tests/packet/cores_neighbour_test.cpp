@@ -90,6 +90,27 @@ TEST(CoresNeighbour, AnAddressThatAnotherStationHasIsLostOnAllCores) {
   EXPECT_EQ(cores.counters(1).nd_duplicate_addresses, 0u);
 }
 
+// What a core is asked too often costs the others nothing.
+TEST(CoresNeighbour, QuestionsOverTheLimitAreNotCopied) {
+  PeerOptions options = with_claims();
+  options.net.arp_replies_per_s = 2;
+  Cores cores(2, options);
+  cores.wait(4 * kSecond);
+  const uint64_t before = cores.copied(1, Stray::neighbour);
+  for (int i = 0; i < 5; ++i)
+    cores.at(1).sends(frame_of(ArpSegment{.eth = {.dst = kBroadcastMac}}));
+  EXPECT_EQ(cores.at(1).dropped(Drop::arp_rate), 3u);
+  EXPECT_EQ(cores.copied(1, Stray::neighbour) - before, 2u);
+  cores.wait(2 * kSecond);
+  for (int i = 0; i < 5; ++i)
+    cores.at(1).sends(v6_frame({.dst_mac = kOurGroupMac, .dst = kOurGroup6, .hop_limit = 255},
+                               kNextIcmp6, nd_text(135, 0, kOurIp6, kPeerMac)));
+  EXPECT_EQ(cores.at(1).dropped(Drop::nd_rate), 3u);
+  EXPECT_EQ(cores.copied(1, Stray::neighbour) - before, 4u);
+  cores.poll();
+  EXPECT_EQ(cores.taken(0, Stray::neighbour), cores.copied(1, Stray::neighbour));
+}
+
 TEST(CoresNeighbour, AnEchoIsAnsweredWhereItArrives) {
   Cores cores(2);
   cores.resolve();

@@ -103,16 +103,37 @@ TEST(CoresUdp, APortIsOneUsersOnAllCores) {
   ASSERT_EQ(same.close(), 0);
   cores.poll();
   EXPECT_EQ(other.app().bind(other.handle(), {kOurIp, kOurPort}).status, 0);
-  EXPECT_EQ(cores.counters(0).port_conflicts, 0u);
 }
 
-// Both have bound before either has heard of it: each keeps what it has, and it shows.
-TEST(CoresUdp, TwoUsersAtTheSameTimeAreCounted) {
+// Neither core has heard a word of the other, and still only the first user gets it.
+TEST(CoresUdp, OfTwoUsersAtTheSameTimeOneGetsThePort) {
   Cores cores(2);
-  UdpSocket here(cores.at(0)), there(cores.at(1), {.session = 1});
-  cores.poll();
-  EXPECT_EQ(cores.counters(0).port_conflicts, 1u);
-  EXPECT_EQ(cores.counters(1).port_conflicts, 1u);
+  UdpSocket here(cores.at(0)), there(cores.at(1), {.session = 1, .local = {{}, 0}});
+  EXPECT_EQ(there.app().bind(there.handle(), {kOurIp, kOurPort}).status, -EADDRINUSE);
+  EXPECT_EQ(there.app().bind(there.handle(), {{}, kOurPort}).status, -EADDRINUSE);
+  ASSERT_EQ(here.close(), 0);
+  cores.at(0).poll();
+  EXPECT_EQ(there.app().bind(there.handle(), {kOurIp, kOurPort}).status, 0) << "free at once";
+}
+
+// Two users who agree share a port on their core. Who is left has it when the first is gone, and
+// no other core gets it before both are.
+TEST(CoresUdp, WhatTwoUsersOfACoreShareIsNoOtherCores) {
+  Cores cores(2);
+  UdpSocket first(cores.at(0), {.local = {{}, 0}});
+  UdpSocket second(cores.at(0), {.session = 1, .local = {{}, 0}});
+  UdpSocket elsewhere(cores.at(1), {.local = {{}, 0}});
+  for (UdpSocket* s : {&first, &second}) {
+    ASSERT_EQ(s->set_option(RIO_SO_REUSEADDR, 1), 0);
+    ASSERT_EQ(s->app().bind(s->handle(), {kOurIp, kOurPort}).status, 0);
+  }
+  EXPECT_EQ(elsewhere.app().bind(elsewhere.handle(), {kOurIp, kOurPort}).status, -EADDRINUSE);
+  ASSERT_EQ(first.close(), 0);
+  cores.at(0).poll();
+  EXPECT_EQ(elsewhere.app().bind(elsewhere.handle(), {kOurIp, kOurPort}).status, -EADDRINUSE);
+  ASSERT_EQ(second.close(), 0);
+  cores.at(0).poll();
+  EXPECT_EQ(elsewhere.app().bind(elsewhere.handle(), {kOurIp, kOurPort}).status, 0);
 }
 
 TEST(CoresUdp, EphemeralPortsOfTheCoresAreApart) {

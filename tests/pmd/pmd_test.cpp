@@ -471,6 +471,44 @@ TEST_F(Ports, TapSendsAttachedPayloads) {
   EXPECT_EQ(tap->pool_frames_free(), at_rest);
 }
 
+// A device that fails to start again keeps no payload: its core still collects what it let go of,
+// or the session that sent it could never end.
+TEST_F(Ports, ADeviceThatStaysStoppedGivesPayloadsBack) {
+  const OwnNetwork network;
+  if (!network.made()) GTEST_SKIP() << "needs the right to make a network namespace (root)";
+  auto tap = EthdevPort::open({.device = "net_tap1,iface=pgone"}, error_);
+  if (!tap) GTEST_SKIP() << "needs /dev/net/tun: " << error_;
+  const std::vector<std::byte> payload(kData);
+  Frame* frame = udp_frame(*tap);
+  ASSERT_NE(frame, nullptr);
+  frame->length -= kData, frame->tailroom += kData;
+  frame->attach(payload);
+  frame->token = 77;
+  ASSERT_EQ(tap->tx_burst({&frame, 1}), 1u);
+  Frame* refused = udp_frame(*tap);
+  ASSERT_TRUE(run("ip link del pgone"));
+  Nanos now = kSecond;
+  tap->watch(now);
+  ASSERT_EQ(tap->tx_burst({&refused, 1}), 0u);
+  tap->watch(now += EthdevPort::kStall);
+  std::atomic<bool> stop{false};
+  std::thread core([&port = *tap, &stop] {
+    Frame* none = nullptr;
+    while (!stop.load()) EXPECT_EQ(port.rx_burst({&none, 1}), 0u);
+  });
+  EXPECT_FALSE(tap->watch(now += EthdevPort::kStall));
+  stop.store(true), core.join();
+  EXPECT_TRUE(tap->stats().stopped) << tap->describe();
+  uint64_t tokens[4] = {};
+  EXPECT_EQ(tap->tx_burst({&refused, 1}), 0u);
+  ASSERT_EQ(tap->released(tokens), 1u);
+  EXPECT_EQ(tokens[0], 77u);
+  // It is tried again, with its core's consent, and stays what it is.
+  EXPECT_FALSE(tap->watch(now += EthdevPort::kStall)) << "no core runs that could stay away";
+  EXPECT_EQ(tap->rx_burst({&frame, 1}), 0u);
+  tap->free({&refused, 1});
+}
+
 // The kernel's own MTU is the one that counts.
 TEST_F(Ports, AfPacketKnowsTheKernelsMtu) {
   const OwnNetwork network;
@@ -479,6 +517,23 @@ TEST_F(Ports, AfPacketKnowsTheKernelsMtu) {
   auto port = EthdevPort::open({.device = "net_af_packet2,iface=va"}, error_);
   ASSERT_TRUE(port) << error_;
   EXPECT_EQ(port->capabilities().mtu_bytes, 1400) << port->describe();
+}
+
+// What a driver cannot do is said before it is asked, with the key that mends it.
+TEST_F(Ports, AfPacketSaysWhichMtuIsTooLong) {
+  const OwnNetwork network;
+  if (!network.made()) GTEST_SKIP() << "needs the right to make a network namespace (root)";
+  if (!run("ip link add vj mtu 9000 type veth peer name vk")) GTEST_SKIP() << "needs ip(8)";
+  const PortConfig jumbo{.device = "net_af_packet3,iface=vj", .mtu_bytes = 9000};
+  EXPECT_FALSE(EthdevPort::open(jumbo, error_));
+  const size_t at = error_.find("packets of 9000 bytes, and DPDK's net_af_packet takes ");
+  ASSERT_NE(at, std::string::npos) << error_;
+  EXPECT_NE(error_.find("set mtu_bytes"), std::string::npos) << error_;
+  const int takes = std::atoi(error_.c_str() + error_.find("takes ") + 6);
+  EXPECT_GE(takes, 1500);
+  PortConfig longest{.device = "net_af_packet4,iface=vj"};
+  longest.mtu_bytes = static_cast<uint16_t>(takes);
+  EXPECT_TRUE(EthdevPort::open(longest, error_)) << error_;
 }
 
 TEST(DeviceArgs, CompletesAfPacketOnly) {

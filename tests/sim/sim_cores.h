@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "kernel/kernel.h"
 #include "port/hand_over.h"
+#include "socket/port_owners.h"
 #include "support/memory_port.h"
 #include "support/segments.h"
 
@@ -46,6 +47,7 @@ class SimCores {
   // New kernels; config has one interface, whose port is filled in.
   void start(const KernelConfig& config) {
     kernels_.clear(), rings_.clear();
+    owners_ = std::make_unique<PortOwners>();
     const uint32_t n = plan_.cores;
     for (uint32_t i = 0; i < n * n; ++i)
       rings_.push_back(std::make_unique<HandOver>(HandOver::kBytesMin));
@@ -56,7 +58,7 @@ class SimCores {
       if (n > 1) {
         nic.queue_cores.resize(n);
         std::iota(nic.queue_cores.begin(), nic.queue_cores.end(), 0u);
-        one.net.mesh = {.core = c, .cores = n};
+        one.net.mesh = {.core = c, .cores = n, .owners = owners_.get()};
         for (uint32_t other = 0; other < n; ++other) {
           one.net.mesh.to.push_back(other == c ? nullptr : rings_[c * n + other].get());
           one.net.mesh.from.push_back(other == c ? nullptr : rings_[other * n + c].get());
@@ -135,7 +137,8 @@ class SimCores {
   Rng rng_{0};
   Rss hash_;
   std::vector<std::unique_ptr<testing::MemoryPort>> ports_;
-  std::vector<std::unique_ptr<HandOver>> rings_;  // outlive the kernels
+  std::unique_ptr<PortOwners> owners_;            // outlives the kernels,
+  std::vector<std::unique_ptr<HandOver>> rings_;  // as these do
   std::vector<std::unique_ptr<Kernel>> kernels_;
 };
 

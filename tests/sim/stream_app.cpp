@@ -294,6 +294,14 @@ void StreamApp::failed(Connection& c, int error, Nanos now) {
   c.failed = true;
 }
 
+// A core tells the others of a listener in the pass that follows, behind which a daemon answers the
+// call. Here the answer came at once; and a host that stood still has not told anybody yet.
+void StreamApp::passed(Nanos now) {
+  if (!listening_ || told_) return;
+  told_ = true;
+  ledger_.listens(plan_.listen, true, now);
+}
+
 void StreamApp::dies(Nanos now) {
   for (Connection& c : places_)
     if (c.used) ledger_.leave(c.end, now);

@@ -40,6 +40,8 @@ class StreamApp {
   void tick(Rng& rng, Phase phase, Nanos now);
   // One connection to its first peer, for the last round.
   bool open_one(Rng& rng, Nanos now);
+  // Its host has made a pass.
+  void passed(Nanos now);
   // It is about to end, with everything that it has.
   void dies(Nanos now);
 
@@ -94,7 +96,7 @@ class StreamApp {
   Trace& trace_;
   testing::RawCq cq_;
   uint32_t listener_ = 0;
-  bool listening_ = false;
+  bool listening_ = false, told_ = false;  // its core has made a pass since
   std::array<Connection, 2 * kPlaces> places_;
   uint64_t contexts_ = 0;
   uint32_t opened_ = 0;

@@ -220,6 +220,8 @@ void StreamSimulation::pass(uint32_t host) {
   Host& h = hosts_[host];
   ++passes_;
   for (auto& kernel : h.cores.kernels()) kernel->poll(now_);
+  for (const AppPlace& place : h.apps)
+    if (place.app) place.app->passed(now_);
   const uint64_t full = h.cores.sum(
       [](const Kernel& k) { return k.counters().dropped(Drop::tcp_accept_full); });
   if (full != std::exchange(h.accept_full, full)) ledger_.no_room(address_of(host), now_);

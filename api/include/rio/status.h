@@ -34,7 +34,7 @@ typedef struct rio_status_page {
   uint32_t magic;
   uint32_t version;
   uint32_t seqlock; /* odd while being written */
-  uint32_t pid;
+  uint32_t pid;     /* 0: the daemon has ended */
   uint64_t updates;
   uint64_t updated_realtime_ns;
   uint32_t entry_bytes;

@@ -203,17 +203,42 @@ std::string about_grants(const std::string& first, const std::string& second, bo
   return format_errors(errors);
 }
 
-TEST(ConfigLoad, OfANicOfSeveralCoresAPortIsOnePolicys) {
-  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:7010\""), "");
-  EXPECT_EQ(about_grants("\"10.0.0.1:7000\"", "\"10.0.0.2:7000\""), "");
+// A grant that the policy's core cannot keep is said, and is no error: a session may ask for
+// another.
+TEST(ConfigLoad, AGrantOfAnAddressThatThePolicysCoreHasNotIsAWarning) {
+  const auto warned = [](const std::string& session) {
+    Config config;
+    std::vector<ConfigError> errors;
+    EXPECT_EQ(load("version: 1\n"
+                   "cores: [{name: a, cpu: 2}, {name: b, cpu: 3}]\n"
+                   "nics:\n"
+                   "  - {name: x, device: {vdev: net_null0}, core: a, addresses: [10.0.0.1/24]}\n"
+                   "  - {name: y, device: {vdev: net_null1}, cores: [a, b], addresses: "
+                   "[10.1.0.1/24, \"2001:db8::1/64\"]}\n"
+                   "sessions:\n"
+                   "  - {uid: 0, " +
+                       session + "}\n",
+                   "f", config, errors),
+              0)
+        << format_errors(errors);
+    return format_errors(config.warnings);
+  };
+  EXPECT_EQ(warned("bind: [\"10.0.0.1:7000\"]"), "") << "the first core is its";
+  EXPECT_EQ(warned("core: a, bind: [\"10.0.0.1:7000\", \"10.1.0.1:1\"]"), "");
+  EXPECT_EQ(warned("core: b, bind: [\"*:7000\", \"239.1.2.3:5\", \"[2001:db8::1]:1\"]"), "");
+  EXPECT_EQ(warned("core: b, bind: [\"10.1.0.1:7000\", \"10.0.0.1:7000-7009\"]"),
+            "f:7:47: 'bind' 10.0.0.1 is an address of NIC 'x', which core 'b' of this policy does "
+            "not poll: only sessions that ask for core 'a' can bind it; expected an address of "
+            "core 'b', or core 'a'\n");
+}
+
+TEST(ConfigLoad, OfANicOfSeveralCoresNobodyIsGrantedEphemeralPorts) {
   EXPECT_EQ(about_grants("\"*:1-32767\"", "\"*:61000-65535\""), "");
-  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:7009\"", false), "");
-  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:1-100\", \"10.0.0.1:7009-7010\""),
-            "f:6:32: 'bind' 7009-7010 meets a 'bind' of the policy on line 5; expected ports of "
-            "this policy alone, since a NIC has several cores\n");
+  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:7009\""), "");
+  EXPECT_EQ(about_grants("\"*:7000-7009\"", "\"*:60999\"", false), "");
   EXPECT_EQ(about_grants("\"*:32768\"", "\"*:7000\""),
-            "f:5:21: 'bind' 32768-32768 meets the ephemeral ports 32768-60999; expected ports of "
-            "this policy alone, since a NIC has several cores\n");
+            "f:5:21: 'bind' 32768-32768 meets the ephemeral ports 32768-60999; expected none of "
+            "them, since a NIC has several cores and there are several policies\n");
 }
 
 TEST(ConfigLoad, VethExampleRoutesAndNeighbours) {

@@ -13,7 +13,10 @@ namespace {
 class Listening : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_NE(mkdtemp(directory_), nullptr); }
-  void TearDown() override { rmdir(directory_); }
+  void TearDown() override {
+    unlink(path("control.sock").c_str());
+    rmdir(directory_);
+  }
 
   // The status, and what was said.
   std::pair<int, std::string> open_at(const std::string& path) {

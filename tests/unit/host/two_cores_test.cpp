@@ -51,6 +51,7 @@ class TwoCores : public ::testing::Test {
                                 .addresses = {{ipv4(10, 0, 0, 1), 24}},
                                 .queue_cores = {0, 1}}};
       kernel.net.mesh.core = core, kernel.net.mesh.cores = 2;
+      kernel.net.mesh.owners = &owners_;
       kernel.net.mesh.to = {nullptr, &there_}, kernel.net.mesh.from = {nullptr, &back_};
       if (core == 1)
         kernel.net.mesh.to = {&back_, nullptr}, kernel.net.mesh.from = {&there_, nullptr};
@@ -77,6 +78,7 @@ class TwoCores : public ::testing::Test {
     server_.reset();
     for (auto& thread : threads_)
       if (thread) thread->stop();
+    unlink(path().c_str());
     rmdir(directory_);
   }
   std::string path() const { return std::string(directory_) + "/control.sock"; }
@@ -84,6 +86,7 @@ class TwoCores : public ::testing::Test {
   char directory_[32] = "/tmp/pinion-unit-XXXXXX";
   SystemClock clock_;
   HandOver there_, back_;
+  PortOwners owners_;
   testing::MemoryPort ports_[2]{testing::MemoryPort(Mac{{2, 0, 0, 0, 0, 1}}),
                                 testing::MemoryPort(Mac{{2, 0, 0, 0, 0, 1}})};
   CoreLink links_[2];

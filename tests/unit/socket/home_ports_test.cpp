@@ -89,7 +89,8 @@ TEST(HomePorts, UdpPortsOfTheCoresAreApart) {
   const Rss rss = rss_with(40, 4);
   std::set<uint16_t> chosen;
   for (uint16_t core = 0; core < 4; ++core) {
-    PortDirectory directory(core, 4);
+    PortOwners owners;
+    PortDirectory directory(core, 4, owners);
     UdpDemux demux({.ephemeral_first = 50000, .ephemeral_last = 51999, .directory = &directory});
     const HomePorts home(rss, core, kV4.local, kV4.remote);
     std::vector<Socket> sockets(60);
