@@ -257,17 +257,11 @@ Server::Left Server::visit(RequestQueue& rq, bool rang, Nanos now) {
     more = !may_work(s);
     blocked = !more && !room(rq);
     if (more || blocked) break;
-    charge(s);
+    take_next(rq, now);
     ++taken;
-    if (rq.stream) accept_stream(rq, rq.pop(record_), now);
-    else accept(rq, rq.pop(record_), now);
   }
   if (s.state != Session::State::live) return Left::nothing;
-  if (taken != 0) {
-    rq.last_active = pass_;
-    if (rq.heat != RequestQueue::Heat::hot) promote(rq);
-    poll_if_hot(rq);
-  }
+  if (taken != 0) note_taken(rq);
   if (!more && !blocked && commits != rq.commits) rq.commits = commits, hold(rq, false, now);
   if (rq.stream) stream_turn(rq, taken, now);
   else if (!rq.behind && (!rq.hold || rq.closing)) output(rq, taken, now);

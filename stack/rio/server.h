@@ -130,6 +130,16 @@ class Server {
     if (rq.heat == RequestQueue::Heat::cold) return;
     polled_[rq.hot_index] = {&rq.slots[rq.position & rq.mask].sequence, rq.position, &rq};
   }
+  void take_next(RequestQueue& rq, Nanos now) {  // which is ready
+    charge(*rq.session);
+    if (rq.stream) accept_stream(rq, rq.pop(record_), now);
+    else accept(rq, rq.pop(record_), now);
+  }
+  void note_taken(RequestQueue& rq) {
+    rq.last_active = pass_;
+    if (rq.heat != RequestQueue::Heat::hot) promote(rq);
+    poll_if_hot(rq);
+  }
   void notify(CompletionQueue& cq);
 
   // sleep.cpp
@@ -172,6 +182,10 @@ class Server {
 
   // deliver.cpp
   void deliver_waiting(SocketQueue& sq);
+  bool has_receive(RequestQueue& rq, Nanos now) {
+    return rq.receives.front() != nullptr || find_receive(rq, now);
+  }
+  bool find_receive(RequestQueue& rq, Nanos now);
   Drop keep(SocketQueue& sq, const Arrival& arrival);
   void give_chunks(Chunk* first);
   void forget_waiting(SocketQueue& sq);

@@ -47,7 +47,8 @@ uint32_t Server::stream_deliver(SocketQueue& sq, Bytes data, Nanos now) {
   if (sq.state == SocketQueue::State::closing || sq.session->state != Session::State::live)
     return 0;
   uint32_t taken = 0;
-  if (sq.queue != nullptr && sq.waiting_count == 0) taken = fill_receives(*sq.queue, data, now);
+  if (sq.queue != nullptr && sq.waiting_count == 0 && has_receive(*sq.queue, now))
+    taken = fill_receives(*sq.queue, data, now);
   if (taken < data.size()) taken += keep_stream(sq, data.subspan(taken));
   if (sq.queue != nullptr) advance_stream_receives(*sq.queue, now);
   return taken;

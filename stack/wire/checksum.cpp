@@ -3,59 +3,58 @@
 namespace pinion {
 namespace {
 
-// Fewer than eight bytes behind an even number of others. Pieces of fixed size: headers end here,
-// and a copy of a size known at run time is a call.
-uint64_t add_tail(uint64_t sum, const std::byte* from, size_t left) {
-  if (left & 4) {
-    sum = checksum_join(sum, load<uint32_t>(from));
-    from += 4;
+// Two words of 64 bits side by side, each the sum of many of 32 bits: no carry is lost before 2^32
+// of them.
+using Lanes = uint64_t __attribute__((vector_size(16)));
+constexpr Lanes kLow{UINT32_MAX, UINT32_MAX};
+
+// Where bytes are read, each once, and where a copy of them goes, if one is wanted.
+template <bool kCopies>
+struct Cursor {
+  const std::byte* from;
+  std::byte* to;
+
+  template <class Word>
+  Word next() {
+    const auto word = load<Word>(from);
+    from += sizeof word;
+    if constexpr (kCopies) {
+      std::memcpy(to, &word, sizeof word);
+      to += sizeof word;
+    }
+    return word;
   }
-  if (left & 2) {
-    sum = checksum_join(sum, load<uint16_t>(from));
-    from += 2;
-  }
-  return left & 1 ? checksum_join(sum, load<uint8_t>(from)) : sum;
+};
+
+// What is left at the end goes in pieces of fixed size: headers end there, and a copy of a size
+// known at run time is a call.
+template <bool kCopies>
+uint64_t add(uint64_t sum, Cursor<kCopies> at, size_t left) {
+  Lanes low{}, high{};
+  const auto add_lanes = [&] {
+    const auto words = at.template next<Lanes>();
+    low += words & kLow;
+    high += words >> 32;
+  };
+  for (; left >= 32; left -= 32) add_lanes(), add_lanes();
+  if (left & 16) add_lanes();
+  low += high;
+  sum = checksum_join(checksum_join(sum, low[0]), low[1]);
+  if (left == 0) return sum;
+  if (left & 8) sum = checksum_join(sum, at.template next<uint64_t>());
+  if (left & 4) sum = checksum_join(sum, at.template next<uint32_t>());
+  if (left & 2) sum = checksum_join(sum, at.template next<uint16_t>());
+  return left & 1 ? checksum_join(sum, at.template next<uint8_t>()) : sum;
 }
 
 }  // namespace
 
 uint64_t checksum_add(uint64_t sum, Bytes bytes) {
-  const std::byte* from = bytes.data();
-  size_t left = bytes.size();
-  uint64_t other = 0;  // a second chain of additions, independent of the first
-  for (; left >= 16; left -= 16, from += 16) {
-    sum = checksum_join(sum, load<uint64_t>(from));
-    other = checksum_join(other, load<uint64_t>(from + 8));
-  }
-  sum = checksum_join(sum, other);
-  if (left >= 8) {
-    sum = checksum_join(sum, load<uint64_t>(from));
-    left -= 8, from += 8;
-  }
-  return add_tail(sum, from, left);
+  return add<false>(sum, {bytes.data(), nullptr}, bytes.size());
 }
 
 uint64_t copy_and_sum(std::byte* dst, Bytes src, uint64_t sum) {
-  const std::byte* from = src.data();
-  size_t left = src.size();
-  uint64_t other = 0;
-  for (; left >= 16; left -= 16, from += 16, dst += 16) {
-    const auto first = load<uint64_t>(from), second = load<uint64_t>(from + 8);
-    std::memcpy(dst, &first, sizeof first);
-    std::memcpy(dst + 8, &second, sizeof second);
-    sum = checksum_join(sum, first);
-    other = checksum_join(other, second);
-  }
-  sum = checksum_join(sum, other);
-  if (left >= 8) {
-    const auto word = load<uint64_t>(from);
-    std::memcpy(dst, &word, sizeof word);
-    sum = checksum_join(sum, word);
-    left -= 8, from += 8, dst += 8;
-  }
-  if (left == 0) return sum;
-  std::memcpy(dst, from, left);
-  return add_tail(sum, dst, left);  // of the copy: the source may be an application's
+  return add<true>(sum, {src.data(), dst}, src.size());
 }
 
 uint16_t checksum_fold(uint64_t sum) {

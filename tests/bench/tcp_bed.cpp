@@ -153,7 +153,7 @@ void TcpEnd::echo(const std::atomic<bool>& stop) {
   if (registered == 0) eal_unregister_thread();
 }
 
-void TcpEnd::send_slots(size_t count) {
+void TcpEnd::send_slots(size_t count, TcpEnd* other) {
   const Patience patience("stream");
   for (size_t sent = 0, done = 0; done < count; patience.check()) {
     for (; sent < count && sent - done < options_.slots; ++sent) {
@@ -161,16 +161,19 @@ void TcpEnd::send_slots(size_t count) {
       must(rio_send(rq_, &data, 0, sent), "send");
     }
     poll();
+    if (other != nullptr) other->drain_once();
     done += dequeue().size();
   }
 }
 
+void TcpEnd::drain_once() {
+  poll();
+  for (const rio_result& r : dequeue()) post_receive(r.request_context);
+}
+
 void TcpEnd::drain(const std::atomic<bool>& stop) {
   const int registered = eal_register_thread();
-  while (!stop.load(std::memory_order_relaxed)) {
-    poll();
-    for (const rio_result& r : dequeue()) post_receive(r.request_context);
-  }
+  while (!stop.load(std::memory_order_relaxed)) drain_once();
   if (registered == 0) eal_unregister_thread();
 }
 

@@ -49,9 +49,11 @@ class TcpEnd {
   // One pass of a server: what came is sent back out of the buffer that it came in.
   void echo_once();
   void echo(const std::atomic<bool>& stop);
-  // Sends so many slots full of bytes, until the peer has acknowledged the last one.
-  void send_slots(size_t count);
-  // Takes what comes, slot by slot.
+  // Sends so many slots full of bytes, until the peer has acknowledged the last one. `other` takes
+  // them in between, if given.
+  void send_slots(size_t count, TcpEnd* other = nullptr);
+  // Takes what comes, slot by slot; drain_once: in one pass.
+  void drain_once();
   void drain(const std::atomic<bool>& stop);
 
  private:

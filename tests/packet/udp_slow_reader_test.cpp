@@ -36,6 +36,17 @@ TEST(UdpInput, W39NoBacklogAtAll) {
   EXPECT_EQ(socket.expects_received(1), "y");
 }
 
+// A buffer that was posted before a pass is there for what comes in it.
+TEST(UdpInput, W39WhatIsPostedAgainNeedsNoBacklog) {
+  Peer peer;
+  UdpSocket socket(peer, {.backlog = 0});
+  for (uint64_t i = 0; i < 3; ++i) {
+    socket.receive(i);
+    peer.expect_handled(to_port(kOurPort, std::to_string(i)));
+    EXPECT_EQ(socket.expects_received(i), std::to_string(i));
+  }
+}
+
 TEST(UdpInput, W39SessionsMemoryIsBounded) {
   PeerOptions options;
   options.quota.waiting_bytes_max = 16'384;

@@ -37,6 +37,33 @@ TEST(StreamReceive, OneSegmentFillsSeveralReceivesInOrder) {
   EXPECT_EQ(bed->app.text(0, 10), "abcdefghij");
 }
 
+// No pass lies between the posting and the data.
+TEST(StreamReceive, LooksForWhatWasPosted) {
+  const auto bed = StreamBed::connected();
+  bed->send("first", 1);
+  bed->receive(100, 2);
+  EXPECT_EQ(fake_tcp().deliver(*bed->sk, "abc"), 3u);
+  EXPECT_EQ(bed->endings(), (Endings{{2, {0, 3}}}));
+  EXPECT_EQ(bed->tcp().appended, 0u);
+  bed->poll();
+  EXPECT_EQ(bed->tcp().wire, "first");
+  fake_tcp().ack_all(*bed->sk);
+  EXPECT_EQ(bed->endings(), (Endings{{1, {0, 5}}}));
+}
+
+TEST(StreamReceive, LooksNoFurtherThanTheBudgetGoes) {
+  SessionQuota quota;
+  quota.requests_per_pass = 2;
+  const auto bed = StreamBed::connected({}, {}, quota);
+  for (uint64_t i = 0; i < 2; ++i) bed->send("x", i);
+  bed->receive(100, 2);
+  EXPECT_EQ(fake_tcp().deliver(*bed->sk, "abc"), 3u);
+  EXPECT_TRUE(bed->endings().empty());
+  bed->poll(4);
+  EXPECT_EQ(bed->endings(), (Endings{{2, {0, 3}}}));
+  EXPECT_EQ(bed->tcp().wire, "xx");
+}
+
 TEST(StreamReceive, WaitallFillsItsSlice) {
   const auto bed = StreamBed::connected();
   bed->receive(8, 1, RIO_WAITALL);
