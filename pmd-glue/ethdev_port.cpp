@@ -143,7 +143,7 @@ void write_back(const Frame* frame, rte_mbuf* m) {
   if (frame->segment_bytes != 0) write_back_segments(frame, m);
 }
 
-// A frame that was not taken is the caller's again, with each of its buffers.
+// Each buffer by itself.
 void separate(rte_mbuf* m) {
   while (m != nullptr) {
     m->nb_segs = 1;
@@ -151,7 +151,7 @@ void separate(rte_mbuf* m) {
   }
 }
 
-// And without a segment of ours.
+// A frame that was not taken is the caller's again, without what was hung on it here.
 void detach(const Frame* frame, rte_mbuf* m) {
   if (m->next == nullptr) return;
   if (frame->segment_bytes != 0) return separate(m);

@@ -196,7 +196,7 @@ class Tcp {
   void transmit(Tcb& tcb, Nanos now);
   int send_lost(Tcb& tcb, uint32_t& left, Nanos now);
   int send_new(Tcb& tcb, uint32_t& left, Nanos now);
-  uint32_t full_segments(const Tcb& tcb, uint32_t left) const;
+  uint32_t full_segments(Tcb& tcb, uint32_t left) const;
   NewSegment next_new(const Tcb& tcb) const;
   int send_segment(Tcb& tcb, const NewSegment& segment, Nanos now);
   int send_again(Tcb& tcb, const SentSegment& s, Nanos now);

@@ -147,20 +147,26 @@ TEST(TcpSegmentation, SegmentsOfTheScoreboard) {
   EXPECT_EQ(bed.remote.take_all().size(), 5u);
 }
 
-// A FIN stands in the last segment, as without the port's help; never in front of data.
+// A FIN that is due when the data leaves stands in the last segment, as without the port's help.
 TEST(TcpSegmentation, Fin) {
-  for (const uint32_t length : {4 * kMss, 4 * kMss + 1}) {
-    TcpBed bed(TcpState::established, cutting());
+  for (const uint32_t length : {5 * kMss, 5 * kMss + 1}) {
+    TcpBedOptions options = cutting();
+    options.window = kMss;
+    TcpBed bed(TcpState::established, options);
     bed.socket->send(stream_bytes(0, length), 1);
+    bed.peer.poll(3);
+    bed.remote.expects({.seq = 1, .data = stream_bytes(0, kMss)});
     EXPECT_EQ(bed.socket->shutdown(), 0);
     bed.peer.poll(3);
-    const std::vector<Seg> all = bed.remote.take_all();
+    bed.remote.sends({.seq = 1, .ack = 1 + kMss, .window = 0xffff});
     std::string data;
+    const std::vector<Seg> all = bed.remote.take_all();
     for (const Seg& seg : all) {
       data += seg.data;
+      EXPECT_FALSE(seg.data.empty());
       EXPECT_EQ((seg.flags & kFin) != 0, &seg == &all.back());
     }
-    EXPECT_EQ(data, stream_bytes(0, length));
+    EXPECT_EQ(data, stream_bytes(kMss, length - kMss));
     EXPECT_EQ(tso_frames(bed), 1u);
     bed.remote.sends({.seq = 1, .ack = 2 + length});
     bed.expects_state(TcpState::fin_wait_2);
@@ -194,6 +200,37 @@ TEST(TcpSegmentation, ATimeoutSendsOneSegment) {
   bed.wait(1100 * kMilli);
   bed.remote.expects_data(1, 1 + kMss, kMss);
   EXPECT_EQ(tso_frames(bed), 1u);
+}
+
+// What a NIC cuts wrongly is lost, all of it. The connection goes on without its help, and tries it
+// again later; a NIC that works has it back.
+TEST(TcpSegmentation, ANicThatCutsWrongly) {
+  TcpBed bed(TcpState::established, cutting());
+  bed.peer.port.loses_cut = true;
+  uint32_t acked = 0;
+  const auto send_and_ack = [&](uint32_t segments) {
+    bed.socket->send(stream_bytes(0, segments * size_t{kMss}), 1);
+    bed.peer.poll(3);
+    std::vector<bool> there(segments);
+    for (uint32_t i = 0, next = 0; next < segments; ++i) {
+      ASSERT_LT(i, 200u);
+      bed.wait(10 * kMilli);
+      for (const Seg& seg : bed.remote.take_all())
+        if (seg.seq > acked) there.at((seg.seq - 1 - acked) / kMss) = true;
+      while (next < segments && there[next]) ++next;
+      bed.remote.sends({.seq = 1, .ack = 1 + acked + next * kMss});
+    }
+    acked += segments * kMss;
+    bed.remote.take_all();
+    bed.socket->expects_sent(1);
+  };
+  send_and_ack(8);
+  EXPECT_EQ(tso_frames(bed), 1u);
+  bed.peer.port.loses_cut = false;
+  while (acked < 1'000'000) send_and_ack(8);
+  EXPECT_EQ(tso_frames(bed), 1u);
+  for (int i = 0; i < 10; ++i) send_and_ack(8);
+  EXPECT_GT(tso_frames(bed), 3u);
 }
 
 // RFC 1191: what was too long for the path is sent again shorter, and what follows is.

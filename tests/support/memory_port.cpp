@@ -104,7 +104,7 @@ void MemoryPort::transmit_cut(Frame* f, Sent sent) {
                         .ipv4_csum = (f->tx_offload & kTxIpv4Csum) != 0};
   ++cut_;
   for (auto& bytes : cut(whole))
-    sent_.push_back({std::move(bytes), kTxNone, f->l2_length, f->l3_length});
+    if (!loses_cut) sent_.push_back({std::move(bytes), kTxNone, f->l2_length, f->l3_length});
   free(buffers);
 }
 

@@ -54,6 +54,7 @@ class MemoryPort : public Port {
   // of so much TCP payload.
   void cut_segments(uint32_t bytes);
   uint64_t frames_cut() const { return cut_; }
+  bool loses_cut = false;  // a device whose pieces of long frames nobody takes
   // From now on a device that computes checksums and reads attached bytes by itself.
   void attach_payloads();
   // While set, it has not yet read the attached bytes of what it took; let_go() does it.
