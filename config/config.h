@@ -67,6 +67,7 @@ struct Nic {
   std::vector<Prefix> addresses;
   uint16_t vlan_id = 0;  // 0: untagged
   uint16_t mtu_bytes = 1500;
+  bool tso = true;  // it cuts what TCP sends into segments, if it can
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 512;
 };

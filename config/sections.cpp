@@ -193,6 +193,7 @@ void read_nic(const Node& node, Draft& draft, Errors& errors) {
   }
   read_descriptors(section, "rx_descriptors", nic.rx_descriptors);
   read_descriptors(section, "tx_descriptors", nic.tx_descriptors);
+  section.boolean("tso", nic.tso);
   section.unsupported("timestamps", kLater);
   section.finish();
 }

@@ -34,8 +34,12 @@ constexpr uint64_t kTxOffloads =
     RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 // What it takes to send bytes from where they lie: a segment of their own, and their checksum.
 constexpr uint64_t kAttachOffloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+constexpr uint64_t kTsoOffloads =
+    RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 constexpr uint32_t kLinkOverhead = RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;  // Port: "mtu_bytes + 18"
 constexpr uint32_t kBufferBytesMin = RTE_MBUF_DEFAULT_DATAROOM;
+// An IP packet before it is cut, and what of it is no payload: IPv6, and TCP with all options.
+constexpr uint32_t kTsoPacketMax = UINT16_MAX, kHeadersMax = 40 + 60;
 // A cache line of its own, which also keeps the packet's first byte at the start of one.
 constexpr uint16_t kPrivateBytes = RTE_CACHE_LINE_SIZE;
 static_assert(sizeof(Frame) <= kPrivateBytes && kPrivateBytes % RTE_MBUF_PRIV_ALIGN == 0);
@@ -93,13 +97,19 @@ bool takes(const rte_eth_dev_info& info, uint16_t mtu, std::string& error) {
   return false;
 }
 
-// A second segment for every frame that may be with the driver, where frames may have one.
-uint32_t frames_needed(const PortConfig& config, uint32_t rx_descriptors, uint32_t tx_descriptors,
-                       bool attaches) {
+// Buffers that a driver may keep for one descriptor of its transmit ring. Of a frame in several
+// each has a descriptor of its own as a rule; but virtio's driver puts up to seven of them behind
+// one.
+uint32_t buffers_kept(std::string_view driver, bool attaches, bool cuts) {
+  constexpr uint32_t kBehindOneOfVirtio = 7;
+  if (cuts && driver == "net_virtio") return kBehindOneOfVirtio;
+  return attaches ? 2 : 1;
+}
+
+uint32_t frames_needed(const PortConfig& config, uint32_t rx_descriptors, uint32_t tx_buffers) {
   const uint32_t bursts = 2 * static_cast<uint32_t>(kBurstFrames);  // one in, one out
   const uint32_t cached = kPoolThreads * kPoolCacheFrames * 3 / 2;  // full, before it gives back
-  return rx_descriptors + tx_descriptors * (attaches ? 2 : 1) + bursts + config.transmit_frames +
-         cached;
+  return rx_descriptors + tx_buffers * config.tx_rings + bursts + config.transmit_frames + cached;
 }
 
 std::string mac_text(const Mac& mac) {
@@ -211,6 +221,7 @@ void EthdevPort::take_after(EthdevPort& first) {
   is_device_ = first.is_device_;
   tx_prepares_ = first.tx_prepares_;
   tx_release_prompt_ = first.tx_release_prompt_;
+  tso_buffers_ = first.tso_buffers_;
   rx_interrupt_ = first.rx_interrupt_;
   rx_descriptors_ = first.rx_descriptors_, tx_descriptors_ = first.tx_descriptors_;
 }
@@ -241,6 +252,10 @@ bool EthdevPort::configure(const PortConfig& config, uint32_t queues, std::strin
                             (info.tx_offload_capa & kAttachOffloads) == kAttachOffloads &&
                             rte_eal_iova_mode() == RTE_IOVA_VA;
   if (capabilities_.tx_attach) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  // Of a virtual device it would be software's work, and net_tap's does not take full segments.
+  const bool cuts =
+      config.tso && is_device_ && (info.tx_offload_capa & kTsoOffloads) == kTsoOffloads;
+  if (cuts) conf.txmode.offloads |= kTsoOffloads;
   const uint16_t mtu = std::clamp(config.mtu_bytes, info.min_mtu, info.max_mtu);
   if (!takes(info, mtu, error)) return false;
   conf.rxmode.mtu = mtu;
@@ -271,7 +286,17 @@ bool EthdevPort::configure(const PortConfig& config, uint32_t queues, std::strin
   tx_descriptors_ = config.tx_descriptors;
   const int status = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors_, &tx_descriptors_);
   if (status != 0) note_unsupported("descriptor limits", status);
+  if (cuts) tso_buffers_ = buffers_for_tso(info);
   return true;
+}
+
+// Frames of several buffers, of which a ring holds some at least.
+uint32_t EthdevPort::buffers_for_tso(const rte_eth_dev_info& info) const {
+  constexpr uint32_t kInARing = 4;
+  uint32_t most = std::min<uint32_t>(Port::kTsoBuffersMax, tx_descriptors_ / kInARing);
+  if (info.tx_desc_lim.nb_seg_max != 0)
+    most = std::min<uint32_t>(most, info.tx_desc_lim.nb_seg_max);
+  return most > 1 ? most : 0;
 }
 
 // Only a size that is not the usual one is worth a call: with AF_PACKET and tap it changes the
@@ -284,8 +309,8 @@ void EthdevPort::set_mtu(uint16_t wanted) {
 }
 
 bool EthdevPort::make_pool(const PortConfig& config, std::string& error) {
-  const uint32_t needed =
-      frames_needed(config, rx_descriptors_, tx_descriptors_, capabilities_.tx_attach);
+  const uint32_t kept = buffers_kept(driver_, capabilities_.tx_attach, tso_buffers_ != 0);
+  const uint32_t needed = frames_needed(config, rx_descriptors_, tx_descriptors_ * kept);
   const uint32_t frames = config.pool_frames == 0 ? needed : uint32_t(config.pool_frames);
   if (config.pool_frames < 0 || frames < needed) {
     error = "port " + std::to_string(port_id_) + ": a pool of " +
@@ -300,6 +325,9 @@ bool EthdevPort::make_pool(const PortConfig& config, std::string& error) {
                                     capabilities_.mtu_bytes + kLinkOverhead});
   const uint32_t room = RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(packet, RTE_CACHE_LINE_SIZE);
   if (room > UINT16_MAX) return fail(error, port_id_, "packets too long for a buffer", -EINVAL);
+  if (tso_buffers_ != 0)
+    capabilities_.tx_tso_bytes =
+        std::min(tso_buffers_ * (room - RTE_PKTMBUF_HEADROOM), kTsoPacketMax) - kHeadersMax;
   static std::atomic<unsigned> pools{0};  // a port number comes back, a pool may be left behind
   const std::string name = "pinion_pool" + std::to_string(pools.fetch_add(1));
   const int numa = rte_eth_dev_socket_id(port_id_);
@@ -384,6 +412,7 @@ std::string EthdevPort::describe() const {
                      ", pool " + std::to_string(pool_frames()) + " frames, checksums: rx" +
                      (capabilities_.rx_csum ? " device" : " software") + ", tx IPv4" +
                      who(kTxIpv4Csum) + ", UDP" + who(kTxUdpCsum) + ", TCP" + who(kTxTcpCsum) +
+                     ", segmentation" + (tso_buffers_ != 0 ? " device" : " software") +
                      ", payload " + (capabilities_.tx_attach ? "attached" : "copied") +
                      ", rx interrupt " + (rx_interrupt_ ? "yes" : "no") + ", tx release " +
                      (tx_release_prompt_ ? "prompt" : "late (gets copies)") + ", link " +

@@ -81,6 +81,7 @@ uint64_t tx_flags(const Frame* frame) {
   if (frame->tx_offload & kTxIpv4Csum) flags |= RTE_MBUF_F_TX_IP_CKSUM;
   if (frame->tx_offload & kTxUdpCsum) flags |= RTE_MBUF_F_TX_UDP_CKSUM;
   if (frame->tx_offload & kTxTcpCsum) flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+  if (frame->segment_bytes != 0) flags |= RTE_MBUF_F_TX_TCP_SEG;
   return flags;
 }
 
@@ -89,7 +90,7 @@ uint64_t tx_flags(const Frame* frame) {
 bool sum_short_frame(const Frame* frame) {
   constexpr uint32_t kPaddedBytes = 60;
   constexpr uint8_t kL4 = kTxUdpCsum | kTxTcpCsum;
-  if (frame->total_length() > kPaddedBytes || frame->attached_length != 0 || !is_ipv4(frame) ||
+  if (frame->total_length() > kPaddedBytes || frame->behind_length != 0 || !is_ipv4(frame) ||
       (frame->tx_offload & kL4) == 0)
     return false;
   auto* ip = reinterpret_cast<rte_ipv4_hdr*>(frame->data + frame->l2_length);
@@ -107,12 +108,31 @@ bool sum_short_frame(const Frame* frame) {
   return true;
 }
 
-// The Frame is what the stack changed; the driver looks at the mbuf.
-void write_back(const Frame* frame, rte_mbuf* m) {
+void write_back_bytes(const Frame* frame, rte_mbuf* m) {
   STACK_DCHECK(frame->data >= static_cast<std::byte*>(m->buf_addr));
   m->data_off = static_cast<uint16_t>(frame->data - static_cast<std::byte*>(m->buf_addr));
   STACK_DCHECK(m->data_off + frame->length <= m->buf_len);
   m->data_len = static_cast<uint16_t>(frame->length);
+}
+
+// What the NIC is to cut: its buffers become the segments of one mbuf.
+void write_back_segments(const Frame* frame, rte_mbuf* m) {
+  const auto* tcp =
+      reinterpret_cast<const rte_tcp_hdr*>(frame->data + frame->l2_length + frame->l3_length);
+  m->l4_len = (tcp->data_off >> 4) * 4u;
+  m->tso_segsz = frame->segment_bytes;
+  for (const Frame* f = frame->second(); f != nullptr; f = f->next) {
+    rte_mbuf* behind = mbuf_of(f);
+    write_back_bytes(f, behind);
+    m->next = behind;
+    m = behind;
+  }
+  mbuf_of(frame)->nb_segs = static_cast<uint16_t>(frame->buffers());
+}
+
+// The Frame is what the stack changed; the driver looks at the mbuf.
+void write_back(const Frame* frame, rte_mbuf* m) {
+  write_back_bytes(frame, m);
   m->pkt_len = frame->total_length();
   m->tx_offload = 0;
   m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;  // where the buffer is, not how to send
@@ -120,11 +140,21 @@ void write_back(const Frame* frame, rte_mbuf* m) {
   m->l2_len = frame->l2_length;
   m->l3_len = frame->l3_length;
   m->ol_flags |= tx_flags(frame);
+  if (frame->segment_bytes != 0) write_back_segments(frame, m);
 }
 
-// A frame that was not taken is the caller's again, and whole in its own buffer.
-void detach(rte_mbuf* m) {
+// Each buffer by itself.
+void separate(rte_mbuf* m) {
+  while (m != nullptr) {
+    m->nb_segs = 1;
+    m = std::exchange(m->next, nullptr);
+  }
+}
+
+// A frame that was not taken is the caller's again, without what was hung on it here.
+void detach(const Frame* frame, rte_mbuf* m) {
   if (m->next == nullptr) return;
+  if (frame->segment_bytes != 0) return separate(m);
   auto* attached = static_cast<Attached*>(rte_mbuf_to_priv(m->next));
   if (std::exchange(attached->token, 0) != 0) --*attached->tokens_out;  // nobody is told
   rte_pktmbuf_free(m->next);
@@ -192,7 +222,7 @@ bool EthdevPort::attach(Frame* frame, rte_mbuf* m) {
   attached->shared.fcb_opaque = attached;
   rte_mbuf_ext_refcnt_set(&attached->shared, 1);
   auto* bytes = const_cast<std::byte*>(frame->attached);  // DPDK has no word for "only read"
-  const auto length = static_cast<uint16_t>(frame->attached_length);
+  const auto length = static_cast<uint16_t>(frame->behind_length);
   rte_pktmbuf_attach_extbuf(second, bytes, reinterpret_cast<rte_iova_t>(bytes), length,
                             &attached->shared);
   second->data_off = 0;
@@ -234,22 +264,17 @@ size_t EthdevPort::tx_burst(std::span<Frame*> frames) {
       Frame* frame = frames[sent + wanted];
       mbufs[wanted] = mbuf_of(frame);
       write_back(frame, mbufs[wanted]);
-      if (frame->attached_length != 0 && !attach(frame, mbufs[wanted])) break;
+      if (frame->has_attached() && !attach(frame, mbufs[wanted])) break;
     }
     // With checksums to fill in, most drivers first want a pseudo header where the sum will stand.
     const auto n = static_cast<uint16_t>(wanted);
     const uint16_t ready = tx_prepares_ ? rte_eth_tx_prepare(port_id_, queue_, mbufs, n) : n;
     const size_t got = rte_eth_tx_burst(port_id_, queue_, mbufs, ready);
-    for (size_t i = got; i < wanted; ++i) detach(mbufs[i]);
+    for (size_t i = got; i < wanted; ++i) detach(frames[sent + i], mbufs[i]);
     sent += got;
     if (got < ready) break;
     if (ready < wanted) {  // the driver will never send this one: it must not block those behind
-      count(tx_refused_);
-      if (const Frame* f = frames[sent]; f->attached_length != 0 && f->token != 0) {
-        released_.push_back(f->token);
-        ++tokens_out_;
-      }
-      rte_pktmbuf_free(mbufs[ready]);
+      drop_refused(frames[sent]);
       ++sent;
     } else if (wanted < burst) {
       break;
@@ -258,6 +283,21 @@ size_t EthdevPort::tx_burst(std::span<Frame*> frames) {
   tx_full_.store(sent == 0 && !frames.empty(), std::memory_order_relaxed);
   tx_taken_.store(tx_taken_.load(std::memory_order_relaxed) + sent, std::memory_order_relaxed);
   return sent;
+}
+
+// Of one that detach has made the caller's again.
+void EthdevPort::drop_refused(const Frame* frame) {
+  count(tx_refused_);
+  if (frame->has_attached() && frame->token != 0) {
+    released_.push_back(frame->token);
+    ++tokens_out_;
+  }
+  for (const Frame* f = frame->second(); f != nullptr;) {
+    rte_mbuf* m = mbuf_of(f);
+    f = f->next;
+    rte_pktmbuf_free(m);
+  }
+  rte_pktmbuf_free(mbuf_of(frame));
 }
 
 // The pool gives all of a bulk or nothing; near its end smaller bulks still succeed.

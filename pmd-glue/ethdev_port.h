@@ -13,6 +13,7 @@
 #include "port/port.h"
 
 struct rte_device;
+struct rte_eth_dev_info;
 struct rte_mbuf;
 struct rte_mempool;
 
@@ -26,7 +27,9 @@ struct PortConfig {
   int pool_frames = 0;             // 0: as many as are needed
   uint16_t transmit_frames = 512;  // that may wait, for tx_burst or a neighbour
   bool rx_interrupt = false;       // ask the driver for receive interrupts
+  uint8_t tx_rings = 1;            // that the pool's frames may lie in: of a bond both
   bool attach = true;              // transmit payloads where they lie, if the driver can
+  bool tso = true;                 // let the device cut what TCP sends, if it can
   uint16_t vlan_id = 0;            // of all frames; 0: untagged
   Mac mac{};                       // to have in place of its own; zeros: its own
 };
@@ -130,6 +133,7 @@ class EthdevPort final : public Port {
   static bool start(const Queues& ports, const PortConfig& config, std::string& error);
   bool configure(const PortConfig& config, uint32_t queues, std::string& error);
   void take_after(EthdevPort& first);
+  uint32_t buffers_for_tso(const rte_eth_dev_info& info) const;
   bool make_pool(const PortConfig& config, std::string& error);
   bool make_queue(std::string& error);
   static uint64_t rss_wanted(uint64_t offered);
@@ -145,6 +149,7 @@ class EthdevPort final : public Port {
   size_t take_early(std::span<Frame*> out);
   bool adopt(rte_mbuf* m, Frame*& out);
   bool attach(Frame* frame, rte_mbuf* m);
+  void drop_refused(const Frame* frame);
   bool may_enter();
   template <class Each>
   void each_queue(const Each& each) {  // the first one's
@@ -168,6 +173,7 @@ class EthdevPort final : public Port {
   bool rx_interrupt_ = false;
   uint16_t vlan_id_ = 0;            // that the device is told of; 0: none
   bool is_device_ = false;          // needs_dma_map()
+  uint32_t tso_buffers_ = 0;        // of a frame that the device cuts; 0: it cuts none
   uint64_t tokens_out_ = 0;         // with the driver, or in released_
   std::vector<uint64_t> released_;  // tokens, reserved: never more than are with the driver
   uint16_t rx_descriptors_ = 0, tx_descriptors_ = 0;

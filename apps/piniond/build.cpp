@@ -120,10 +120,11 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
   port.mtu_bytes = nic.mtu_bytes;
   port.vlan_id = nic.vlan_id;
   port.attach = !nic.backup;  // BondPort
+  port.tso = nic.tso;
   const NetConfig net;
   port.transmit_frames =
-      static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max +
-                            (nic.backup ? nic.tx_descriptors : 0));
+      static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max);
+  port.tx_rings = nic.backup ? 2 : 1;
   port.rx_interrupt = !nic.backup && may_sleep(config, nic);
   return port;
 }

@@ -212,6 +212,7 @@ void StatusPage::add_counters(const Cores& cores) {
             &Counters::udp_path_mtu_lowered},
            {"tcp_received", "segments that were of use", &Counters::tcp_received},
            {"tcp_sent", "segments", &Counters::tcp_sent},
+           {"tcp_tso_frames", "of several segments, cut by the NIC", &Counters::tcp_tso_frames},
            {"tcp_retransmitted", "segments", &Counters::tcp_retransmitted},
            {"tcp_opened", "connections, by connect", &Counters::tcp_opened},
            {"tcp_accepted", "connections, by a listener", &Counters::tcp_accepted},

@@ -29,6 +29,7 @@ struct Counters {
   uint64_t udp_path_mtu_lowered = 0;
   uint64_t tcp_received = 0;  // segments that were of use
   uint64_t tcp_sent = 0, tcp_retransmitted = 0;
+  uint64_t tcp_tso_frames = 0;  // frames of several segments, for a NIC to cut; tcp_sent has those
   uint64_t tcp_opened = 0, tcp_accepted = 0;  // connections, by connect and by a listener
   uint64_t tcp_resets_sent = 0, tcp_resets_received = 0;
   uint64_t tcp_timeouts = 0;  // connections that ended by time

@@ -89,7 +89,7 @@ void Net::eth_emit(const Interface& interface, Frame& frame, Mac dst, uint16_t t
 // (RFC 894, RFC 1042).
 void Net::pad(Frame& frame) {
   if (frame.total_length() >= kEthFrameMin) return;
-  STACK_DCHECK(frame.attached_length == 0);
+  STACK_DCHECK(frame.behind_length == 0);
   const uint32_t length = kEthFrameMin - frame.length;
   std::memset(frame.append(length), 0, length);
 }
@@ -99,8 +99,8 @@ void Net::enqueue(Interface& interface, Frame* frame) {
   frame->next = nullptr;
   (p.tail ? p.tail->next : p.head) = frame;
   p.tail = frame;
-  ++p.queued;
-  p.queued_attached += frame->attached_length != 0;
+  p.queued += frame->buffers();
+  p.queued_attached += frame->has_attached();
   ++interface.tx_frames;
   interface.tx_bytes += frame->total_length();
 }
@@ -116,20 +116,22 @@ void Net::tx_port(PortState& p, Nanos now) {
   Frame* frames[kBurstMax];
   uint64_t tokens[kBurstMax];
   uint32_t lengths[kBurstMax];
+  uint8_t buffers[kBurstMax];
   size_t n = 0;
   Frame* rest = p.head;
   for (; rest && n < tx_burst_; rest = rest->next, ++n) {
     frames[n] = rest;
     // Sent when the port has taken it; with attached bytes, when it has let go of them.
-    tokens[n] = rest->attached_length == 0 ? rest->token : kAttachedToken;
+    tokens[n] = rest->has_attached() ? kAttachedToken : rest->token;
     lengths[n] = rest->total_length();
+    buffers[n] = static_cast<uint8_t>(rest->buffers());
   }
   const size_t taken = p.port->tx_burst({frames, n});
   STACK_DCHECK(taken <= n);
   p.head = taken < n ? frames[taken] : rest;
   if (!p.head) p.tail = nullptr;
-  p.queued -= static_cast<uint32_t>(taken);
   for (size_t i = 0; i < taken; ++i) {
+    p.queued -= buffers[i];
     ++counters_.tx_frames;
     counters_.tx_bytes += lengths[i];
     if (tokens[i] == kAttachedToken)
@@ -143,7 +145,7 @@ void Net::tx_port(PortState& p, Nanos now) {
 // application between two passes, and its session can end without waiting for a full port.
 void Net::copy_attached(PortState& p) {
   for (Frame* f = p.head; f; f = f->next)
-    if (f->attached_length != 0) f->copy_attached();
+    if (f->has_attached()) f->copy_attached();
   p.queued_attached = 0;
 }
 
@@ -224,7 +226,7 @@ void Net::drop_queued(PortState& p, Nanos now) {
   while (f) {
     Frame* next = f->next;
     const uint64_t token = f->token;
-    p.port->free({&f, 1});
+    free_buffers(*p.port, f);
     counters_.drop(Drop::tx_link_down);
     if (token != 0) socket_sent(token, -ENETDOWN, now, upcall_context_);
     f = next;
@@ -236,14 +238,46 @@ Frame* Net::frame_alloc(const Interface& interface) {
   if (ports_[interface.port].port->alloc({&frame, 1}) == 0) return nullptr;
   frame->next = nullptr;
   frame->token = 0;
-  frame->attached_length = 0;
+  frame->behind_length = 0;
+  frame->segment_bytes = 0;
   frame->tx_offload = kTxNone;
   frame->l2_length = frame->l3_length = 0;
   return frame;
 }
 
+// With room for so many bytes behind the headers of link and IP, in further buffers where one has
+// not enough: only of a frame that its port cuts (Port::kTsoBuffersMax). All of them or nullptr.
+Frame* Net::frame_alloc(const Interface& interface, size_t bytes) {
+  Frame* frame = frame_alloc(interface);
+  if (frame == nullptr) return nullptr;
+  frame->more = nullptr;
+  if (bytes <= frame->tailroom) return frame;
+  Port& port = *ports_[interface.port].port;
+  const size_t wanted = (bytes - 1) / frame->tailroom;
+  STACK_CHECK(wanted < Port::kTsoBuffersMax);
+  Frame* more[Port::kTsoBuffersMax];
+  if (const size_t got = port.alloc({more, wanted}); got < wanted) {
+    port.free({more, got});
+    port.free({&frame, 1});
+    return nullptr;
+  }
+  for (size_t i = 0; i < wanted; ++i) more[i]->next = i + 1 < wanted ? more[i + 1] : nullptr;
+  frame->more = more[0];
+  return frame;
+}
+
 void Net::frame_free(const Interface& interface, Frame* frame) {
   ports_[interface.port].port->free({&frame, 1});
+}
+
+// A frame that waited for its port.
+void Net::free_buffers(Port& port, Frame* frame) {
+  for (Frame* f = frame->second(); f != nullptr;) {
+    Frame* next = f->next;
+    port.free({&f, 1});
+    f = next;
+  }
+  port.free({&frame, 1});
 }
 
 }  // namespace pinion

@@ -133,7 +133,7 @@ Net::~Net() {
   for (PortState& p : ports_) {
     for (Frame* f = p.head; f;) {
       Frame* next = f->next;
-      p.port->free({&f, 1});
+      free_buffers(*p.port, f);
       f = next;
     }
   }
@@ -150,6 +150,8 @@ void Net::add_interface(const InterfaceConfig& config) {
   i.vlan_id = config.vlan_id;
   i.mtu_bytes = config.mtu_bytes ? std::min(config.mtu_bytes, caps.mtu_bytes) : caps.mtu_bytes;
   i.tx_offload = caps.tx_offload;
+  i.tso_bytes = caps.tx_tso_bytes;
+  STACK_CHECK(i.tso_bytes == 0 || (i.tx_offload & kTxTcpCsum) != 0);
   if (mesh_ != nullptr && config.queue_cores.size() > 1) {
     const auto of_core = [&](uint32_t core) {
       return std::find(config.queue_cores.begin(), config.queue_cores.end(), core);

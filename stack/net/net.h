@@ -50,7 +50,7 @@ struct UdpSend {
   uint32_t owner = 1;       // Socket::owner
 };
 
-// One segment to send.
+// One segment to send, or as many as segment_bytes says.
 struct TcpSend {
   Endpoint source{}, destination{};
   uint8_t ttl = 64;
@@ -59,6 +59,8 @@ struct TcpSend {
   Socket* sk = nullptr;  // the payload: `length` bytes from `offset` on, by stream_read
   uint32_t offset = 0, length = 0;
   Flow* flow = nullptr;  // of the connection
+  // The port cuts the payload, tso_bytes() at most, into segments of so many bytes; 0: it is one.
+  uint16_t segment_bytes = 0;
 };
 
 // An address of IPv6 is used once nobody else answers for it (RFC 4862 5.4).
@@ -135,6 +137,8 @@ class Net {
 
   // Errors as udp_send's; nothing is told afterwards.
   int tcp_send(const TcpSend& send, Nanos now);
+  // The most payload of one tcp_send with such segment_bytes to where the flow leads. 0: none.
+  uint32_t tso_bytes(const Flow& flow, uint16_t segment_bytes) const;
   // The MTU towards dst from that source; 0: there is no path.
   uint16_t path_mtu(Ip source, Ip dst);
   // Nothing comes back from there: is the next hop still what it was?
@@ -189,8 +193,8 @@ class Net {
     Port* port = nullptr;
     Frame* head = nullptr;
     Frame* tail = nullptr;
-    uint32_t queued = 0;
-    uint32_t queued_attached = 0;  // of these, with attached bytes
+    uint32_t queued = 0;           // buffers: a frame that the port cuts may have several
+    uint32_t queued_attached = 0;  // frames with attached bytes
     uint32_t attached = 0;         // in the port's hands
     uint64_t attached_ever = 0;    // taken by it, these included
     bool link_up = false;
@@ -210,6 +214,7 @@ class Net {
     Mac mac;
     uint16_t vlan_id = 0, mtu_bytes = 0;
     uint8_t tx_offload = kTxNone;
+    uint32_t tso_bytes = 0;  // PortCapabilities::tx_tso_bytes
     std::vector<InterfaceAddress> addresses;  // those in use
     bool shared = false;  // every core of the Mesh has a queue of its NIC
     bool speaks = true;   // for all of them: this one's is the first
@@ -299,7 +304,9 @@ class Net {
   void announce_again(Nanos now);
   void drop_queued(PortState& p, Nanos now);
   Frame* frame_alloc(const Interface& interface);
+  Frame* frame_alloc(const Interface& interface, size_t bytes);
   void frame_free(const Interface& interface, Frame* frame);
+  static void free_buffers(Port& port, Frame* frame);
 
   // arp.cpp
   Drop arp_input(Interface& interface, Bytes packet, Nanos now);

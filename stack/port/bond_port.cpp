@@ -15,6 +15,7 @@ PortCapabilities common(const PortCapabilities& a, const PortCapabilities& b) {
   both.tx_offload = a.tx_offload & b.tx_offload;
   both.rx_csum = a.rx_csum || b.rx_csum;
   both.tx_attach = false;
+  both.tx_tso_bytes = std::min(a.tx_tso_bytes, b.tx_tso_bytes);
   return both;
 }
 

@@ -25,20 +25,34 @@ struct Frame {
   uint8_t tx_offload = kTxNone;
   uint8_t l2_length = 0, l3_length = 0;  // for tx_offload
   bool vlan_stripped = false;            // the port took the tag off: vlan_tci holds it
-  uint16_t vlan_tci = 0;
-  uint32_t attached_length = 0;  // sent: bytes that follow these from elsewhere, at `attached`
-  Frame* next = nullptr;   // link of whichever list holds the frame; never a segment
-  uint64_t token = 0;      // whose send this is (socket_sent); 0: nobody waits. Not the port's
+  union {
+    uint16_t vlan_tci = 0;
+    // Sent: the port cuts what follows the TCP header into segments of so many bytes, each with
+    // these headers (PortCapabilities::tx_tso_bytes). 0: this is one packet.
+    uint16_t segment_bytes;
+  };
+  uint32_t behind_length = 0;  // sent: bytes that follow these, at `attached` or in `more`
+  Frame* next = nullptr;       // link of whichever list holds the frame, or of `more`
+  uint64_t token = 0;          // whose send this is (socket_sent); 0: nobody waits. Not the port's
   union {
     Nanos hw_time = 0;          // received: hardware time, 0 when there is none
-    const std::byte* attached;  // sent, attached_length > 0: registered memory of an application
+    const std::byte* attached;  // sent, has_attached(): registered memory of an application
+    Frame* more;                // sent, segment_bytes > 0: further buffers, in order, or nullptr
     uint64_t owner;             // waits for its neighbour: who sent it (NeighbourTable)
   };
   void* driver = nullptr;  // the port's own handle (an mbuf)
 
   MutableBytes bytes() { return {data, length}; }
   Bytes bytes() const { return {data, length}; }
-  uint32_t total_length() const { return length + attached_length; }
+  uint32_t total_length() const { return length + behind_length; }
+  bool has_attached() const { return behind_length != 0 && segment_bytes == 0; }
+  // The buffer behind this one, of a frame that `this` begins.
+  Frame* second() const { return segment_bytes != 0 ? more : nullptr; }
+  uint32_t buffers() const {
+    uint32_t n = 1;
+    for (const Frame* f = second(); f != nullptr; f = f->next) ++n;
+    return n;
+  }
   // Grows the packet at its front by n bytes (n <= headroom).
   std::byte* push(uint32_t n) {
     data -= n, length += n, headroom -= n;
@@ -52,11 +66,11 @@ struct Frame {
   }
   void attach(Bytes bytes) {
     attached = bytes.data();
-    attached_length = static_cast<uint32_t>(bytes.size());
+    behind_length = static_cast<uint32_t>(bytes.size());
   }
-  // Takes attached bytes into the frame after all (attached_length <= tailroom).
+  // Takes attached bytes into the frame after all (behind_length <= tailroom).
   void copy_attached() {
-    const uint32_t n = std::exchange(attached_length, 0);
+    const uint32_t n = std::exchange(behind_length, 0);
     std::memcpy(append(n), attached, n);
   }
 };

@@ -31,7 +31,11 @@ class SegmentPool {
  public:
   explicit SegmentPool(uint32_t capacity) : pool_(capacity), reserve_(capacity / 16) {}
   // Whether new data may be sent: a sixteenth is kept for splitting what has been sent.
-  bool has_room() const { return pool_.capacity() - pool_.used() > reserve_; }
+  bool has_room() const { return room() > 0; }
+  uint32_t room() const {
+    const uint32_t left = pool_.capacity() - pool_.used();
+    return left > reserve_ ? left - reserve_ : 0;
+  }
   SentSegment* take() { return pool_.take(); }
   void give(SentSegment* segment) { pool_.give(segment); }
   uint32_t used() const { return pool_.used(); }

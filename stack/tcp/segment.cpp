@@ -8,7 +8,7 @@
 
 namespace pinion {
 // Sends one segment; 0, or why it did not leave (Net::tcp_send). `length` bytes of payload, from
-// `offset` behind SND.UNA.
+// `offset` behind SND.UNA. Over SMSS it is several full ones, which the port cuts.
 int Tcp::emit(Tcb& tcb, uint8_t flags, Seq seq, uint32_t offset, uint32_t length, Nanos now) {
   const bool ack = (flags & kTcpAck) != 0;
   TcpSegment seg;
@@ -16,7 +16,9 @@ int Tcp::emit(Tcb& tcb, uint8_t flags, Seq seq, uint32_t offset, uint32_t length
   seg.seq = seq;
   if (ack) seg.ack = tcb.rcv_nxt;
   seg.flags = flags;
-  put_options(tcb, flags, length, now, seg.options);
+  const bool cut = length > tcb.smss;
+  STACK_DCHECK(!cut || length % tcb.smss == 0);
+  put_options(tcb, flags, cut ? tcb.smss : length, now, seg.options);
   if ((flags & kTcpRst) == 0) seg.wnd = take_window(tcb, (flags & kTcpSyn) != 0);
   std::byte header[kTcpHeaderMax];
   const size_t header_length = tcp_emit(seg, header);
@@ -28,10 +30,13 @@ int Tcp::emit(Tcb& tcb, uint8_t flags, Seq seq, uint32_t offset, uint32_t length
                                     .sk = tcb.sk,
                                     .offset = offset,
                                     .length = length,
-                                    .flow = &tcb.flow},
+                                    .flow = &tcb.flow,
+                                    .segment_bytes = cut ? tcb.smss : uint16_t{0}},
                                    now);
   if (status != 0) return status;
-  ++tcb.segments_sent, ++counters_.tcp_sent;
+  const uint32_t segments = cut ? length / tcb.smss : 1;
+  tcb.segments_sent += segments, counters_.tcp_sent += segments;
+  counters_.tcp_tso_frames += cut;
   if (!ack) return 0;
   tcb.last_ack_sent = tcb.rcv_nxt;  // RFC 7323 4.3
   tcb.ack_due = false;

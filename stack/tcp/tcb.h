@@ -89,6 +89,8 @@ struct Tcb : Connection {
   Nanos ts_recent_at = 0;
 
   Loss loss;
+  uint32_t losses = 0;       // that it had when output saw it last
+  uint64_t uncut_until = 0;  // bytes_acked is that: no long frames for a port to cut
   OooQueue ooo;
   Flow flow;
   uint64_t bytes_acked = 0, bytes_received = 0;

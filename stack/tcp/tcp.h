@@ -120,7 +120,7 @@ class Tcp {
     Tcb& tcb_;
   };
   struct NewSegment {
-    uint32_t length = 0;
+    uint32_t length = 0;  // over SMSS: of several full ones, for the port to cut
     bool fin = false;
     bool any() const { return length != 0 || fin; }
   };
@@ -197,6 +197,7 @@ class Tcp {
   void transmit(Tcb& tcb, Nanos now);
   int send_lost(Tcb& tcb, uint32_t& left, Nanos now);
   int send_new(Tcb& tcb, uint32_t& left, Nanos now);
+  uint32_t full_segments(Tcb& tcb, uint32_t left) const;
   NewSegment next_new(const Tcb& tcb) const;
   int send_segment(Tcb& tcb, const NewSegment& segment, Nanos now);
   int send_again(Tcb& tcb, const SentSegment& s, Nanos now);

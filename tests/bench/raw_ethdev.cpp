@@ -207,7 +207,7 @@ void RawFeed::burst() {
   const size_t count = port_.alloc(frames);
   size_t at = next_;
   for (Frame* f : std::span(frames).first(count)) {
-    f->next = nullptr, f->attached_length = 0, f->tx_offload = kTxNone;
+    f->next = nullptr, f->behind_length = 0, f->tx_offload = kTxNone;
     const std::vector<std::byte>& bytes = frames_[at];
     std::copy(bytes.begin(), bytes.end(), f->append(static_cast<uint32_t>(bytes.size())));
     at = at + 1 == frames_.size() ? 0 : at + 1;

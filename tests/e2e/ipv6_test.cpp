@@ -71,6 +71,7 @@ TEST_F(Ipv6, ErrorsAreToldBothWays) {
 TEST_F(Ipv6, TcpBulkInBothRoles) {
   App app(socket_path());
   const std::string all = pattern(kBulk6);
+  const uint64_t cut = gauge("tcp_tso_frames");
   for (const bool active : {false, true}) {
     AppStream listener(app, kEnds6), stream(app, kEnds6);
     KernelStream socket(kEnds6);
@@ -98,6 +99,7 @@ TEST_F(Ipv6, TcpBulkInBothRoles) {
     EXPECT_TRUE(here == all) << active;
     EXPECT_EQ(stream.receive_once(10).bytes, 0u);
   }
+  EXPECT_TRUE(cuts_as_said(cut));
 }
 
 TEST_F(Ipv6, TcpRefusedIsTold) {

@@ -64,8 +64,9 @@ TEST_P(Jumbo, UdpBothWays) {
 TEST_P(Jumbo, TcpInLongSegments) {
   Accepted c(socket_path(), side().ends);
   ASSERT_NO_FATAL_FAILURE(c.open(kJumboPort));
-  const uint64_t sent = gauge("tcp_sent");
+  const uint64_t sent = gauge("tcp_sent"), cut = gauge("tcp_tso_frames");
   c.bulk_both_ways(kJumboBulk);
+  EXPECT_TRUE(cuts_as_said(cut));
   // Ours, and an ACK for every second one of theirs and some more: with 1460 bytes, twice as many.
   const uint64_t frames = kJumboBulk / (kJumbo - side().headers - 32);
   EXPECT_TRUE(within(kPatienceMs, [&] { return gauge("tcp_sent") - sent >= frames; }));

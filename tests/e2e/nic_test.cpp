@@ -14,6 +14,7 @@ namespace {
 using Nic = World;
 
 constexpr uint16_t kNicPort = 7200;
+constexpr uint32_t kNicBulk = 8u << 20;
 
 bool link_becomes(uint64_t (*gauge)(const std::string&), uint64_t up) {
   return within(kPatienceMs, [&] { return gauge("nic.link") == up; });
@@ -67,6 +68,15 @@ TEST_F(Nic, LongPayloadsLeaveFromWhereTheyLie) {
   // With the session the IOMMU's mappings of its memory end.
   EXPECT_TRUE(within(kPatienceMs, [] { return gauge("dma_mappings") == 0; }))
       << gauge("dma_mappings");
+}
+
+// What TCP sends at once leaves in long frames where the NIC said that it cuts them, and is whole.
+TEST_F(Nic, LongSendsAreCutByTheNic) {
+  const uint64_t before = gauge("tcp_tso_frames");
+  Accepted c(socket_path());
+  ASSERT_NO_FATAL_FAILURE(c.open(kNicPort + 1));
+  c.bulk_both_ways(kNicBulk);
+  EXPECT_TRUE(cuts_as_said(before)) << before << " -> " << gauge("tcp_tso_frames");
 }
 
 // What was said while the link was down arrives when it is up again, both ways.

@@ -40,9 +40,11 @@ TEST_F(Vlan, UdpBothWays) {
 }
 
 TEST_F(Vlan, TcpBothWays) {
+  const uint64_t before = gauge("tcp_tso_frames");
   Accepted c(socket_path());
   ASSERT_NO_FATAL_FAILURE(c.open(kVlanPort));
   c.bulk_both_ways(kVlanBulk);
+  EXPECT_TRUE(cuts_as_said(before));
 }
 
 TEST_F(Vlan, WhatIsNotTaggedSoIsNotHeard) {

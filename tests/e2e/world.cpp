@@ -459,6 +459,12 @@ uint64_t World::of_core(uint32_t core, const std::string& name) {
 
 std::string World::daemon_said() { return shared->daemon->output(); }
 
+bool World::cuts_as_said(uint64_t before) {
+  if (daemon_said().find("segmentation device") == std::string::npos)
+    return gauge("tcp_tso_frames") == before;
+  return within(kPatienceMs, [before] { return gauge("tcp_tso_frames") > before; });
+}
+
 void World::kill_and_restart() {
   EXPECT_EQ(shared->daemon->end(SIGKILL), 128 + SIGKILL);
   ASSERT_EQ(start_daemon(), "");

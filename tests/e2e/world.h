@@ -112,6 +112,9 @@ class World : public ::testing::Test {
   // What one of two cores counted, or has: its number, and a row of pinionctl's table.
   static uint64_t of_core(uint32_t core, const std::string& name);
   static std::string daemon_said();
+  // TCP has had frames cut since there were `before` of them, if the NIC said at the start that it
+  // does so; and else none.
+  static bool cuts_as_said(uint64_t before);
   static void kill_and_restart();  // with SIGKILL
   // The cable of Pinion's NIC, the first or the second; on a veth, Linux's end goes down.
   static void plug(bool in, int cable = 0);

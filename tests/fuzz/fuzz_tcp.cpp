@@ -37,6 +37,7 @@ constexpr uint32_t kBusyPasses = 64;  // of a silence; then they are at least kQ
 constexpr Nanos kQuietPass = 10 * kMilli, kLinkLook = 400 * kMilli;
 constexpr Nanos kSilence = 150 * kSecond;  // a grave lasts long
 static_assert(kSendArea < kMemory.data);
+constexpr uint32_t kCutBytes = 5000;
 
 KernelConfig small_config(MemoryPort& port) {
   KernelConfig c;
@@ -83,7 +84,8 @@ struct Flow {
 
 class Run {
  public:
-  Run();
+  // cuts: the port cuts long frames into segments.
+  explicit Run(bool cuts);
   void run(Ops ops);
 
  private:
@@ -122,6 +124,7 @@ class Run {
   void still_works();
   const Tcp& tcp() const { return kernel_.net().tcp(); }
 
+  const bool cuts_;
   Nanos now_ = kSecond;
   MemoryPort port_{kOurMac};
   Kernel kernel_{config()};
@@ -144,6 +147,7 @@ class Run {
   uint32_t opens_ = 0;
 
   KernelConfig config() {
+    if (cuts_) port_.cut_segments(kCutBytes);
     KernelConfig c = small_config(port_);
     c.hooks.session_broken = [](void*, uint32_t, int) { STACK_CHECK(false); };
     c.hooks.signal = [](void*, uint32_t, int) {};
@@ -154,7 +158,7 @@ class Run {
   static uint32_t key(uint16_t ours, uint16_t peers) { return uint32_t{ours} << 16 | peers; }
 };
 
-Run::Run() {
+Run::Run(bool cuts) : cuts_(cuts) {
   for (uint32_t i = 0; i < kAreas; ++i) areas_.push_back(i);
   for (uint32_t i = kSendArea; i < kMemory.data; ++i)
     *app_.data(i) = static_cast<std::byte>((i * 31 + (i >> 8)) & 0x7f);
@@ -578,6 +582,7 @@ void Run::still_works() {
 }  // namespace pinion::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  pinion::fuzz::Run().run(pinion::fuzz::Ops(std::as_bytes(std::span{data, size})));
+  const bool cuts = size % 2 != 0;
+  pinion::fuzz::Run(cuts).run(pinion::fuzz::Ops(std::as_bytes(std::span{data, size})));
   return 0;
 }

@@ -86,7 +86,7 @@ class Reflector : public Port {
     return n;
   }
   void reflect(Frame* f) {
-    if (f->attached_length != 0) {  // here the device reads the application's memory
+    if (f->has_attached()) {  // here the device reads the application's memory
       released_.push_back(f->token);
       f->copy_attached();
       dma_reads_.fetch_add(1, std::memory_order_relaxed);

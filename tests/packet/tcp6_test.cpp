@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "packet/ipv6_bed.h"
 #include "support/tcp_peer.h"
@@ -35,8 +36,8 @@ struct Connection6 {
   std::optional<TcpSocket> socket;
   uint32_t iss = 0;
 
-  explicit Connection6(const std::string& options = kMss1440)
-      : listener(peer, {.local = {kOurIp6, 4000}, .queue = false}) {
+  explicit Connection6(const std::string& options = kMss1440, PeerOptions with = {})
+      : peer(std::move(with)), listener(peer, {.local = {kOurIp6, 4000}, .queue = false}) {
     peer.resolve();
     EXPECT_EQ(listener.listen(), 0);
     peer.sends(tcp6({.seq = 999, .flags = kSyn, .options = options}));
@@ -101,6 +102,25 @@ TEST(Tcp6, SegmentsAreAsLongAsThePeerAndTheMtuAllow) {
     c.socket->send(std::string(2 * test.length, 'd'));
     c.peer.poll(2);
     EXPECT_EQ(c.lengths(), (std::vector<size_t>{test.length, test.length}));
+  }
+}
+
+// A port that cuts long frames (tcp_segmentation_established): lengths, numbers and sums are right.
+TEST(Tcp6, ThePortCutsSegments) {
+  for (const uint8_t offload : {uint8_t{kTxNone}, uint8_t{kTxIpv4Csum}}) {
+    Connection6 c(kMss1440, {.tx_offload = offload, .tso_bytes = 20'000});
+    std::string data(5 * 1440 + 1, '\0');
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 7 + i / 251);
+    c.socket->send(data);
+    c.peer.poll(2);
+    for (uint32_t at = 0; at < data.size(); at += 1440) {
+      const Sent6 out = c.peer.expects6();
+      EXPECT_EQ(out.source, kOurIp6);
+      EXPECT_EQ(out.word(4), c.iss + at);
+      EXPECT_EQ(out.payload.substr(20), data.substr(at, 1440));
+    }
+    c.peer.expects_nothing();
+    EXPECT_EQ(c.peer.port.frames_cut(), 1u);
   }
 }
 

@@ -36,7 +36,7 @@ bool run_datagrams(uint64_t seed, bool alone) {
 // Of all seeds: shows that what should happen does.
 struct Totals {
   uint64_t ends = 0, whole = 0, failed = 0, bytes = 0;
-  uint64_t cookies = 0, again = 0, timeouts = 0, blocked = 0, evicted = 0;
+  uint64_t cookies = 0, again = 0, timeouts = 0, blocked = 0, evicted = 0, cut = 0;
 
   void add(const StreamSimulation& sim) {
     const StreamLedger& l = sim.ledger();
@@ -46,14 +46,15 @@ struct Totals {
       const pinion::Counters& c = sim.counters(host);
       cookies += c.tcp_cookies_accepted, again += c.tcp_retransmitted;
       timeouts += c.tcp_timeouts, blocked += c.tcp_output_blocked;
-      evicted += c.tcp_time_wait_evicted;
+      evicted += c.tcp_time_wait_evicted, cut += c.tcp_tso_frames;
     }
   }
   void print() const {
     std::printf("%" PRIu64 " ends, %" PRIu64 " streams whole, %" PRIu64 " failed, %" PRIu64
                 " bytes; %" PRIu64 " cookies accepted, %" PRIu64 " segments sent again, %" PRIu64
-                " timeouts, %" PRIu64 " times blocked, %" PRIu64 " TIME-WAITs evicted\n",
-                ends, whole, failed, bytes, cookies, again, timeouts, blocked, evicted);
+                " timeouts, %" PRIu64 " times blocked, %" PRIu64 " TIME-WAITs evicted, %" PRIu64
+                " frames cut by ports\n",
+                ends, whole, failed, bytes, cookies, again, timeouts, blocked, evicted, cut);
   }
 };
 

@@ -10,7 +10,8 @@ namespace {
 constexpr Nanos kIsnTick = 4 * kMicro;  // RFC 9293 3.4.1
 constexpr uint32_t kIsnBelow = 20'000;  // a stream is longer as a rule
 constexpr Nanos kTickMin = 20 * kMicro;
-constexpr uint16_t kFewPorts = 8;  // so that most connections are near the edge
+constexpr uint32_t kTsoBytesMin = 3000;  // two segments
+constexpr uint16_t kFewPorts = 8;        // so that most connections are near the edge
 
 Nanos up_to(Rng& rng, Nanos most) {
   return 1 + static_cast<Nanos>(rng.next() % static_cast<uint64_t>(most));
@@ -97,6 +98,7 @@ StreamSimOptions stream_options_of(uint64_t seed) {
   if (rng.chance(0.5)) o.cores = cores_plan(rng);
   choose_start(o, rng);
   if (o.ephemeral_ports == kFewPorts) o.cores.says_hash = false;  // none might come home
+  if (rng.chance(0.4)) o.tso_bytes = kTsoBytesMin + rng.below(kTsoBytesMin * 6);
   return o;
 }
 

@@ -52,6 +52,8 @@ StreamSimulation::StreamSimulation(const StreamSimOptions& options)
       now_(options.start) {
   for (uint32_t h = 0; h < kHosts; ++h) {
     hosts_[h].cores = SimCores(h == 0 ? options.cores : CoresPlan{}, mac_of(h), options.seed + h);
+    if (options.tso_bytes != 0)
+      for (auto& port : hosts_[h].cores.ports()) port->cut_segments(options.tso_bytes);
     hosts_[h].cores.start(kernel_config(h));
     for (uint32_t a = 0; a < kApps; ++a) attach(h, a);
   }

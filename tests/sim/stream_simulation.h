@@ -43,7 +43,8 @@ struct StreamSimOptions {
   StreamHabits habits;
   CoresPlan cores;  // of the first host
   uint32_t backlog = 4;
-  bool show = false;  // prints each segment that leaves
+  uint32_t tso_bytes = 0;  // what the hosts' ports cut into segments; 0: none
+  bool show = false;       // prints each segment that leaves
 };
 
 inline constexpr uint32_t kStreamTicks = 150;  // of an application, in the busy phase

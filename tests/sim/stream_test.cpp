@@ -49,6 +49,16 @@ TEST(StreamSimulation, ConnectionsStayAtHome) {
   EXPECT_TRUE(sim.run()) << sim.failure();
 }
 
+// Ports that cut long frames: both hosts have them do it, and every stream is whole.
+TEST(StreamSimulation, PortsThatCutSegments) {
+  StreamSimOptions o = stream_options_of(5);
+  o.tso_bytes = 20'000;
+  o.habits.bytes_max = 100'000;
+  StreamSimulation sim(o);
+  EXPECT_TRUE(sim.run()) << sim.failure();
+  for (const uint32_t host : {0u, 1u}) EXPECT_GT(sim.counters(host).tcp_tso_frames, 0u);
+}
+
 // Two flips that cancel out pass a checksum of 16 bits (RFC 1071): the ledger looks at every byte.
 TEST(StreamSimulation, LedgerSeesComplementaryFlips) {
   StreamSimOptions o;

@@ -4,12 +4,23 @@
 #include <utility>
 
 #include "base/check.h"
+#include "support/segmenter.h"
 #include "support/segments.h"
 
 namespace pinion::testing {
 namespace {
 constexpr uint32_t kLinkHeaderMax = 18;  // Ethernet with one tag
 constexpr size_t kIpv4ChecksumAt = 10, kUdpChecksumAt = 6, kTcpChecksumAt = 16;
+
+size_t get16(Bytes bytes, size_t at) {
+  return std::to_integer<size_t>(bytes[at]) << 8 | std::to_integer<size_t>(bytes[at + 1]);
+}
+
+// Of an IP packet, without the padding behind it.
+size_t packet_length(Bytes ip) {
+  constexpr std::byte kVersion4{0x40}, kVersions{0xf0};
+  return (ip[0] & kVersions) == kVersion4 ? get16(ip, 2) : 40 + get16(ip, 4);
+}
 
 void put_checksum(Bytes over, std::byte* at) {
   const uint16_t sum = internet_checksum(over);
@@ -20,17 +31,14 @@ void put_checksum(Bytes over, std::byte* at) {
 void complete_checksums(MemoryPort::Sent& sent) {
   const MutableBytes ip = MutableBytes{sent.bytes}.subspan(sent.l2_length);
   const MutableBytes udp = ip.subspan(sent.l3_length);
-  if (sent.tx_offload & kTxTcpCsum) {
-    const size_t total = std::to_integer<size_t>(ip[2]) << 8 | std::to_integer<size_t>(ip[3]);
-    put_checksum(udp.first(total - sent.l3_length), &udp[kTcpChecksumAt]);
-  }
+  if (sent.tx_offload & kTxTcpCsum)
+    put_checksum(udp.first(packet_length(ip) - sent.l3_length), &udp[kTcpChecksumAt]);
   if (sent.tx_offload & kTxIpv4Csum) {
     ip[kIpv4ChecksumAt] = ip[kIpv4ChecksumAt + 1] = std::byte{0};
     put_checksum(ip.first(sent.l3_length), &ip[kIpv4ChecksumAt]);
   }
   if ((sent.tx_offload & kTxUdpCsum) == 0) return;
-  const size_t length = std::to_integer<size_t>(udp[4]) << 8 | std::to_integer<size_t>(udp[5]);
-  put_checksum(udp.first(length), &udp[kUdpChecksumAt]);
+  put_checksum(udp.first(get16(udp, 4)), &udp[kUdpChecksumAt]);
   if (udp[kUdpChecksumAt] == std::byte{0} && udp[kUdpChecksumAt + 1] == std::byte{0})
     udp[kUdpChecksumAt] = udp[kUdpChecksumAt + 1] = std::byte{0xff};
 }
@@ -61,7 +69,7 @@ size_t MemoryPort::rx_burst(std::span<Frame*> out) {
 size_t MemoryPort::tx_burst(std::span<Frame*> frames) {
   const size_t n = std::min(frames.size(), link_is_up ? tx_accepts : 0);
   for (Frame* f : frames.first(n)) {
-    if (reads_late && f->attached_length != 0) unread_.push_back(f);
+    if (reads_late && f->has_attached()) unread_.push_back(f);
     else transmit(f);
   }
   return n;
@@ -69,18 +77,45 @@ size_t MemoryPort::tx_burst(std::span<Frame*> frames) {
 
 void MemoryPort::transmit(Frame* f) {
   Sent sent{{f->data, f->data + f->length}, f->tx_offload, f->l2_length, f->l3_length};
-  if (f->attached_length != 0) {
+  if (f->segment_bytes != 0) return transmit_cut(f, std::move(sent));
+  if (f->has_attached()) {
     STACK_CHECK(capabilities_.tx_attach);
-    sent.bytes.insert(sent.bytes.end(), f->attached, f->attached + f->attached_length);
+    sent.bytes.insert(sent.bytes.end(), f->attached, f->attached + f->behind_length);
     released_.push_back(f->token);
   }
-  if (capabilities_.tx_attach && f->tx_offload != kTxNone) complete_checksums(sent);
+  if (completes_checksums_ && f->tx_offload != kTxNone) complete_checksums(sent);
+  if (capabilities_.tx_tso_bytes != 0) sent.tx_offload = kTxNone;
   sent_.push_back(std::move(sent));
   free({&f, 1});
 }
 
+void MemoryPort::transmit_cut(Frame* f, Sent sent) {
+  STACK_CHECK(f->segment_bytes >= kTsoSegmentMin && f->buffers() <= kTsoBuffersMax);
+  std::vector<Frame*> buffers{f};
+  for (Frame* b = f->second(); b != nullptr; b = b->next) {
+    buffers.push_back(b);
+    sent.bytes.insert(sent.bytes.end(), b->data, b->data + b->length);
+  }
+  STACK_CHECK(sent.bytes.size() == f->total_length() && (f->tx_offload & kTxTcpCsum) != 0);
+  const LongFrame whole{.frame = sent.bytes,
+                        .l2_length = f->l2_length,
+                        .l3_length = f->l3_length,
+                        .segment_bytes = f->segment_bytes,
+                        .ipv4_csum = (f->tx_offload & kTxIpv4Csum) != 0};
+  ++cut_;
+  for (auto& bytes : cut(whole))
+    if (!loses_cut) sent_.push_back({std::move(bytes), kTxNone, f->l2_length, f->l3_length});
+  free(buffers);
+}
+
+void MemoryPort::cut_segments(uint32_t bytes) {
+  completes_checksums_ = true;
+  capabilities_.tx_offload |= kTxTcpCsum;
+  capabilities_.tx_tso_bytes = bytes;
+}
+
 void MemoryPort::attach_payloads() {
-  capabilities_.tx_attach = true;
+  capabilities_.tx_attach = completes_checksums_ = true;
   capabilities_.tx_offload = kTxIpv4Csum | kTxUdpCsum | kTxTcpCsum;
 }
 

@@ -17,7 +17,7 @@ class MemoryPort : public Port {
 
   struct Sent {
     std::vector<std::byte> bytes;
-    uint8_t tx_offload = kTxNone, l2_length = 0, l3_length = 0;
+    uint8_t tx_offload = kTxNone, l2_length = 0, l3_length = 0;  // what is still to be filled in
   };
 
   explicit MemoryPort(Mac mac, uint16_t mtu_bytes = 1500, uint8_t tx_offload = kTxNone);
@@ -50,6 +50,11 @@ class MemoryPort : public Port {
     capabilities_.rss = rss;
   }
 
+  // From now on a device that computes TCP's checksums, and others that it offers, and cuts frames
+  // of so much TCP payload.
+  void cut_segments(uint32_t bytes);
+  uint64_t frames_cut() const { return cut_; }
+  bool loses_cut = false;  // a device whose pieces of long frames nobody takes
   // From now on a device that computes checksums and reads attached bytes by itself.
   void attach_payloads();
   // While set, it has not yet read the attached bytes of what it took; let_go() does it.
@@ -72,12 +77,15 @@ class MemoryPort : public Port {
   Frame* make_frame(uint32_t headroom, uint32_t length, uint32_t tailroom) const;
   void release(Frame* frame);
   void transmit(Frame* frame);
+  void transmit_cut(Frame* frame, Sent sent);
 
   PortCapabilities capabilities_;
   std::deque<Frame*> to_receive_;
   std::vector<Sent> sent_;
   std::deque<Frame*> unread_;
   std::deque<uint64_t> released_;
+  bool completes_checksums_ = false;
+  uint64_t cut_ = 0;
   size_t outstanding_ = 0;
   size_t* account_ = &outstanding_;
 };

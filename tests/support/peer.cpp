@@ -85,6 +85,8 @@ Peer::Peer(PeerOptions options)
       backup(kOurMac, options.mtu_bytes, options.tx_offload),
       quota_(options.quota) {
   backup.share_pool(port);
+  if (options.tso_bytes != 0)
+    port.cut_segments(options.tso_bytes), backup.cut_segments(options.tso_bytes);
   if (options.bonded) bond.emplace(port, backup);
   KernelConfig config;
   config.net = std::move(options.net);

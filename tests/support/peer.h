@@ -25,6 +25,8 @@ struct PeerOptions {
   std::vector<InterfaceAddress> more_addresses = {};  // of the first interface
   uint16_t mtu_bytes = 1500;
   uint8_t tx_offload = kTxNone;
+  // The port cuts frames of so much TCP payload.
+  uint32_t tso_bytes = 0;
   bool bonded = false;  // a second port stands by (Peer::backup)
   std::vector<uint32_t> queue_cores = {};  // of a core of NetConfig::mesh: of its NIC
   Rss rss = {};                            // how that NIC hashes

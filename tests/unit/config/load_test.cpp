@@ -79,6 +79,7 @@ TEST(ConfigLoad, VethExampleNics) {
   EXPECT_EQ(md.mtu_bytes, 1500u);
   EXPECT_EQ(md.rx_descriptors, 2048u);
   EXPECT_EQ(md.tx_descriptors, 512u);
+  EXPECT_TRUE(md.tso);
   const Nic& orders = config.nics[1];
   EXPECT_EQ(orders.core_indices, (std::vector<size_t>{0}));
   EXPECT_EQ(orders.vlan_id, 141u);

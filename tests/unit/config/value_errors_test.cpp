@@ -221,6 +221,8 @@ TEST(ConfigErrors, NicAddressesAndNumbers) {
        "rx_descriptors: 100, tx_descriptors: 63}]",
        "3:96: 'rx_descriptors' is '100'; expected a multiple of 32\n"
        "3:117: 'tx_descriptors' is '63'; expected a number from 64 to 8192"},
+      {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24], tso: on}]",
+       "3:85: 'tso' is 'on'; expected true or false"},
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24], "
        "timestamps: {rx: hardware}}]",
        "3:80: 'timestamps' is not supported yet by this version; expected no such key"},

@@ -53,6 +53,14 @@ TEST(BondPort, BeginsWithTheFirstThatHasALink) {
   EXPECT_EQ(BondPort(first, second).status().active, 0u);
 }
 
+TEST(BondPort, CutsWhatBothCut) {
+  MemoryPort first(kOurMac), second(kOurMac);
+  first.cut_segments(20'000);
+  EXPECT_EQ(BondPort(first, second).capabilities().tx_tso_bytes, 0u);
+  second.cut_segments(10'000);
+  EXPECT_EQ(BondPort(first, second).capabilities().tx_tso_bytes, 10'000u);
+}
+
 TEST(BondPort, PromisesWhatBothCanDo) {
   MemoryPort first(kOurMac, 9000, kTxIpv4Csum | kTxUdpCsum), second(kOurMac, 1500, kTxUdpCsum);
   const BondPort bond(first, second);
