@@ -52,26 +52,41 @@ int Tcp::send_again(Tcb& tcb, const SentSegment& s, Nanos now) {
 }
 
 int Tcp::send_new(Tcb& tcb, uint32_t& left, Nanos now) {
-  while (left > 0) {
+  for (bool several = false; left > 0; several = true) {
     NewSegment segment = next_new(tcb);
     if (!segment.any()) return 0;
     if (tcb.loss.quota() < std::max(segment.length, 1u)) return 0;
-    const uint32_t count = full_segments(tcb, left);
-    if (count > 1) segment = {count * tcb.smss, false};
+    const uint32_t count = std::max(full_segments(tcb, left), 1u);
+    if (count > 1) segment.length = count * tcb.smss, segment.fin = false;
+    left -= count;
+    // A receiver that puts segments together (GRO) hands them on at a PSH, or when no more come for
+    // a while: the last of several that leave together has it, whatever is still to be sent.
+    segment.push = (several || count > 1) && !another(tcb, segment.length);
     if (const int status = send_segment(tcb, segment, now); status != 0) return status;
-    left -= std::max(count, 1u);
   }
   return 0;
+}
+
+// Would more follow behind so much new data now?
+bool Tcp::another(const Tcb& tcb, uint32_t length) const {
+  const uint64_t now = may_leave(tcb);
+  return now >= length + uint64_t{tcb.smss} || (now > length && now == tcb.unsent);
+}
+
+// Bytes that the peer's window and congestion control allow, of those that were not sent yet.
+uint64_t Tcp::may_leave(const Tcb& tcb) const {
+  const uint32_t flight = tcb.loss.flight_size();
+  const uint32_t usable = tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
+  return std::min<uint64_t>(tcb.unsent, std::min(usable, tcb.loss.quota()));
 }
 
 // How many full segments may leave now as one frame that the port cuts; 0: nothing is gained. Each
 // of them could leave by itself, after the other: whatever says so for one counts bytes. A FIN
 // stands in the segment behind them, which has data, too.
 uint32_t Tcp::full_segments(Tcb& tcb, uint32_t left) const {
-  const uint32_t flight = tcb.loss.flight_size();
-  const uint32_t usable = tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
+  if (tcb.unsent < 2u * tcb.smss) return 0;
   const uint64_t unsent = tcb.unsent - (tcb.fin_queued && tcb.unsent != 0 ? 1 : 0);
-  const uint64_t bytes = std::min<uint64_t>(unsent, std::min(usable, tcb.loss.quota()));
+  const uint64_t bytes = std::min(unsent, may_leave(tcb));
   const uint32_t losses = tcb.loss.stats.fast_recoveries + tcb.loss.stats.timeouts;
   if (losses != tcb.losses)
     tcb.losses = losses, tcb.uncut_until = tcb.bytes_acked + kUncutAfterLoss;
@@ -83,9 +98,8 @@ uint32_t Tcp::full_segments(Tcb& tcb, uint32_t left) const {
 int Tcp::send_segment(Tcb& tcb, const NewSegment& segment, Nanos now) {
   if (!segments_.has_room()) return -ENOBUFS;
   const Seq nxt = tcb.loss.snd_nxt();
-  const bool last = segment.length == tcb.unsent;
-  const uint8_t flags =
-      kTcpAck | (segment.fin ? kTcpFin : 0) | (last && segment.length != 0 ? kTcpPsh : 0);
+  const bool push = segment.push || (segment.length == tcb.unsent && segment.length != 0);
+  const uint8_t flags = kTcpAck | (segment.fin ? kTcpFin : 0) | (push ? kTcpPsh : 0);
   const int status = emit(tcb, flags, nxt, tcb.loss.flight_size(), segment.length, now);
   if (status != 0) return status;
   tcb.unsent -= segment.length;
@@ -108,10 +122,10 @@ Tcp::NewSegment Tcp::next_new(const Tcb& tcb) const {
       static_cast<uint32_t>(std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable, tcb.smss)));
   const bool all = length == tcb.unsent;
   const bool fin = tcb.fin_queued && all;
-  if (length == 0) return {0, fin};
+  if (length == 0) return {.fin = fin};
   const bool worth = length == tcb.smss || fin || (all && (tcb.options.nodelay || flight == 0)) ||
                      length >= tcb.max_snd_wnd / 2 || tcb.sws_override;
-  return worth ? NewSegment{length, fin} : NewSegment{};
+  return worth ? NewSegment{.length = length, .fin = fin} : NewSegment{};
 }
 
 // A port or a frame that was not to be had is asked for again later, not at once: the core must be
@@ -145,7 +159,7 @@ void Tcp::send_tail_probe(Tcb& tcb, Nanos now) {
   const auto length =
       static_cast<uint32_t>(std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable, tcb.smss)));
   if (length != 0 && !tcb.fin_sent && segments_.has_room()) {
-    const NewSegment segment{length, tcb.fin_queued && length == tcb.unsent};
+    const NewSegment segment{.length = length, .fin = tcb.fin_queued && length == tcb.unsent};
     const int status = send_segment(tcb, segment, now);
     tcb.loss.probe_sent(loss_, status == 0, false, now);
     return;

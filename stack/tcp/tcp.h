@@ -122,6 +122,7 @@ class Tcp {
   struct NewSegment {
     uint32_t length = 0;  // over SMSS: of several full ones, for the port to cut
     bool fin = false;
+    bool push = false;  // whether or not it is the end of what there is
     bool any() const { return length != 0 || fin; }
   };
 
@@ -198,6 +199,8 @@ class Tcp {
   int send_lost(Tcb& tcb, uint32_t& left, Nanos now);
   int send_new(Tcb& tcb, uint32_t& left, Nanos now);
   uint32_t full_segments(Tcb& tcb, uint32_t left) const;
+  bool another(const Tcb& tcb, uint32_t length) const;
+  uint64_t may_leave(const Tcb& tcb) const;
   NewSegment next_new(const Tcb& tcb) const;
   int send_segment(Tcb& tcb, const NewSegment& segment, Nanos now);
   int send_again(Tcb& tcb, const SentSegment& s, Nanos now);

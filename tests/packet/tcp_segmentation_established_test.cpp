@@ -26,15 +26,15 @@ uint64_t tso_frames(const TcpBed& bed) {
 }
 
 // The next segments are the stream's bytes [from, to), each but the last full; PSH on the last of
-// what was to be sent.
-void expects_stream(TcpBed& bed, uint32_t from, uint32_t to, uint32_t segment_bytes, bool push) {
+// those that leave together.
+void expects_stream(TcpBed& bed, uint32_t from, uint32_t to, uint32_t segment_bytes) {
   while (from < to) {
     const Seg seg = bed.remote.expects_any();
     const uint32_t length = std::min(segment_bytes, to - from);
     ASSERT_EQ(seg.seq, 1 + from);
     ASSERT_EQ(seg.data, stream_bytes(from, length));
     from += length;
-    EXPECT_EQ((seg.flags & kPsh) != 0, push && from == to) << from;
+    EXPECT_EQ((seg.flags & kPsh) != 0, from == to) << from;
   }
 }
 
@@ -42,7 +42,7 @@ TEST(TcpSegmentation, OneFrameForTheWholeWindow) {
   TcpBed bed(TcpState::established, cutting());
   const uint64_t frames = bed.peer.counters().tx_frames, sent = bed.peer.counters().tcp_sent;
   app_sends(bed, 10);
-  expects_stream(bed, 0, 10 * kMss, kMss, true);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   bed.remote.expects_nothing();
   EXPECT_EQ(tso_frames(bed), 1u);
   EXPECT_EQ(bed.peer.counters().tx_frames - frames, 1u);
@@ -65,7 +65,7 @@ TEST(TcpSegmentation, TheRestFollows) {
   TcpBed bed(TcpState::established, cutting());
   bed.socket->send(stream_bytes(0, 3 * kMss + 7), 1);
   bed.peer.poll(3);
-  expects_stream(bed, 0, 3 * kMss + 7, kMss, true);
+  expects_stream(bed, 0, 3 * kMss + 7, kMss);
   bed.remote.expects_nothing();
   EXPECT_EQ(tso_frames(bed), 1u);
 }
@@ -77,7 +77,7 @@ TEST(TcpSegmentation, WhoeverSumsTheIpHeader) {
     options.peer.tx_offload = offload;
     TcpBed bed(TcpState::established, options);
     app_sends(bed, 10);
-    expects_stream(bed, 0, 10 * kMss, kMss, true);
+    expects_stream(bed, 0, 10 * kMss, kMss);
     EXPECT_EQ(tso_frames(bed), 1u);
   }
 }
@@ -86,14 +86,14 @@ TEST(TcpSegmentation, OneSegmentIsNotCut) {
   TcpBed bed(TcpState::established, cutting());
   bed.socket->send(stream_bytes(0, 2 * kMss - 1), 1);
   bed.peer.poll(3);
-  expects_stream(bed, 0, 2 * kMss - 1, kMss, true);
+  expects_stream(bed, 0, 2 * kMss - 1, kMss);
   EXPECT_EQ(tso_frames(bed), 0u);
 }
 
 TEST(TcpSegmentation, NoMoreThanThePortCuts) {
   TcpBed bed(TcpState::established, cutting(4 * kMss + 100));
   app_sends(bed, 10);
-  expects_stream(bed, 0, 10 * kMss, kMss, true);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   EXPECT_EQ(tso_frames(bed), 3u) << "4, 4 and 2";
 }
 
@@ -101,13 +101,13 @@ TEST(TcpSegmentation, NoMoreThanThePortCuts) {
 TEST(TcpSegmentation, CongestionWindow) {
   TcpBed bed(TcpState::established, cutting());
   app_sends(bed, 40);
-  expects_stream(bed, 0, 10 * kMss, kMss, false);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   bed.remote.expects_nothing();
   bed.remote.sends({.seq = 1, .ack = 1 + 2 * kMss});
-  expects_stream(bed, 10 * kMss, 14 * kMss, kMss, false);
+  expects_stream(bed, 10 * kMss, 14 * kMss, kMss);
   bed.remote.expects_nothing();
   bed.remote.sends({.seq = 1, .ack = 1 + 14 * kMss});
-  expects_stream(bed, 14 * kMss, 28 * kMss, kMss, false);
+  expects_stream(bed, 14 * kMss, 28 * kMss, kMss);
   bed.remote.expects_nothing();
 }
 
@@ -116,11 +116,11 @@ TEST(TcpSegmentation, WindowOfThePeer) {
   options.window = 5 * kMss + 100;
   TcpBed bed(TcpState::established, options);
   app_sends(bed, 10);
-  expects_stream(bed, 0, 5 * kMss, kMss, false);
+  expects_stream(bed, 0, 5 * kMss, kMss);
   bed.remote.expects_nothing();
   EXPECT_EQ(tso_frames(bed), 1u);
   bed.remote.sends({.seq = 1, .ack = 1 + 5 * kMss, .window = 2 * kMss});
-  expects_stream(bed, 5 * kMss, 7 * kMss, kMss, false);
+  expects_stream(bed, 5 * kMss, 7 * kMss, kMss);
   bed.remote.expects_nothing();
 }
 
@@ -129,7 +129,7 @@ TEST(TcpSegmentation, OutputPerCall) {
   options.peer.net.tcp.output_segments_per_call = 3;
   TcpBed bed(TcpState::established, options);
   app_sends(bed, 10);
-  expects_stream(bed, 0, 10 * kMss, kMss, true);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   EXPECT_EQ(tso_frames(bed), 3u) << "of three segments each";
 }
 
@@ -177,7 +177,7 @@ TEST(TcpSegmentation, Fin) {
 TEST(TcpSegmentation, OnlyTheHoleIsSentAgain) {
   TcpBed bed(TcpState::established, cutting());
   app_sends(bed, 10);
-  expects_stream(bed, 0, 10 * kMss, kMss, true);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   bed.wait(10 * kMilli);
   bed.remote.take_all();
   const uint32_t base = bed.remote.irs + 1;
@@ -196,7 +196,7 @@ TEST(TcpSegmentation, ATimeoutSendsOneSegment) {
   options.peer.net.tcp.tail_loss_probe = false;
   TcpBed bed(TcpState::established, options);
   app_sends(bed, 10);
-  expects_stream(bed, 0, 10 * kMss, kMss, true);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   bed.wait(1100 * kMilli);
   bed.remote.expects_data(1, 1 + kMss, kMss);
   EXPECT_EQ(tso_frames(bed), 1u);
@@ -237,7 +237,7 @@ TEST(TcpSegmentation, ANicThatCutsWrongly) {
 TEST(TcpSegmentation, PathMtuFell) {
   TcpBed bed(TcpState::established, cutting());
   app_sends(bed, 40);
-  expects_stream(bed, 0, 10 * kMss, kMss, false);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   bed.peer.sends(too_long(bed.remote.irs + 1 + 2 * kMss, 1000));
   constexpr uint32_t kNarrow = 1000 - 40;
   for (const Seg& seg : bed.remote.take_all()) EXPECT_LE(seg.data.size(), kNarrow);
@@ -257,7 +257,7 @@ TEST(TcpSegmentation, SmallSegmentsAreNotCut) {
     TcpBed bed(TcpState::established, options);
     bed.socket->send(stream_bytes(0, 10 * size_t{size}), 1);
     bed.peer.poll(3);
-    expects_stream(bed, 0, 10 * size_t{size}, size, true);
+    expects_stream(bed, 0, 10 * size_t{size}, size);
     EXPECT_EQ(tso_frames(bed), size == 512 ? 1u : 0u) << size;
   }
 }
@@ -292,7 +292,7 @@ TEST(TcpSegmentation, NoBuffersForAll) {
   EXPECT_GT(bed.peer.kernel->next_deadline(), bed.peer.now) << "the core may sleep";
   bed.peer.port.pool_frames = SIZE_MAX;
   bed.wait(10 * kMilli);
-  expects_stream(bed, 0, 10 * kMss, kMss, true);
+  expects_stream(bed, 0, 10 * kMss, kMss);
 }
 
 // Buffers that wait count, not frames: the rest of the port's queue is the others'.
@@ -306,7 +306,7 @@ TEST(TcpSegmentation, AFullPort) {
   EXPECT_EQ(bed.peer.port.outstanding(), 8u);
   bed.peer.port.tx_accepts = SIZE_MAX;
   bed.wait(100 * kMilli);
-  expects_stream(bed, 0, 30 * kMss, kMss, true);
+  expects_stream(bed, 0, 30 * kMss, kMss);
 }
 
 // Dropped with all of its buffers, and sent again when it is time.
@@ -335,7 +335,7 @@ TEST(TcpSegmentation, BehindABond) {
   options.peer.bonded = true;
   TcpBed bed(TcpState::established, options);
   app_sends(bed, 10);
-  expects_stream(bed, 0, 10 * kMss, kMss, true);
+  expects_stream(bed, 0, 10 * kMss, kMss);
   EXPECT_EQ(tso_frames(bed), 1u);
 }
 

@@ -43,7 +43,7 @@ void put_on_the_way(pinion::Port& port, pinion::Bytes bytes, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     pinion::Frame* frame = nullptr;
     if (port.alloc({&frame, 1}) != 1) throw Unavailable("frames");
-    frame->attached_length = 0, frame->tx_offload = pinion::kTxNone;
+    frame->behind_length = 0, frame->segment_bytes = 0, frame->tx_offload = pinion::kTxNone;
     std::ranges::copy(bytes, frame->append(static_cast<uint32_t>(bytes.size())));
     if (port.tx_burst({&frame, 1}) != 1) throw Unavailable("room for frames");
   }
