@@ -168,6 +168,8 @@ bool CoreThread::may_sleep(Nanos now) const {
 
 Nanos CoreThread::sleep_limit(Nanos now) const {
   Nanos limit = config_.beat_at_least;
+  // Applications are shown each bend of the clock before its time.
+  if (config_.clock.words != nullptr) limit = std::min(limit, next_clock_ - now);
   if (config_.nap > 0 && !wakes_.all_work()) limit = std::min(limit, config_.nap);
   const Nanos deadline = kernel_->next_deadline();
   return deadline == kNever ? limit : std::min(limit, deadline - now);

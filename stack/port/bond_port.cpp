@@ -15,7 +15,9 @@ PortCapabilities common(const PortCapabilities& a, const PortCapabilities& b) {
   both.tx_offload = a.tx_offload & b.tx_offload;
   both.rx_csum = a.rx_csum || b.rx_csum;
   both.tx_attach = false;
-  both.tx_tso_bytes = std::min(a.tx_tso_bytes, b.tx_tso_bytes);
+  // What cuts a packet fills in the checksums that its own capabilities offer.
+  if (a.tx_offload == b.tx_offload) both.tx_tso_bytes = std::min(a.tx_tso_bytes, b.tx_tso_bytes);
+  else both.tx_tso_bytes = 0;
   return both;
 }
 

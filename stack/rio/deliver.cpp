@@ -9,15 +9,17 @@ namespace pinion {
 
 // There is no receive for what has come. But one may have been posted since the queue was looked
 // at: an application posts again between two passes what it has read. Paid for by what the last
-// pass has left over; the sends in front of it start when this pass serves the sessions.
+// pass has left over; the sends in front of it start when this pass serves the sessions, or the
+// next: this may be in the middle of the queue's own visit. A session that has broken the rules is
+// left to that: here others are at work.
 bool Server::find_receive(RequestQueue& rq, Nanos now) {
   Session& s = *rq.session;
   bool taken = false;
-  while (rq.receives.front() == nullptr && rq.ready(record_) && may_work(s) && room(rq))
+  while (rq.receives.front() == nullptr && rq.ready(record_) && may_work(s) && room_of(rq) == 1)
     take_next(rq, now), taken = true;
   if (!taken || s.state != Session::State::live) return false;
   note_taken(rq);
-  again(rq);
+  leave(rq);
   return rq.receives.front() != nullptr;
 }
 

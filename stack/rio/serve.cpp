@@ -233,10 +233,15 @@ uint32_t Server::send_signals() {
   return sent;
 }
 
-// May one more request be popped? Its opcode, hence its completion queue, is not known before.
+// May one more request be popped? Its opcode, hence its completion queue, is not known before. -1:
+// an application's position is nonsense.
+int Server::room_of(const RequestQueue& rq) const {
+  const int room = rq.receive_cq->room(record_);
+  return room == 1 && rq.send_cq != rq.receive_cq ? rq.send_cq->room(record_) : room;
+}
+
 bool Server::room(RequestQueue& rq) {
-  int room = rq.receive_cq->room(record_);
-  if (room == 1 && rq.send_cq != rq.receive_cq) room = rq.send_cq->room(record_);
+  const int room = room_of(rq);
   if (room < 0) break_session(*rq.session, -EBADMSG);
   return room == 1;
 }

@@ -111,6 +111,7 @@ class Server {
   enum class Left : uint8_t { nothing, some, all };  // of what a queue wanted
   Left visit(RequestQueue& rq, bool rang, Nanos now);
   void catch_up(RequestQueue& rq, Nanos now);
+  int room_of(const RequestQueue& rq) const;
   bool room(RequestQueue& rq);
   bool may_work(Session& s) {
     if (s.budget_pass != pass_) s.budget_pass = pass_, s.budget = s.quota.requests_per_pass;

@@ -70,7 +70,8 @@ int Tcp::send_new(Tcb& tcb, uint32_t& left, Nanos now) {
 // Would more follow behind so much new data now?
 bool Tcp::another(const Tcb& tcb, uint32_t length) const {
   const uint64_t now = may_leave(tcb);
-  return now >= length + uint64_t{tcb.smss} || (now > length && now == tcb.unsent);
+  if (now >= length + uint64_t{tcb.smss}) return true;
+  return now > length && now == tcb.unsent && (tcb.options.nodelay || tcb.fin_queued);  // Nagle
 }
 
 // Bytes that the peer's window and congestion control allow, of those that were not sent yet.

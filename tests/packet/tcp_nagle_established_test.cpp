@@ -42,5 +42,17 @@ TEST(TcpOutput, OnAFullSegmentDoesNot) {
   bed.remote.expects_nothing();
 }
 
+// The rest stays here until an ACK comes, so PSH stands in front of it.
+TEST(TcpOutput, PushInFrontOfWhatNagleHolds) {
+  TcpBed bed(TcpState::established);
+  EXPECT_EQ(bed.socket->set_option(RIO_SO_NODELAY, 0), 0);
+  bed.socket->send(stream_bytes(0, 2 * kMss + 10), 1);
+  bed.peer.poll(2);
+  const std::vector<Seg> all = bed.remote.take_all();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].flags & kPsh, 0);
+  EXPECT_NE(all[1].flags & kPsh, 0);
+}
+
 }  // namespace
 }  // namespace pinion::testing

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "tcp/tcp.h"
 #include "wire/checksum.h"
@@ -86,7 +87,10 @@ void Tcp::output(Socket& sk, Nanos) {
   s.sent = end;
 }
 
-void Tcp::room_grew(Socket& sk, Nanos) { ++of(sk).windows; }
+void Tcp::room_grew(Socket& sk, Nanos) {
+  ++of(sk).windows;
+  if (const auto on_room = std::exchange(of(sk).on_room, nullptr)) on_room();
+}
 void Tcp::options_changed(Socket& sk, Nanos) { of(sk); }
 
 int Tcp::shutdown(Socket& sk, Nanos) {

@@ -1,6 +1,7 @@
 // A TCP in the place of stack/tcp: it does what a test says, and remembers what rio asked of it. So
 // rio's side of streams is tested alone, deterministically.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct FakeStream {
   bool listening = false, connected = false, fin = false, closed = false, released = false;
   int aborted = 0;   // by the owner, with this error
   std::string wire;  // what left, in order
+  std::function<void()> on_room;  // room_grew, once: what it may bring up from out-of-order data
   std::vector<StreamChunk*> held;
 };
 

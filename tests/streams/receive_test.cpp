@@ -51,6 +51,25 @@ TEST(StreamReceive, LooksForWhatWasPosted) {
   EXPECT_EQ(bed->endings(), (Endings{{1, {0, 5}}}));
 }
 
+// TCP brings up what waited out of order while the queue has its turn: a send that is found then
+// leaves, though the turn has been over for sends.
+TEST(StreamReceive, WhatItFindsInItsOwnTurnStarts) {
+  const auto bed = StreamBed::connected();
+  bed->receive(1, 0);
+  bed->poll(4);
+  EXPECT_EQ(fake_tcp().deliver(*bed->sk, "a"), 1u);
+  bed->poll(4);
+  bed->receive(100, 1);
+  EXPECT_EQ(fake_tcp().deliver(*bed->sk, "abc"), 3u);
+  bed->tcp().on_room = [&bed] {
+    bed->send("late", 9);
+    fake_tcp().deliver(*bed->sk, "xyz");
+  };
+  bed->poll(4);
+  EXPECT_EQ(bed->tcp().on_room, nullptr);
+  EXPECT_EQ(bed->tcp().wire, "late");
+}
+
 TEST(StreamReceive, LooksNoFurtherThanTheBudgetGoes) {
   SessionQuota quota;
   quota.requests_per_pass = 2;
