@@ -61,8 +61,8 @@ TEST(BondPort, CutsWhatBothCut) {
   EXPECT_EQ(BondPort(first, second).capabilities().tx_tso_bytes, 10'000u);
 }
 
-// Who cuts a packet makes the checksums of all its parts, and of two unlike NICs each does what both
-// can do.
+// Who cuts a packet makes the checksums of all its parts, and of two unlike NICs each does what
+// both can do.
 TEST(BondPort, UnlikeNicsCutNothing) {
   MemoryPort first(kOurMac, 1500, kTxTcpCsum), second(kOurMac, 1500, kTxTcpCsum | kTxIpv4Csum);
   first.cut_segments(20'000), second.cut_segments(20'000);
