@@ -24,8 +24,7 @@ PortCapabilities common(const PortCapabilities& a, const PortCapabilities& b) {
 }  // namespace
 
 BondPort::BondPort(Port& first, Port& second)
-    : ports_{&first, &second},
-      capabilities_(common(first.capabilities(), second.capabilities())) {
+    : ports_{&first, &second}, capabilities_(common(first.capabilities(), second.capabilities())) {
   STACK_CHECK(&first != &second && first.capabilities().mac == second.capabilities().mac);
   status_.active = !first.link_up() && second.link_up();
   standby_up_ = standby().link_up();

@@ -16,8 +16,8 @@ struct FakeStream {
   uint64_t window = 1 << 30;                       // what output() may send beyond acked
   uint32_t appends = 0, outputs = 0, windows = 0;  // calls of append, output, room_grew
   bool listening = false, connected = false, fin = false, closed = false, released = false;
-  int aborted = 0;   // by the owner, with this error
-  std::string wire;  // what left, in order
+  int aborted = 0;                // by the owner, with this error
+  std::string wire;               // what left, in order
   std::function<void()> on_room;  // room_grew, once: what it may bring up from out-of-order data
   std::vector<StreamChunk*> held;
 };
