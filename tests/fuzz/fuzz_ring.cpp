@@ -307,7 +307,8 @@ void Run::answer_barriers() {
 void Run::pass() {
   bystander_posts();
   look_at_consumed();
-  observe(kRequestsPerPass, [&] { kernel_.poll(now_ += kMicro); });
+  // What comes from the network looks for receives with what the pass before has left over.
+  observe(2 * kRequestsPerPass, [&] { kernel_.poll(now_ += kMicro); });
   for (const Packet& frame : port_.take_sent()) {
     const Decoded sent = decode(frame);
     STACK_CHECK(sent.fault.empty());
