@@ -12,6 +12,12 @@ namespace {
 // Whose segments were lost sends so much without the port's help in cutting them: a NIC that cuts
 // wrongly (QEMU's vmxnet3 before version 8, IPv6) loses no more than one frame of so much.
 constexpr uint64_t kUncutAfterLoss = 1u << 20;
+
+// U of RFC 9293 3.8.6.2.1.
+uint32_t usable_window(const Tcb& tcb) {
+  const uint32_t flight = tcb.loss.flight_size();
+  return tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
+}
 }  // namespace
 
 void Tcp::transmit(Tcb& tcb, Nanos now) {
@@ -76,9 +82,7 @@ bool Tcp::another(const Tcb& tcb, uint32_t length) const {
 
 // Bytes that the peer's window and congestion control allow, of those that were not sent yet.
 uint64_t Tcp::may_leave(const Tcb& tcb) const {
-  const uint32_t flight = tcb.loss.flight_size();
-  const uint32_t usable = tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
-  return std::min<uint64_t>(tcb.unsent, std::min(usable, tcb.loss.quota()));
+  return std::min<uint64_t>(tcb.unsent, std::min(usable_window(tcb), tcb.loss.quota()));
 }
 
 // How many full segments may leave now as one frame that the port cuts; 0: nothing is gained. Each
@@ -86,7 +90,7 @@ uint64_t Tcp::may_leave(const Tcb& tcb) const {
 // stands in the segment behind them, which has data, too.
 uint32_t Tcp::full_segments(Tcb& tcb, uint32_t left) const {
   if (tcb.unsent < 2u * tcb.smss) return 0;
-  const uint64_t unsent = tcb.unsent - (tcb.fin_queued && tcb.unsent != 0 ? 1 : 0);
+  const uint64_t unsent = tcb.unsent - (tcb.fin_queued ? 1 : 0);
   const uint64_t bytes = std::min(unsent, may_leave(tcb));
   const uint32_t losses = tcb.loss.stats.fast_recoveries + tcb.loss.stats.timeouts;
   if (losses != tcb.losses)
@@ -117,14 +121,13 @@ int Tcp::send_segment(Tcb& tcb, const NewSegment& segment, Nanos now) {
 // not sent yet, U the usable window (RFC 9293 3.8.6.2.1). A FIN takes nothing of the window.
 Tcp::NewSegment Tcp::next_new(const Tcb& tcb) const {
   if (tcb.fin_sent) return {};
-  const uint32_t flight = tcb.loss.flight_size();
-  const uint32_t usable = tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
-  const auto length =
-      static_cast<uint32_t>(std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable, tcb.smss)));
+  const auto length = static_cast<uint32_t>(
+      std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable_window(tcb), tcb.smss)));
   const bool all = length == tcb.unsent;
   const bool fin = tcb.fin_queued && all;
   if (length == 0) return {.fin = fin};
-  const bool worth = length == tcb.smss || fin || (all && (tcb.options.nodelay || flight == 0)) ||
+  const bool worth = length == tcb.smss || fin ||
+                     (all && (tcb.options.nodelay || tcb.loss.flight_size() == 0)) ||
                      length >= tcb.max_snd_wnd / 2 || tcb.sws_override;
   return worth ? NewSegment{.length = length, .fin = fin} : NewSegment{};
 }
@@ -155,10 +158,8 @@ void Tcp::arm_waits(Tcb& tcb, Nanos now) {
 
 // RFC 8985 7.3: new data if the peer's window allows some, else the last segment again.
 void Tcp::send_tail_probe(Tcb& tcb, Nanos now) {
-  const uint32_t flight = tcb.loss.flight_size();
-  const uint32_t usable = tcb.snd_wnd > flight ? tcb.snd_wnd - flight : 0;
-  const auto length =
-      static_cast<uint32_t>(std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable, tcb.smss)));
+  const auto length = static_cast<uint32_t>(
+      std::min<uint64_t>(tcb.unsent, std::min<uint32_t>(usable_window(tcb), tcb.smss)));
   if (length != 0 && !tcb.fin_sent && segments_.has_room()) {
     const NewSegment segment{.length = length, .fin = tcb.fin_queued && length == tcb.unsent};
     const int status = send_segment(tcb, segment, now);

@@ -70,15 +70,19 @@ TEST(TcpSegmentation, TheRestFollows) {
   EXPECT_EQ(tso_frames(bed), 1u);
 }
 
+void ten_segments_are_one_frame(TcpBedOptions options) {
+  TcpBed bed(TcpState::established, std::move(options));
+  app_sends(bed, 10);
+  expects_stream(bed, 0, 10 * kMss, kMss);
+  EXPECT_EQ(tso_frames(bed), 1u);
+}
+
 // Of IPv4 either the port sums each header, from zeros, or from the right one of the long packet.
 TEST(TcpSegmentation, WhoeverSumsTheIpHeader) {
   for (const uint8_t offload : {kTxNone, kTxIpv4Csum}) {
     TcpBedOptions options = cutting();
     options.peer.tx_offload = offload;
-    TcpBed bed(TcpState::established, options);
-    app_sends(bed, 10);
-    expects_stream(bed, 0, 10 * kMss, kMss);
-    EXPECT_EQ(tso_frames(bed), 1u);
+    ten_segments_are_one_frame(options);
   }
 }
 
@@ -333,10 +337,7 @@ TEST(TcpSegmentation, TheLinkIsLostMeanwhile) {
 TEST(TcpSegmentation, BehindABond) {
   TcpBedOptions options = cutting();
   options.peer.bonded = true;
-  TcpBed bed(TcpState::established, options);
-  app_sends(bed, 10);
-  expects_stream(bed, 0, 10 * kMss, kMss);
-  EXPECT_EQ(tso_frames(bed), 1u);
+  ten_segments_are_one_frame(options);
 }
 
 // The tag stands in front of each segment.
