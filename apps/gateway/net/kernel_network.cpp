@@ -17,6 +17,7 @@ namespace pinion::gateway {
 namespace {
 
 constexpr int kEventsMax = 64;
+constexpr int kDrainsMax = 16;  // of a closing stream in a turn
 constexpr uint64_t kSecond = 1'000'000'000;
 
 uint64_t ns_of(const timespec& t) {
@@ -94,6 +95,7 @@ void KernelNetwork::init(Slot& slot, int fd, Kind kind) {
   slot.kind = kind;
   slot.received.reset(receive_memory(slot), config_.receive_bytes);
   slot.send_begin = slot.send_end = 0;
+  slot.shut = slot.peer_ended = false;
   slot.handler = nullptr;
   slot.datagrams = nullptr;
 }
@@ -116,7 +118,8 @@ void KernelNetwork::reset(Slot& slot) {
 void KernelNetwork::lost(Slot& slot, int status) {
   const SocketId id = slots_.id(slot);
   StreamHandler* handler = slot.handler;
-  if (status == 0 && slot.send_begin != slot.send_end) flush_out(slot);
+  slot.peer_ended = true;
+  if (status == 0) flush_out(slot);
   else free(slot);
   if (handler != nullptr) handler->on_closed(id, status);
 }
@@ -136,9 +139,8 @@ KernelNetwork::Slot* KernelNetwork::open(int type, Kind kind) {
 
 int KernelNetwork::watch(Slot& slot) {
   epoll_event event{};
-  event.events = EPOLLIN;
+  if (!slot.peer_ended) event.events |= EPOLLIN;
   if (slot.kind == Kind::connecting || slot.send_begin != slot.send_end) event.events |= EPOLLOUT;
-  if (slot.kind == Kind::closing) event.events = EPOLLOUT;
   event.data.u64 = uint64_t{slot.generation} << 32 | slots_.index(slot);
   if (epoll_ctl(epoll_, EPOLL_CTL_MOD, slot.fd, &event) == 0) return 0;
   return epoll_ctl(epoll_, EPOLL_CTL_ADD, slot.fd, &event) == 0 ? 0 : fail("epoll_ctl");
@@ -210,22 +212,15 @@ bool KernelNetwork::flush(Slot& slot) {
     if (n < 0) return would_block(errno) || errno == EINTR;
     slot.send_begin += static_cast<uint32_t>(n);
   }
-  if (slot.kind != Kind::closing) watch(slot);
+  watch(slot);
   return true;
 }
 
-// What the peer sent meanwhile is taken away first: closing with unread data would send a reset,
-// and the reset would overtake what is still on its way to the peer.
 void KernelNetwork::close(SocketId stream) {
   Slot* slot = slots_.find(stream);
   if (slot == nullptr || slot->kind == Kind::closing) return;
-  if (slot->kind == Kind::stream) {
-    char rest[4096];
-    for (int i = 0; i < 16 && recv(slot->fd, rest, sizeof rest, 0) > 0; ++i) {
-    }
-    if (slot->send_begin != slot->send_end) return flush_out(*slot);
-  }
-  free(*slot);
+  if (slot->kind == Kind::stream) flush_out(*slot);
+  else free(*slot);
 }
 
 void KernelNetwork::flush_out(Slot& slot) {
@@ -233,6 +228,27 @@ void KernelNetwork::flush_out(Slot& slot) {
   slot.close_by = clock_ns(CLOCK_MONOTONIC) + config_.close_ms * uint64_t{1'000'000};
   ++closing_;
   watch(slot);
+  drain(slot);
+}
+
+// The end of the stream goes behind what was sent, and the socket stays until the peer has said its
+// own: what the peer sends to a closed socket, or has sent to one that is closed with it unread, is
+// answered by a reset, and the reset overtakes what is still on its way to the peer.
+void KernelNetwork::drain(Slot& slot) {
+  if (slot.send_begin == slot.send_end && !slot.shut) {
+    slot.shut = true;
+    ::shutdown(slot.fd, SHUT_WR);
+  }
+  char rest[4096];
+  for (int i = 0; i < kDrainsMax && !slot.peer_ended; ++i) {
+    const ssize_t n = recv(slot.fd, rest, sizeof rest, 0);
+    if (n < 0 && (would_block(errno) || errno == EINTR)) return;
+    if (n < 0) return free(slot);
+    slot.peer_ended = n == 0;
+  }
+  if (!slot.peer_ended) return;
+  if (slot.shut) free(slot);
+  else watch(slot);
 }
 
 void KernelNetwork::abort(SocketId stream) {
@@ -333,8 +349,8 @@ void KernelNetwork::turn(Slot& slot, uint32_t events) {
     case Kind::connecting: return finish_connect(slot);
     case Kind::datagram: return receive_datagrams(slot);
     case Kind::closing:
-      if (!flush(slot) || slot.send_begin == slot.send_end) free(slot);
-      return;
+      if (!flush(slot)) return free(slot);
+      return drain(slot);
     case Kind::stream:
       if ((events & EPOLLOUT) != 0 && !flush(slot)) return lost(slot, -ECONNRESET);
       if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive(slot);

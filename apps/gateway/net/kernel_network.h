@@ -42,6 +42,8 @@ class KernelNetwork final : public Network {
     ReceiveSpace received;
     uint32_t send_begin = 0, send_end = 0;  // what the kernel has not taken yet
     uint64_t close_by = 0;                  // closing; CLOCK_MONOTONIC
+    bool shut = false;                      // closing: the peer is told that nothing follows
+    bool peer_ended = false;
   };
 
   using AddressCall = int (*)(int, sockaddr*, socklen_t*);
@@ -55,6 +57,7 @@ class KernelNetwork final : public Network {
   void free(Slot& slot);
   void reset(Slot& slot);
   void flush_out(Slot& slot);
+  void drain(Slot& slot);
   void end_late_closings();
   void lost(Slot& slot, int status);
   void turn(Slot& slot, uint32_t events);

@@ -80,8 +80,9 @@ class Network {
   // Takes all the bytes (they are copied), or none: false.
   virtual bool send(SocketId stream, std::string_view bytes) = 0;
   virtual size_t room(SocketId stream) const = 0;  // bytes that send() takes now
-  // What was sent still goes, then the end of the stream; what the peer has not taken after
-  // close_ms is lost, and the connection reset. The id is dead.
+  // What was sent still goes, then the end of the stream; what comes until the peer's own end is
+  // thrown away. After close_ms the connection is reset, and what the peer has not taken is lost.
+  // The id is dead.
   virtual void close(SocketId stream) = 0;
   // A reset at once: what was sent may be lost. The id is dead.
   virtual void abort(SocketId stream) = 0;

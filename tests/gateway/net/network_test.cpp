@@ -266,6 +266,28 @@ TEST_F(NetworkContract, CloseGoesBehindWhatWasSent) {
   }
 }
 
+// The peer answers before it has seen the end, as the other side of a FIX Logout does: no reset
+// takes what was sent to it.
+TEST_F(NetworkContract, WhatComesAfterCloseIsNoReset) {
+  constexpr size_t kTotal = 1000;
+  for (const Pair& p : pairs()) {
+    StreamEnd a, b;
+    connect(p, a, b);
+    if (HasFatalFailure()) return;
+    b.expected = kTotal;
+    send_some(*p.a, a, kTotal);
+    p.a->close(a.stream);
+    ASSERT_TRUE(within(kPatienceMs, [&] {  // b is not polled, so it has not seen the end
+      EXPECT_GE(p.a->poll(), 0);
+      return p.b->room(b.stream) >= kTotal;
+    })) << p.name;
+    send_some(*p.b, b, kTotal);
+    EXPECT_TRUE(polled(p, [&] { return b.closed; })) << p.name;
+    EXPECT_EQ(b.status, 0) << p.name;
+    EXPECT_EQ(b.received, kTotal) << p.name;
+  }
+}
+
 TEST_F(NetworkContract, NobodyListens) {
   for (const Pair& p : pairs()) {
     StreamEnd b;
