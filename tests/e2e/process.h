@@ -12,7 +12,7 @@ namespace pinion::e2e {
 
 // In the virtual machine of tests/vm processors are emulated.
 inline const bool in_vm = std::getenv("PINION_VM_PCI") != nullptr;
-inline const int kPatienceMs = in_vm ? 60'000 : 10'000;
+inline const int kPatienceMs = in_vm ? 60'000 : 30'000;
 
 inline int64_t now_ms() {
   timespec t;

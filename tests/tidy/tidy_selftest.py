@@ -165,6 +165,13 @@ class TidyTest(unittest.TestCase):
             self.assertEqual(found[0][0], path)
             self.assertIn(standard, found[0][2])
 
+    def test_headers_that_the_build_shows(self):
+        header = {**GOOD, 'stack/net/a.h': HEADER + 'std::size_t n();\n'}
+        first, second = '#include "net/a.h"\n', '#include <cstddef>\n'
+        for order, count in ((first + second, 0), (second + first, 1)):
+            files = {**header, 'stack/net/a.cpp': '// A.\n' + order}
+            self.assertEqual(len(found_in(files, [tidy.check_headers])), count)
+
     def test_exit_status(self):
         script = os.path.abspath(tidy.__file__)
         bad = {**GOOD, 'stack/net/a.cpp': '// A.\nint r = rand();\n'}
