@@ -241,7 +241,7 @@ TEST_F(Cores, ArpAndPingAreAnsweredOnce) {
   at.sll_ifindex = static_cast<int>(if_nametoindex("kernel0"));
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
   ASSERT_EQ(run({"ip", "neigh", "flush", "dev", "kernel0"}).status, 0);
-  const Outcome ping = run({"ping", "-c", "20", "-i", "0.01", "-w", "10", kPinionIp});
+  const Outcome ping = run({"ping", "-c", "20", "-i", "0.01", "-W", "10", kPinionIp});
   EXPECT_NE(ping.output.find("20 packets transmitted, 20 received"), std::string::npos)
       << ping.output;
   EXPECT_EQ(ping.output.find("DUP"), std::string::npos) << ping.output;

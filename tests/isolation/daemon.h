@@ -19,6 +19,7 @@
 #include "host/clock.h"
 #include "host/core_thread.h"
 #include "isolation/reflector.h"
+#include "isolation/run_delay.h"
 #include "kernel/kernel.h"
 
 namespace pinion::testing {
@@ -228,10 +229,13 @@ class DaemonTest : public ::testing::Test {
         << Holdings::now().regions << " regions, " << baseline_.regions << " before";
   }
   // Ends within the promised time, seen from the moment of the call.
-  void expect_gone() {
-    const int64_t ms = ms_until([&] { return daemon_->status().sessions.load() == 0; });
+  void expect_gone() { expect_sessions(0); }
+  void expect_sessions(uint64_t wanted) {
+    const RunDelay delay(getpid());
+    const Nanos before = delay.total();
+    const int64_t ms = ms_until([&] { return daemon_->status().sessions.load() == wanted; });
     EXPECT_GE(ms, 0);
-    EXPECT_LE(ms, kGoneWithinMs);
+    EXPECT_LE(ms - (delay.total() - before) / kMilli, kGoneWithinMs) << ms << " ms in all";
   }
 
   std::unique_ptr<Daemon> daemon_;
