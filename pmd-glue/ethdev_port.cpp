@@ -192,7 +192,10 @@ bool EthdevPort::may_enter() {
 
 size_t EthdevPort::rx_burst(std::span<Frame*> out) {
   const size_t taken = early_.empty() ? take(out) : take_early(out);
-  if (taken != 0 && clock_ != nullptr) burst_time_ = clock_->now();
+  if (taken == 0) return 0;
+  if (clock_ != nullptr) burst_time_ = clock_->now();
+  if (tap_.on()) [[unlikely]]
+    tap_.received(out.first(taken), burst_time_);
   rx_taken_ += taken;
   return taken;
 }
@@ -268,8 +271,13 @@ size_t EthdevPort::tx_burst(std::span<Frame*> frames) {
     }
     // With checksums to fill in, most drivers first want a pseudo header where the sum will stand.
     const auto n = static_cast<uint16_t>(wanted);
+    const bool tapped = tap_.on();
+    if (tapped) [[unlikely]]
+      tap_.sending(frames.subspan(sent, wanted), clock_ == nullptr ? 0 : clock_->now());
     const uint16_t ready = tx_prepares_ ? rte_eth_tx_prepare(port_id_, queue_, mbufs, n) : n;
     const size_t got = rte_eth_tx_burst(port_id_, queue_, mbufs, ready);
+    if (tapped) [[unlikely]]
+      tap_.sent(got);
     for (size_t i = got; i < wanted; ++i) detach(frames[sent + i], mbufs[i]);
     sent += got;
     if (got < ready) break;
@@ -343,8 +351,7 @@ bool EthdevPort::refresh_link() {
                     (!kernel_link_.is_open() || kernel_link_.up());
     link_up_.store(up, std::memory_order_relaxed);
     // A ring that was full then says nothing of what comes after.
-    if (!up)
-      each_queue([](EthdevPort& p) { p.tx_full_.store(false, std::memory_order_relaxed); });
+    if (!up) each_queue([](EthdevPort& p) { p.tx_full_.store(false, std::memory_order_relaxed); });
   }
   return link_up();
 }
@@ -363,6 +370,7 @@ PortStats EthdevPort::stats() const {
     out.rx_foreign += p.rx_foreign_.load(std::memory_order_relaxed);
     out.tx_refused += p.tx_refused_.load(std::memory_order_relaxed);
     out.tx_attached += p.tx_attached_.load(std::memory_order_relaxed);
+    out.capture_lost += p.tap_.lost();
   };
   add(*this);
   for (const EthdevPort* other : others_) add(*other);

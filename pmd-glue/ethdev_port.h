@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pmd-glue/kernel_link.h"
+#include "port/capture_tap.h"
 #include "port/port.h"
 
 struct rte_device;
@@ -41,12 +42,13 @@ struct PortStats {
   uint64_t rx_errors = 0;
   uint64_t rx_no_frame = 0;  // the pool was dry
   uint64_t tx_errors = 0;
-  uint64_t rx_segments = 0;  // of several segments, and too long for one frame
-  uint64_t rx_foreign = 0;   // of a pool without room for a Frame
-  uint64_t tx_refused = 0;   // the driver cannot fill in what the frame asks for
-  uint64_t tx_attached = 0;  // frames whose payload was sent from where it lay
-  uint64_t restarts = 0;     // by watch()
-  bool stopped = false;      // and it does not start again: watch() goes on trying
+  uint64_t rx_segments = 0;   // of several segments, and too long for one frame
+  uint64_t rx_foreign = 0;    // of a pool without room for a Frame
+  uint64_t tx_refused = 0;    // the driver cannot fill in what the frame asks for
+  uint64_t tx_attached = 0;   // frames whose payload was sent from where it lay
+  uint64_t capture_lost = 0;  // that whoever captures was too slow for
+  uint64_t restarts = 0;      // by watch()
+  bool stopped = false;       // and it does not start again: watch() goes on trying
 };
 
 class TscClock;
@@ -115,6 +117,8 @@ class EthdevPort final : public Port {
   bool tx_release_prompt() const { return tx_release_prompt_; }
   // The device reads memory by itself, through an IOMMU: DmaArena::map comes before it can.
   bool needs_dma_map() const;
+  // For whoever wants copies of what goes in and out here.
+  CaptureTap& tap() { return tap_; }
   size_t pool_frames() const;
   size_t pool_frames_free() const;  // counts; for tests and housekeeping
   uint16_t port_id() const { return port_id_; }
@@ -166,9 +170,9 @@ class EthdevPort final : public Port {
 
   const std::shared_ptr<EthdevDevice> whole_;  // of all its queues
   const uint16_t port_id_, queue_;
-  EthdevPort* first_ = this;          // of the first queue
-  std::vector<EthdevPort*> others_;   // of the first queue's: of all other ones
-  bool tx_prepares_ = false;  // offloads are on: the driver wants to see frames beforehand
+  EthdevPort* first_ = this;         // of the first queue
+  std::vector<EthdevPort*> others_;  // of the first queue's: of all other ones
+  bool tx_prepares_ = false;         // offloads are on: the driver wants to see frames beforehand
   bool tx_release_prompt_ = false;
   bool rx_interrupt_ = false;
   uint16_t vlan_id_ = 0;            // that the device is told of; 0: none
@@ -187,8 +191,8 @@ class EthdevPort final : public Port {
   bool stopped_ = false;  // it did not start again: tried each time
   std::atomic<uint64_t> restarts_{0}, tx_attached_{0};
   uint64_t rx_taken_ = 0;
-  std::vector<Frame*> early_;  // that waiting() has taken; reserved
-  Frame* kept_by_driver_ = nullptr;                                       // of the self-test
+  std::vector<Frame*> early_;        // that waiting() has taken; reserved
+  Frame* kept_by_driver_ = nullptr;  // of the self-test
   std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
   KernelLink kernel_link_;  // open: it is asked beside the driver
   MempoolPtr pool_;
@@ -196,6 +200,7 @@ class EthdevPort final : public Port {
   std::vector<std::string> unsupported_;
   const TscClock* clock_ = nullptr;
   Nanos burst_time_ = 0;
+  CaptureTap tap_;
 };
 
 }  // namespace pinion

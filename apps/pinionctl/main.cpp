@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "pinionctl/capture.h"
 #include "pinionctl/nic.h"
 #include "pinionctl/rdma.h"
 #include "piniond/doctor.h"
@@ -215,6 +216,13 @@ int main(int argc, char** argv) {
   app.add_subcommand("status", "Everything that is not 0, at one look");
   app.add_subcommand("counters", "What was counted since the start");
   app.add_subcommand("drops", "Frames dropped, by reason, and what that means");
+  std::string out = "-";
+  double seconds = 0;
+  auto* capture = app.add_subcommand("capture", "What the NICs receive and transmit, as pcapng");
+  capture->add_option("file", out, "To write to; -: standard output, for a pipe")
+      ->capture_default_str();
+  capture->add_option("--seconds", seconds, "End after so long; else by Ctrl-C")
+      ->check(CLI::Range(0.0, 1e6));
   std::string file = "/etc/pinion/piniond.yaml", pci;
   bool force = false;
   auto* check = app.add_subcommand("doctor", "Whether this machine suits a configuration");
@@ -238,6 +246,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 1 << 20));
   app.require_subcommand(1);
   CLI11_PARSE(app, argc, argv);
+  if (capture->parsed()) return ctl::capture(choice.socket, out, seconds);
   if (check->parsed()) return doctor(file);
   if (list->parsed()) return ctl::nic_list();
   if (bind->parsed()) return ctl::nic_bind(pci, force);

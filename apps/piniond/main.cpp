@@ -12,6 +12,7 @@
 
 #include "host/descriptors.h"
 #include "piniond/build.h"
+#include "piniond/capture.h"
 #include "piniond/cores.h"
 #include "piniond/dma_regions.h"
 #include "piniond/doctor.h"
@@ -27,6 +28,7 @@ constexpr time_t kHousekeepingNs = 200'000'000;
 constexpr time_t kBondLinksNs = 1'000'000;
 constexpr Nanos kEmulatedSlowdown = 60;
 constexpr int kArenasMax = 8;
+constexpr int kDescriptorsOfOurs = 8;  // of a capture
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "piniond: %s\n", why.c_str());
@@ -79,10 +81,9 @@ bool give_up_privileges(const config::Config& config, std::string& why) {
                      std::any_of(devices.begin(), devices.end(),
                                  [](const config::Device& device) { return !device.pci.empty(); });
   if (host.drop_capabilities && !drop_capabilities(locks, why)) return false;
-  const bool memif =
-      std::any_of(devices.begin(), devices.end(), [](const config::Device& device) {
-        return device.vdev.starts_with("net_memif");
-      });
+  const bool memif = std::any_of(devices.begin(), devices.end(), [](const config::Device& device) {
+    return device.vdev.starts_with("net_memif");
+  });
   return !host.filter_system_calls || filter_system_calls(why, memif);
 }
 
@@ -139,12 +140,15 @@ int run(const config::Config& config, const Lenience& lenience) {
     attach_cfg.handshake_timeout *= kEmulatedSlowdown;
     attach_cfg.reply_max *= kEmulatedSlowdown;
   }
-  if (raise_descriptor_limit(descriptors_needed(attach_cfg), why) != 0) return fail(why);
+  if (raise_descriptor_limit(descriptors_needed(attach_cfg) + kDescriptorsOfOurs, why) != 0)
+    return fail(why);
   AttachServer attach(attach_cfg, cores.links());
   if (attach.open(why) != 0) return fail(why);
   StatusPage status;
   const config::ControlSocket& control = config.host.control_socket;
   if (!status.open(control.path + ".status", control.mode, control.gid, why)) return fail(why);
+  Capture capture(config, ports, *tsc);
+  if (!capture.open(control.path + ".capture", why)) return fail(why);
   status.info("instance", config.instance);
   for (const config::Core& core : config.cores)
     status.info("core", core.name + " on CPU " + std::to_string(core.cpu));
@@ -155,6 +159,7 @@ int run(const config::Config& config, const Lenience& lenience) {
     return fail("lock_memory: mlockall failed: raise the memlock limit, or set it to false");
   if (!give_up_privileges(config, why)) return fail(why);
   attach.start();
+  capture.start();
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
@@ -163,6 +168,7 @@ int run(const config::Config& config, const Lenience& lenience) {
     // No NIC's receive interrupt tells a sleeping core of it.
     if (look_after_ports(ports, *tsc)) cores.wake();
   });
+  capture.stop();
   attach.stop();
   cores.stop();
   std::printf("piniond: ended\n");

@@ -312,6 +312,10 @@ void StatusPage::add_core(const Core& core) {
 void StatusPage::add_port(const std::string& name, const PortStats& port) {
   add(RIO_STATUS_COUNTER, name + ".tx_attached", "frames with payload from where it lay",
       port.tx_attached);
+  add(RIO_STATUS_COUNTER, name + ".tx_refused", "frames that the driver could not send",
+      port.tx_refused);
+  add(RIO_STATUS_COUNTER, name + ".capture_lost", "frames that pinionctl capture was too slow for",
+      port.capture_lost);
   add(RIO_STATUS_COUNTER, name + ".rx_missed", "no descriptor was free: the core was too slow",
       port.rx_missed);
   add(RIO_STATUS_COUNTER, name + ".rx_no_frame", "the pool was dry", port.rx_no_frame);

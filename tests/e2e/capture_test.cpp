@@ -1,9 +1,12 @@
 // What Pinion puts on the wire, as an independent reader sees it: a capture taken at the kernel's
-// end of the veth, read by tshark, holds no malformed packet and no bad checksum.
+// end of the veth, read by tshark, holds no malformed packet and no bad checksum. And what Pinion
+// says that it saw: `pinionctl capture`, read by tshark as well.
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -11,6 +14,7 @@
 #include "e2e/sockets.h"
 #include "e2e/streams.h"
 #include "e2e/world.h"
+#include "piniond/pcapng.h"
 
 namespace pinion::e2e {
 namespace {
@@ -135,6 +139,112 @@ TEST_F(Capture, TsharkFindsNothingWrongWithTcp) {
   EXPECT_EQ(counts[2], 1u);
   std::printf("%zu retransmissions, nothing was lost\n", counts[3]);
   EXPECT_LE(counts[3], counts[1] / 10) << "a busy machine may be late, but not so often";
+}
+
+std::vector<std::string> capture_of(const std::string& socket, const std::string& file) {
+  return {PINION_CTL, "--socket", socket, "capture", file};
+}
+
+// Both ways, whole, by the NIC's name, at about the time by the clock on the wall.
+TEST_F(Capture, TheDaemonShowsWhatItSaw) {
+  if (run({"sh", "-c", "command -v tshark"}).status != 0) GTEST_SKIP() << "needs tshark";
+  const std::string file = scratch().path("daemon.pcapng");
+  const time_t begun = std::time(nullptr);
+  Program capture(capture_of(socket_path(), file));
+  ASSERT_TRUE(capture.says("capturing")) << capture.output();
+  AppSocket app(socket_path(), {.port = 7001});
+  KernelSocket kernel;
+  constexpr size_t kDatagrams = 100;
+  for (size_t i = 0; i < kDatagrams; ++i) {
+    ASSERT_EQ(app.send(pattern(i * 14), kKernelIp, kernel.port()), 0);
+    ASSERT_EQ(kernel.receive()->bytes, pattern(i * 14));
+    ASSERT_EQ(kernel.send_to(pattern(i * 14), kPinionIp, 7001), 0);
+    ASSERT_EQ(app.receive()->bytes, pattern(i * 14));
+  }
+  EXPECT_EQ(capture.end(SIGINT), 0) << capture.output();
+  const std::string since = "frame.time_epoch >= " + std::to_string(begun) +
+                            " && frame.time_epoch < " + std::to_string(std::time(nullptr) + 2);
+  const std::string out = "frame.packet_flags_direction == 2 && udp.srcport == 7001";
+  const std::string in = "frame.packet_flags_direction == 1 && udp.dstport == 7001";
+  const std::vector<size_t> counts =
+      count(file, {kBad, out, in, since, "frame", "frame.interface_name == \"nic\"",
+                   "udp.length == " + std::to_string(8 + 14 * (kDatagrams - 1))});
+  ASSERT_EQ(counts.size(), 7u);
+  EXPECT_EQ(counts[0], 0u);
+  EXPECT_EQ(counts[1], kDatagrams);
+  EXPECT_EQ(counts[2], kDatagrams);
+  EXPECT_EQ(counts[3], counts[4]) << "by the clock on the wall";
+  EXPECT_EQ(counts[5], counts[4]);
+  EXPECT_EQ(counts[6], 2u) << "whole";
+}
+
+TEST_F(Capture, IsForOneAtATimeAndForRoot) {
+  const Outcome nobody = run({"setpriv", "--reuid", "nobody", "--clear-groups", PINION_CTL,
+                              "--socket", socket_path(), "capture", "--seconds", "1"});
+  EXPECT_EQ(nobody.status, 1);
+  EXPECT_NE(nobody.output.find("Only root"), std::string::npos) << nobody.output;
+  Program first(capture_of(socket_path(), scratch().path("first.pcapng")));
+  ASSERT_TRUE(first.says("capturing")) << first.output();
+  const Outcome second = run(capture_of(socket_path(), scratch().path("second.pcapng")));
+  EXPECT_EQ(second.status, 1);
+  EXPECT_NE(second.output.find("somebody else captures"), std::string::npos) << second.output;
+  EXPECT_EQ(first.end(SIGTERM), 0) << first.output();
+}
+
+// It loses, is told, and holds up nobody; and when it is killed the next one can.
+TEST_F(Capture, ASlowReaderLosesAndHoldsUpNobody) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  Program capture({"sh", "-c",
+                   "exec " PINION_CTL " --socket " + socket_path() + " capture - >/proc/" +
+                       std::to_string(getpid()) + "/fd/" + std::to_string(ends[1])});
+  ASSERT_TRUE(capture.says("capturing")) << capture.output();
+  const uint64_t before = gauge("nic.capture_lost");
+  AppSocket app(socket_path(), {.port = 7002});
+  const std::string datagram = pattern(1472);
+  EXPECT_TRUE(within(kPatienceMs, [&] {
+    for (int i = 0; i < 1000; ++i) EXPECT_EQ(app.send(datagram, kKernelIp, 9), 0);
+    return gauge("nic.capture_lost") > before;
+  }));
+  EXPECT_EQ(capture.end(SIGKILL), 128 + SIGKILL);
+  close(ends[0]), close(ends[1]);
+  const std::string file = scratch().path("next.pcapng");
+  EXPECT_TRUE(within(kPatienceMs, [&] {
+    std::vector<std::string> next = capture_of(socket_path(), file);
+    next.insert(next.end(), {"--seconds", "0.1"});
+    return run(next).status == 0;
+  }));
+}
+
+// What the daemon's captures consist of, with the rare parts.
+TEST_F(Capture, TsharkReadsEachBlock) {
+  if (run({"sh", "-c", "command -v tshark"}).status != 0) GTEST_SKIP() << "needs tshark";
+  const std::string frame =
+      udp_frame({2, 0, 0, 0, 0, 7}, pinion_mac(), kPinionIp, kKernelIp, 7777, "odd");
+  std::string out;
+  daemon::put_section(out, "a test");
+  daemon::put_interface(out, "first");
+  daemon::put_interface(out, "the second one");
+  CaptureTap::Packet packet;
+  packet.bytes = std::as_bytes(std::span(frame));
+  constexpr uint64_t kTime = 1'700'000'000'123'456'789;
+  daemon::put_packet(out, 0, kTime, packet);
+  packet.tagged = true, packet.vlan_tci = 0x6ffe;
+  packet.sent = true, packet.lost = 7;
+  daemon::put_packet(out, 1, kTime + 1, packet);
+  packet.lost = 0;
+  packet.bytes = packet.bytes.first(3);  // shorter than what a tag stands behind
+  daemon::put_packet(out, 1, kTime + 1'000'000'000, packet);
+  const std::string file = scratch().write("blocks.pcapng", out);
+  const std::vector<size_t> counts = count(
+      file, {"frame", "udp.port == 7777 && !vlan && frame.interface_name == \"first\"",
+             "udp.port == 7777 && vlan.id == 4094 && vlan.priority == 3 && "
+             "frame.interface_name == \"the second one\" && frame.packet_flags_direction == 2",
+             "frame.drop_count == 7", "frame.len == 3"});
+  EXPECT_EQ(counts, (std::vector<size_t>{3, 1, 1, 1, 1}));
+  const Outcome times = run({"tshark", "-n", "-r", file, "-T", "fields", "-e", "frame.time_epoch"});
+  EXPECT_NE(times.output.find("1700000000.123456789\n1700000000.123456790"), std::string::npos)
+      << times.output;
 }
 
 }  // namespace
