@@ -1,95 +1,27 @@
 // pinionctl: one look at a running daemon, by mapping its status page read-only, which the daemon
 // does not notice; and what comes before a daemon can run: its NICs (nic.h) and the machine
 // (doctor.h). Never joins DPDK's EAL.
-#include <fcntl.h>
-#include <rio/ring.h>
 #include <rio/status.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "pinionctl/capture.h"
+#include "pinionctl/metrics.h"
 #include "pinionctl/nic.h"
+#include "pinionctl/page.h"
 #include "pinionctl/rdma.h"
 #include "piniond/doctor.h"
 
 namespace {
 
-constexpr int kTries = 1000;
-constexpr double kSilent_s = 2;  // the page is written several times a second
-
-const char* advice(int error) {
-  if (error == EACCES)
-    return "Only root and the group of the control socket (host.control_socket) may look.";
-  return "Is piniond running? Name its control socket with --socket or PINION_SOCKET.";
-}
-
-bool is_alive(const rio_status_page& page) {
-  return kill(static_cast<pid_t>(page.pid), 0) == 0 || errno == EPERM;
-}
-
-// A consistent copy of the page; null, and a sentence on stderr.
-std::unique_ptr<rio_status_page> read_page(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat st {};
-  if (fd < 0 || fstat(fd, &st) != 0) {
-    std::fprintf(stderr, "pinionctl: %s: %s. %s\n", path.c_str(), std::strerror(errno),
-                 advice(errno));
-    if (fd >= 0) close(fd);
-    return nullptr;
-  }
-  void* at = MAP_FAILED;
-  if (static_cast<size_t>(st.st_size) >= sizeof(rio_status_page))
-    at = mmap(nullptr, sizeof(rio_status_page), PROT_READ, MAP_SHARED, fd, 0);
-  close(fd);
-  if (at == MAP_FAILED) {
-    std::fprintf(stderr, "pinionctl: %s is not a status page\n", path.c_str());
-    return nullptr;
-  }
-  const auto* page = static_cast<const rio_status_page*>(at);
-  auto copy = std::make_unique<rio_status_page>();
-  bool good = false;
-  for (int i = 0; i < kTries && !good; ++i) {
-    const uint32_t before = rio_word_load(&page->seqlock);
-    std::memcpy(copy.get(), page, sizeof *copy);
-    good = (before & 1u) == 0 && rio_word_load(&page->seqlock) == before;
-    const timespec moment{0, 1'000'000};
-    if (!good) nanosleep(&moment, nullptr);
-  }
-  munmap(at, sizeof(rio_status_page));
-  if (copy->magic == RIO_STATUS_MAGIC && copy->pid == 0) {
-    std::fprintf(stderr, "pinionctl: %s: the daemon has ended. %s\n", path.c_str(), advice(ENOENT));
-    return nullptr;
-  }
-  // A daemon that was killed while it wrote: nobody will finish it, and each entry is whole.
-  if (!good && copy->magic == RIO_STATUS_MAGIC) good = !is_alive(*copy);
-  if (!good || copy->magic != RIO_STATUS_MAGIC || copy->version != RIO_STATUS_VERSION ||
-      copy->entries > RIO_STATUS_ENTRIES_MAX) {
-    std::fprintf(stderr, "pinionctl: %s: not a status page of this version\n", path.c_str());
-    return nullptr;
-  }
-  return copy;
-}
-
-double age_s(const rio_status_page& page) {
-  timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  const double now = static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
-  return now - static_cast<double>(page.updated_realtime_ns) / 1e9;
-}
+namespace ctl = pinion::ctl;
 
 void print_entry(const rio_status_entry& e) {
   const int name = static_cast<int>(strnlen(e.name, sizeof e.name));
@@ -153,17 +85,22 @@ class CoreTable {
 struct Choice {
   std::string socket = "/run/pinion/control.sock";
   bool all = false;
-  bool status = false, counters = false;  // else: drops
+  bool status = false, counters = false, metrics = false;  // else: drops
 };
 
 int look(const Choice& choice) {
-  const auto page = read_page(choice.socket + ".status");
+  const auto page = ctl::read_page(choice.socket + ".status");
   if (page == nullptr) return 1;
-  const bool alive = is_alive(*page);
-  const double age = age_s(*page);
-  const char* state = !alive            ? "GONE, and did not end by itself: look at its log"
-                      : age > kSilent_s ? "SILENT: stopped, or starved of its CPU"
-                                        : "running";
+  const bool alive = ctl::is_alive(*page);
+  const double age = ctl::age_s(*page);
+  if (choice.metrics) {
+    const bool up = alive && age <= ctl::kSilent_s;
+    std::fputs(ctl::metrics_of(*page, up).c_str(), stdout);
+    return up ? 0 : 2;
+  }
+  const char* state = !alive                 ? "GONE, and did not end by itself: look at its log"
+                      : age > ctl::kSilent_s ? "SILENT: stopped, or starved of its CPU"
+                                             : "running";
   if (choice.status) {
     std::printf("%-26s process %u, %s, seen %.1f s ago\n", "piniond", page->pid, state, age);
     print(*page, RIO_STATUS_INFO, true);
@@ -172,12 +109,12 @@ int look(const Choice& choice) {
     print(*page, RIO_STATUS_DROP, choice.all, "frames dropped");
     CoreTable(*page).print(choice.all);
   } else {
-    if (!alive || age > kSilent_s) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
+    if (!alive || age > ctl::kSilent_s) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
     print(*page, choice.counters ? RIO_STATUS_COUNTER : RIO_STATUS_DROP,
           choice.all || choice.counters);
     if (choice.counters) print(*page, RIO_STATUS_CORE, true);
   }
-  return alive && age <= kSilent_s ? 0 : 2;
+  return alive && age <= ctl::kSilent_s ? 0 : 2;
 }
 
 // 0: the configuration can start.
@@ -201,7 +138,6 @@ int doctor(const std::string& file) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  namespace ctl = pinion::ctl;
   CLI::App app{
       "Looks at a running Pinion daemon, which does not notice; and prepares the machine for one.\n"
       "Exit status: 0; 1: there is nothing to look at, or it failed; 2: the daemon is gone or "
@@ -216,6 +152,7 @@ int main(int argc, char** argv) {
   app.add_subcommand("status", "Everything that is not 0, at one look");
   app.add_subcommand("counters", "What was counted since the start");
   app.add_subcommand("drops", "Frames dropped, by reason, and what that means");
+  app.add_subcommand("metrics", "All of it as OpenMetrics text, for node_exporter's textfiles");
   std::string out = "-";
   double seconds = 0;
   auto* capture = app.add_subcommand("capture", "What the NICs receive and transmit, as pcapng");
@@ -255,5 +192,6 @@ int main(int argc, char** argv) {
   if (registers->parsed()) return ctl::rdma_check(device, megabytes);
   choice.status = app.got_subcommand("status");
   choice.counters = app.got_subcommand("counters");
+  choice.metrics = app.got_subcommand("metrics");
   return look(choice);
 }
