@@ -154,6 +154,7 @@ stand() {
   echo "  $build/gateway/ctl/gatewayctl --state-dir $scratch/state kill"
   echo "  $build/pinionctl/pinionctl --socket $scratch/control.sock status"
   echo "  ip netns exec $kernel_ns tcpdump -ni $kernel_dev"
+  echo "  $build/pinionctl/pinionctl --socket $scratch/control.sock capture | tshark -r -"
   client_seconds=86400
   client start kept.client "logged on"
   read -r _ || true
