@@ -12,11 +12,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cinttypes>
+#include <climits>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <string>
+#include <utility>
 
 namespace pinion::ctl {
 namespace {
@@ -58,49 +61,99 @@ int catch_signals() {
   return signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
-bool write_all(int fd, const char* bytes, size_t length) {
-  while (length > 0) {
-    const ssize_t n = write(fd, bytes, length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    bytes += n, length -= static_cast<size_t>(n);
+// From the daemon to the file, without ever waiting for one of them alone.
+class Copy {
+ public:
+  Copy(int from, std::string file, double seconds)
+      : from_(from), file_(std::move(file)), end_ms_(seconds == 0 ? INT64_MAX : in_ms(seconds)) {}
+  ~Copy() {
+    if (to_ > STDOUT_FILENO) close(to_);
   }
-  return true;
-}
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
 
-int64_t now_ms() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
-}
-
-// Until the daemon ends the stream: by itself, or because we have asked for it.
-int copy(int from, int to, int signals, double seconds) {
-  static char bytes[1 << 16];
-  const int64_t end_ms = now_ms() + std::llround(seconds * 1000);
-  uint64_t total = 0;
-  bool asked = false;
-  while (true) {
-    pollfd entries[] = {{from, POLLIN, 0}, {asked ? -1 : signals, POLLIN, 0}};
-    const auto left = std::max<int64_t>(end_ms - now_ms(), 0);
-    poll(entries, 2, asked || seconds == 0 ? -1 : static_cast<int>(left));
-    const bool over = entries[1].revents != 0 || (seconds != 0 && now_ms() >= end_ms);
-    if (over && !asked) asked = shutdown(from, SHUT_WR) == 0;
-    if (entries[0].revents == 0) continue;
-    const ssize_t n = read(from, bytes, sizeof bytes);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    if (total == 0) std::fputs("pinionctl: capturing; Ctrl-C ends it\n", stderr);
-    total += static_cast<uint64_t>(n);
-    if (write_all(to, bytes, static_cast<size_t>(n))) continue;
-    return errno == EPIPE ? 0 : fail("writing", "What was written until here can be read.");
+  int run() {
+    for (const int signals = catch_signals(); !over_;) {
+      const bool full = written_ < read_;
+      pollfd entries[] = {
+          {full ? -1 : from_, POLLIN, 0}, {full ? to_ : -1, POLLOUT, 0}, {signals, POLLIN, 0}};
+      const int64_t left = std::clamp<int64_t>(end_ms_ - in_ms(0), 0, kLookMs);
+      poll(entries, 3, static_cast<int>(left));
+      if (entries[2].revents != 0 || in_ms(0) >= end_ms_) end(signals);
+      if (entries[0].revents != 0) take();
+      if (entries[1].revents != 0) give();
+    }
+    return said();
   }
-  if (total == 0) std::fputs("pinionctl: somebody else captures there already\n", stderr);
-  else
-    std::fprintf(stderr, "pinionctl: %" PRIu64 " bytes captured%s\n", total,
-                 asked ? "" : "; the daemon has ended");
-  return total == 0 ? 1 : 0;
-}
+
+ private:
+  static constexpr int64_t kLookMs = 60'000;
+  static constexpr double kGrace_s = 2;  // for the daemon's last blocks
+
+  static int64_t in_ms(double seconds) {
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000 + std::llround(seconds * 1000);
+  }
+  // Asks the daemon for the end of the stream. Once more, or when it does not come: at once.
+  void end(int signals) {
+    signalfd_siginfo which;
+    pollfd entry{signals, POLLIN, 0};
+    if (poll(&entry, 1, 0) == 1) (void)!read(signals, &which, sizeof which);
+    over_ = asked_ || shutdown(from_, SHUT_WR) != 0;
+    asked_ = true;
+    end_ms_ = in_ms(kGrace_s);
+  }
+  void take() {
+    const ssize_t n = read(from_, bytes_, sizeof bytes_);
+    if (n < 0 && errno == EINTR) return;
+    if (n <= 0) {
+      over_ = ended_ = true;
+      return;
+    }
+    if (total_ == 0 && !open_file()) return;
+    written_ = 0, read_ = static_cast<size_t>(n);
+    total_ += read_;
+  }
+  // Not before there is something to write: what the file held is lost then.
+  bool open_file() {
+    if (file_ != "-") to_ = open(file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (to_ < 0) fails_ = fail(file_, "Name a file that can be made.");
+    else std::fputs("pinionctl: capturing; Ctrl-C ends it\n", stderr);
+    over_ = to_ < 0;
+    return !over_;
+  }
+  void give() {  // as much as a pipe that has room takes without waiting
+    const ssize_t n = write(to_, bytes_ + written_, std::min<size_t>(read_ - written_, PIPE_BUF));
+    if (n >= 0) written_ += static_cast<size_t>(n);
+    if (n >= 0 || errno == EINTR || errno == EAGAIN) return;
+    over_ = asked_ = ended_ = true;  // whoever reads has enough
+    if (errno != EPIPE) fails_ = fail(file_, "What was written until here can be read.");
+  }
+  int said() const {
+    if (fails_ != 0) return fails_;
+    if (total_ == 0) {
+      std::fputs("pinionctl: piniond has turned us away: somebody else captures, or it ends\n",
+                 stderr);
+      return 1;
+    }
+    const char* how = !asked_  ? "; the daemon has ended"
+                      : ended_ ? ""
+                               : ", but not to the end: its last block may be cut";
+    std::fprintf(stderr, "pinionctl: %" PRIu64 " bytes captured%s\n", total_, how);
+    return asked_ && ended_ ? 0 : 2;
+  }
+
+  const int from_;
+  int to_ = STDOUT_FILENO;
+  const std::string file_;
+  int64_t end_ms_;
+  char bytes_[1 << 16];
+  size_t written_ = 0, read_ = 0;
+  uint64_t total_ = 0;
+  bool asked_ = false, ended_ = false, over_ = false;
+  int fails_ = 0;
+};
 
 }  // namespace
 
@@ -114,12 +167,9 @@ int capture(const std::string& socket, const std::string& file, double seconds) 
   }
   const int from = connect_to(socket + ".capture");
   if (from < 0) return fail(socket + ".capture", advice_for(errno));
-  const int to = file == "-" ? STDOUT_FILENO
-                             : open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const int status = to < 0 ? fail(file, "Name a file that can be made.")
-                            : copy(from, to, catch_signals(), seconds);
+  const int status = Copy(from, file, seconds).run();
   close(from);
-  return to >= 0 && close(to) != 0 ? fail(file, "It may not be whole.") : status;
+  return status;
 }
 
 }  // namespace pinion::ctl

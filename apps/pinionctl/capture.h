@@ -4,8 +4,9 @@
 
 namespace pinion::ctl {
 
-// Into the file ("-": standard output), for so long (0: until SIGINT, SIGTERM or the daemon's end).
-// The exit status.
+// Into the file ("-": standard output), for so long (0: until SIGINT or SIGTERM; the second one
+// ends it at once). The exit status: 0; 1: nothing was captured; 2: it was not ended by us, or not
+// whole.
 int capture(const std::string& socket, const std::string& file, double seconds);
 
 }  // namespace pinion::ctl

@@ -90,14 +90,12 @@ struct Choice {
 
 int look(const Choice& choice) {
   const auto page = ctl::read_page(choice.socket + ".status");
+  const bool alive = page != nullptr && ctl::is_alive(*page);
+  const double age = page == nullptr ? 0 : ctl::age_s(*page);
+  const bool up = alive && age <= ctl::kSilent_s;
+  if (choice.metrics) std::fputs(ctl::metrics_of(up ? page.get() : nullptr).c_str(), stdout);
   if (page == nullptr) return 1;
-  const bool alive = ctl::is_alive(*page);
-  const double age = ctl::age_s(*page);
-  if (choice.metrics) {
-    const bool up = alive && age <= ctl::kSilent_s;
-    std::fputs(ctl::metrics_of(*page, up).c_str(), stdout);
-    return up ? 0 : 2;
-  }
+  if (choice.metrics) return up ? 0 : 2;
   const char* state = !alive                 ? "GONE, and did not end by itself: look at its log"
                       : age > ctl::kSilent_s ? "SILENT: stopped, or starved of its CPU"
                                              : "running";
@@ -109,12 +107,12 @@ int look(const Choice& choice) {
     print(*page, RIO_STATUS_DROP, choice.all, "frames dropped");
     CoreTable(*page).print(choice.all);
   } else {
-    if (!alive || age > ctl::kSilent_s) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
+    if (!up) std::fprintf(stderr, "pinionctl: piniond is %s\n", state);
     print(*page, choice.counters ? RIO_STATUS_COUNTER : RIO_STATUS_DROP,
           choice.all || choice.counters);
     if (choice.counters) print(*page, RIO_STATUS_CORE, true);
   }
-  return alive && age <= ctl::kSilent_s ? 0 : 2;
+  return up ? 0 : 2;
 }
 
 // 0: the configuration can start.
@@ -152,7 +150,7 @@ int main(int argc, char** argv) {
   app.add_subcommand("status", "Everything that is not 0, at one look");
   app.add_subcommand("counters", "What was counted since the start");
   app.add_subcommand("drops", "Frames dropped, by reason, and what that means");
-  app.add_subcommand("metrics", "All of it as OpenMetrics text, for node_exporter's textfiles");
+  app.add_subcommand("metrics", "All of it in Prometheus' text format");
   std::string out = "-";
   double seconds = 0;
   auto* capture = app.add_subcommand("capture", "What the NICs receive and transmit, as pcapng");

@@ -10,7 +10,7 @@
 namespace pinion::ctl {
 namespace {
 
-enum class Type { gauge, counter, unknown };
+enum class Type { gauge, counter, untyped };
 
 struct Family {
   Type type;
@@ -41,7 +41,8 @@ bool is_word(const std::string& text) {
 
 void add(Families& out, const std::string& name, Type type, const std::string& help,
          const std::string& labels, uint64_t value) {
-  Family& family = out.try_emplace("pinion_" + name, Family{type, help, {}}).first->second;
+  const std::string whole = "pinion_" + name + (type == Type::counter ? "_total" : "");
+  Family& family = out.try_emplace(whole, Family{type, help, {}}).first->second;
   family.samples[labels] += value;
 }
 
@@ -53,9 +54,10 @@ void add_named(Families& out, const std::string& name, Type type, const std::str
       return add(out, family, type, help, label("reason", name.substr(std::strlen(family) + 1)),
                  value);
   const size_t dot = name.rfind('.');
+  // What a NIC has now is said with its state, which is no help for all.
   if (dot != std::string::npos && is_word(name.substr(dot + 1)))
-    return add(out, "nic_" + name.substr(dot + 1), type, help, label("nic", name.substr(0, dot)),
-               value);
+    return add(out, "nic_" + name.substr(dot + 1), type, type == Type::gauge ? "" : help,
+               label("nic", name.substr(0, dot)), value);
   add(out, "group_datagrams", type, "taken, of each group that is joined", label("group", name),
       value);
 }
@@ -63,7 +65,7 @@ void add_named(Families& out, const std::string& name, Type type, const std::str
 // Of a core's rows some say what is in use now, others what was counted.
 void add_core(Families& out, const std::string& name, const std::string& help, uint64_t value) {
   const size_t dot = std::min(name.rfind('.'), name.size() - 1);
-  add(out, "core_" + name.substr(dot + 1), Type::unknown, help, label("core", name.substr(0, dot)),
+  add(out, "core_" + name.substr(dot + 1), Type::untyped, help, label("core", name.substr(0, dot)),
       value);
 }
 
@@ -83,24 +85,24 @@ void add_entry(Families& out, const rio_status_entry& e) {
 }
 
 const char* name_of(Type type) {
-  return type == Type::gauge ? "gauge" : type == Type::counter ? "counter" : "unknown";
+  return type == Type::gauge ? "gauge" : type == Type::counter ? "counter" : "untyped";
 }
 
 }  // namespace
 
-std::string metrics_of(const rio_status_page& page, bool up) {
+std::string metrics_of(const rio_status_page* page) {
   Families families;
-  add(families, "up", Type::gauge, "the daemon runs", "", up);
-  for (uint32_t i = 0; up && i < page.entries; ++i) add_entry(families, page.entry[i]);
+  add(families, "up", Type::gauge, "the daemon runs", "", page != nullptr);
+  for (uint32_t i = 0; page != nullptr && i < page->entries; ++i)
+    add_entry(families, page->entry[i]);
   std::string out;
   for (const auto& [name, family] : families) {
+    if (!family.help.empty()) out += "# HELP " + name + " " + escaped(family.help, false) + "\n";
     out += "# TYPE " + name + " " + name_of(family.type) + "\n";
-    if (!family.help.empty()) out += "# HELP " + name + " " + escaped(family.help, true) + "\n";
     for (const auto& [labels, value] : family.samples)
-      out += name + (family.type == Type::counter ? "_total" : "") + labels + " " +
-             std::to_string(value) + "\n";
+      out += name + labels + " " + std::to_string(value) + "\n";
   }
-  return out + "# EOF\n";
+  return out;
 }
 
 }  // namespace pinion::ctl

@@ -1,4 +1,5 @@
-// The status page as OpenMetrics 1.0 text.
+// The status page in Prometheus' text format (version 0.0.4), which node_exporter's textfile
+// collector takes; it takes no OpenMetrics.
 #pragma once
 #include <rio/status.h>
 
@@ -6,7 +7,7 @@
 
 namespace pinion::ctl {
 
-// up: the daemon runs; else that it does not is all that is said.
-std::string metrics_of(const rio_status_page& page, bool up);
+// Null: there is no daemon that runs, and that is all that is said.
+std::string metrics_of(const rio_status_page* page);
 
 }  // namespace pinion::ctl

@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <new>
+#include <utility>
 
 #include "piniond/pcapng.h"
 
@@ -63,11 +66,13 @@ bool Capture::open(const std::string& path, std::string& why) {
   } else {
     errno = ENAMETOOLONG;
   }
-  why = path + ": cannot make the socket for captures: " + std::strerror(errno);
+  why = path + ": " + std::strerror(errno);
+  if (listener_ >= 0) close(std::exchange(listener_, -1));
   return false;
 }
 
 void Capture::start() {
+  if (listener_ < 0) return;
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "capture");  // by another thread it would open a file
     run();
@@ -95,48 +100,58 @@ void Capture::run() {
       poll(entries, 1, kRetryMs);
       continue;
     }
-    serve(client);
+    // Memory for a capture may not be there: the daemon does not end for that.
+    try {
+      serve(client);
+    } catch (const std::bad_alloc&) {
+      std::fputs("piniond: no memory for a capture\n", stderr);
+    }
+    for (const Source& source : sources_) source.tap->stop();
     close(client);
   }
 }
 
-void Capture::begin(std::string& out) {
+bool Capture::begin(int client) {
+  std::string out;
   put_section(out, "piniond");
   for (const std::string& name : interfaces_) put_interface(out, name);
   for (const Source& source : sources_) source.tap->start();
+  return send_all(client, out);
 }
 
 void Capture::serve(int client) {
   const Nanos begun = clock_.now();
-  std::string out;
-  begin(out);
-  bool good = send_all(client, out);
-  for (bool more = false; good && wants_more(client, more ? 0 : kTurnMs);) {
-    more = take(out, begun);
-    good = send_all(client, out);
+  bool more = false, good = begin(client);
+  while (good && wants_more(client, more ? 0 : kTurnMs)) {
     turn_away();
+    good = pass_on(client, begun, more);
   }
   for (const Source& source : sources_) source.tap->stop();
-  while (good && take(out, begun)) good = send_all(client, out);
+  for (more = true; good && more;) good = pass_on(client, begun, more);
 }
 
-// False: there was nothing. What a port took before the capture began is another one's rest.
-bool Capture::take(std::string& out, Nanos begun) {
+// Some packets of each port; more: there were any. What a port took before the capture began is
+// another one's rest. False: as send_all.
+bool Capture::pass_on(int client, Nanos begun, bool& more) {
   rio_abi_clock words{};
   clock_.fill(words);
-  size_t taken = 0;
+  more = false;
   for (const Source& source : sources_) {
-    taken += source.tap->each(kPacketsPerTurn, [&](const CaptureTap::Packet& packet) {
+    std::string out;
+    const auto put = [&](const CaptureTap::Packet& packet) {
       if (packet.time < begun) return;
       const auto time = static_cast<uint64_t>(packet.time + words.realtime_offset_ns);
       put_packet(out, source.interface, time, packet);
-    });
+    };
+    if (source.tap->each(kPacketsPerTurn, put) == 0) continue;
+    more = true;
+    if (!send_all(client, out)) return false;
   }
-  return taken != 0;
+  return true;
 }
 
-// Empties `out`. False: the reader is gone, or the daemon ends.
-bool Capture::send_all(int client, std::string& out) {
+// False: the reader is gone, or the daemon ends before it has room.
+bool Capture::send_all(int client, const std::string& out) {
   for (size_t sent = 0; sent < out.size();) {
     const ssize_t n =
         send(client, out.data() + sent, out.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -145,11 +160,11 @@ bool Capture::send_all(int client, std::string& out) {
       continue;
     }
     if (errno != EAGAIN && errno != EINTR) return false;
-    pollfd entries[] = {{stop_, POLLIN, 0}, {client, POLLOUT, 0}};
-    poll(entries, 2, -1);
+    pollfd entries[] = {{stop_, POLLIN, 0}, {client, POLLOUT, 0}, {listener_, POLLIN, 0}};
+    poll(entries, 3, -1);
     if (entries[0].revents != 0) return false;
+    if (entries[2].revents != 0) turn_away();
   }
-  out.clear();
   return true;
 }
 
@@ -166,6 +181,7 @@ bool Capture::wants_more(int client, int patience_ms) {
 void Capture::turn_away() const {
   const int other = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
   if (other >= 0) close(other);
+  else if (errno != EAGAIN) poll(nullptr, 0, kRetryMs);  // no descriptor: it stays in front
 }
 
 }  // namespace pinion::daemon

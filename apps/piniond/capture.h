@@ -21,8 +21,9 @@ class Capture {
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
-  // Makes the socket; false, and why.
+  // Makes the socket; false, and why: there are no captures then.
   bool open(const std::string& path, std::string& why);
+  // In its own thread, until stop: after which what ports still sent is shown, so they end first.
   void start();
   void stop();
 
@@ -35,9 +36,9 @@ class Capture {
   void add(const std::string& name, const std::vector<EthdevPort*>& ports);
   void run();
   void serve(int client);
-  void begin(std::string& out);
-  bool take(std::string& out, Nanos begun);
-  bool send_all(int client, std::string& out);
+  bool begin(int client);
+  bool pass_on(int client, Nanos begun, bool& more);
+  bool send_all(int client, const std::string& out);
   bool wants_more(int client, int patience_ms);
   bool is_stopping() const;
   void turn_away() const;

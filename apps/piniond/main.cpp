@@ -148,7 +148,8 @@ int run(const config::Config& config, const Lenience& lenience) {
   const config::ControlSocket& control = config.host.control_socket;
   if (!status.open(control.path + ".status", control.mode, control.gid, why)) return fail(why);
   Capture capture(config, ports, *tsc);
-  if (!capture.open(control.path + ".capture", why)) return fail(why);
+  if (!capture.open(control.path + ".capture", why))
+    std::fprintf(stderr, "piniond: no captures: %s\n", why.c_str());
   status.info("instance", config.instance);
   for (const config::Core& core : config.cores)
     status.info("core", core.name + " on CPU " + std::to_string(core.cpu));
@@ -168,9 +169,9 @@ int run(const config::Config& config, const Lenience& lenience) {
     // No NIC's receive interrupt tells a sleeping core of it.
     if (look_after_ports(ports, *tsc)) cores.wake();
   });
-  capture.stop();
   attach.stop();
   cores.stop();
+  capture.stop();
   std::printf("piniond: ended\n");
   return 0;
 }

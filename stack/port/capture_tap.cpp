@@ -8,59 +8,76 @@
 
 namespace pinion {
 
-// Header, packet; empty-handed, and counted, when the ring is full.
-std::byte* CaptureTap::push(const Header& header, const Frame& frame) {
-  const MutableBytes out = ring_->push(sizeof header + frame.total_length());
+// What a former looker lost is not the new one's.
+void CaptureTap::begin() {
+  const uint32_t starts = __atomic_load_n(&starts_, __ATOMIC_RELAXED);
+  if (starts == starts_seen_) return;
+  starts_seen_ = starts;
+  told_ = lost_;
+}
+
+// What hangs on a frame it has only on its way out: of a received one the same words say other
+// things.
+void CaptureTap::push(Header header, const Frame& frame) {
+  const uint32_t length = header.sent ? frame.total_length() : frame.length;
+  const MutableBytes out = ring_->push(sizeof header + length);
   if (out.empty()) {
-    __atomic_store_n(&lost_, lost_ + 1, __ATOMIC_RELAXED);
-    return nullptr;
+    ++lost_;
+    return;
   }
-  Header told = header;
-  told.lost = lost_ - lost_told_;
-  lost_told_ = lost_;
-  std::memcpy(out.data(), &told, sizeof told);
-  std::byte* at = std::copy_n(frame.data, frame.length, out.data() + sizeof told);
+  header.lost = lost_ - told_;
+  told_ = lost_;
+  std::memcpy(out.data(), &header, sizeof header);
+  std::byte* at = std::copy_n(frame.data, frame.length, out.data() + sizeof header);
+  if (!header.sent) return;
   if (frame.has_attached()) std::copy_n(frame.attached, frame.behind_length, at);
   for (const Frame* f = frame.second(); f != nullptr; f = f->next)
     at = std::copy_n(f->data, f->length, at);
-  return out.data();
+}
+
+void CaptureTap::publish() {
+  __atomic_store_n(&lost_shown_, lost_, __ATOMIC_RELAXED);
+  ring_->publish();
 }
 
 void CaptureTap::received(std::span<Frame* const> frames, Nanos now) {
+  begin();
   for (const Frame* f : frames) {
-    const uint16_t tci = f->vlan_stripped ? f->vlan_tci : uint16_t{0};
     Header h;
-    h.time = now, h.tagged = f->vlan_stripped, h.vlan_tci = tci;
+    h.time = now, h.tagged = f->vlan_stripped;
+    h.vlan_tci = f->vlan_stripped ? f->vlan_tci : uint16_t{0};
     push(h, *f);
   }
-  ring_->publish();
+  publish();
 }
 
 void CaptureTap::sending(std::span<Frame* const> frames, Nanos now) {
   STACK_DCHECK(frames.size() <= kBurstMax);
+  begin();
   Header h;
   h.time = now, h.sent = true;
   sending_ = frames.size();
-  for (size_t i = 0; i < sending_; ++i) pushed_[i] = push(h, *frames[i]);
+  for (size_t i = 0; i < sending_; ++i) {
+    marks_[i] = {ring_->mark(), lost_, told_};
+    push(h, *frames[i]);
+  }
 }
 
-// Not published yet, so what is in the ring can still be taken back.
+// The port takes from the front, and nothing is published yet: the rest never was, lost or not.
 void CaptureTap::sent(size_t taken) {
-  if (sending_ == 0) return;
-  for (size_t i = taken; i < sending_; ++i) {
-    if (pushed_[i] == nullptr) continue;
-    Header h;
-    std::memcpy(&h, pushed_[i], sizeof h);
-    h.time = kNotTaken;
-    std::memcpy(pushed_[i], &h, sizeof h);
+  if (taken < sending_) {
+    const Mark& mark = marks_[taken];
+    ring_->take_back(mark.position);
+    lost_ = mark.lost, told_ = mark.told;
   }
+  if (sending_ != 0) publish();
   sending_ = 0;
-  ring_->publish();
 }
 
 void CaptureTap::start() {
   if (ring_ == nullptr) ring_ = std::make_unique<HandOver>(kRingBytes);
   while (!ring_->front().empty()) ring_->pop();  // of the one who looked before
+  __atomic_store_n(&starts_, starts_ + 1, __ATOMIC_RELAXED);
   __atomic_store_n(&on_, true, __ATOMIC_RELEASE);
 }
 

@@ -49,31 +49,36 @@ class CaptureTap {
   template <class Each>
   size_t each(size_t most, const Each& each) {
     size_t n = 0;
-    for (Packet packet; n < most && front(packet); ++n, ring_->pop())
-      if (packet.time >= 0) each(packet);
+    for (Packet packet; n < most && front(packet); ++n, ring_->pop()) each(packet);
     return n;
   }
   // In all, since the port is there.
-  uint64_t lost() const { return __atomic_load_n(&lost_, __ATOMIC_RELAXED); }
+  uint64_t lost() const { return __atomic_load_n(&lost_shown_, __ATOMIC_RELAXED); }
 
  private:
   struct Header {
-    Nanos time = 0;  // kNotTaken: the port did not take it
+    Nanos time = 0;
     uint64_t lost = 0;
     bool sent = false, tagged = false;
     uint16_t vlan_tci = 0;
   };
-  static constexpr Nanos kNotTaken = -1;
+  struct Mark {
+    uint64_t position = 0, lost = 0, told = 0;
+  };
 
-  std::byte* push(const Header& header, const Frame& frame);
+  void begin();
+  void push(Header header, const Frame& frame);
+  void publish();
   bool front(Packet& out) const;
 
   bool on_ = false;
+  uint32_t starts_ = 0;  // by the looker
   std::unique_ptr<HandOver> ring_;
-  uint64_t lost_ = 0;  // the core's, as the rest
-  uint64_t lost_told_ = 0;
+  uint64_t lost_shown_ = 0;       // the core's, as the rest
+  uint64_t lost_ = 0, told_ = 0;  // of them, in a packet's `lost`
+  uint32_t starts_seen_ = 0;
   size_t sending_ = 0;
-  std::array<std::byte*, kBurstMax> pushed_{};  // null: found no room
+  std::array<Mark, kBurstMax> marks_{};  // before each of them
 };
 
 }  // namespace pinion

@@ -50,11 +50,12 @@ class HandOver {
     pushed_ += whole;
     return {at, length};
   }
+  // What was pushed since `mark`, and not published, never was.
+  uint64_t mark() const { return pushed_; }
+  void take_back(uint64_t mark) { pushed_ = mark; }
   // A quarter is kept for what must not be lost to copies, which the wire and applications can make
   // as many of as they like: is there as much beside a record of so many bytes?
-  bool has_room_for_copy(size_t length) {
-    return has_room(whole_bytes(length) + (mask_ + 1) / 4);
-  }
+  bool has_room_for_copy(size_t length) { return has_room(whole_bytes(length) + (mask_ + 1) / 4); }
   size_t record_max() const { return (mask_ + 1) / 2 - kHeader; }
   // What was pushed can be taken from now on. true: something was, and the consumer sleeps or is
   // about to, so it must be woken.

@@ -185,9 +185,11 @@ TEST_F(Capture, IsForOneAtATimeAndForRoot) {
   EXPECT_NE(nobody.output.find("Only root"), std::string::npos) << nobody.output;
   Program first(capture_of(socket_path(), scratch().path("first.pcapng")));
   ASSERT_TRUE(first.says("capturing")) << first.output();
-  const Outcome second = run(capture_of(socket_path(), scratch().path("second.pcapng")));
+  const std::string kept = scratch().write("second.pcapng", "what was there");
+  const Outcome second = run(capture_of(socket_path(), kept));
   EXPECT_EQ(second.status, 1);
   EXPECT_NE(second.output.find("somebody else captures"), std::string::npos) << second.output;
+  EXPECT_EQ(content(kept), "what was there");
   EXPECT_EQ(first.end(SIGTERM), 0) << first.output();
 }
 
@@ -206,7 +208,8 @@ TEST_F(Capture, ASlowReaderLosesAndHoldsUpNobody) {
     for (int i = 0; i < 1000; ++i) EXPECT_EQ(app.send(datagram, kKernelIp, 9), 0);
     return gauge("nic.capture_lost") > before;
   }));
-  EXPECT_EQ(capture.end(SIGKILL), 128 + SIGKILL);
+  EXPECT_EQ(run(capture_of(socket_path(), "-")).status, 1) << "turned away, also now";
+  EXPECT_EQ(capture.end(SIGINT), 2) << "what it has does not go out";
   close(ends[0]), close(ends[1]);
   const std::string file = scratch().path("next.pcapng");
   EXPECT_TRUE(within(kPatienceMs, [&] {

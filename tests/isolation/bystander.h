@@ -77,18 +77,18 @@ class BystanderTest : public DaemonTest {
 
   template <class Exchange>
   int timed(const Exchange& exchange) {
-    const Nanos waited = run_delay();
+    run_delay();
     const Nanos begin = monotonic_now();
     const int status = exchange();
     const auto took = static_cast<uint64_t>(monotonic_now() - begin);
-    const auto others = static_cast<uint64_t>(run_delay() - waited);
+    const auto others = static_cast<uint64_t>(run_delay());
     if (took > shared_->longest_ns) rio_word64_store(&shared_->longest_ns, took);
     if (took > shared_->stall_ns + others) rio_word64_store(&shared_->stall_ns, took - others);
     shared_->waited_ns[exchanges_++ % kSamples] =
         static_cast<uint32_t>(std::min<uint64_t>(took, UINT32_MAX));
     return status;
   }
-  Nanos run_delay() const { return own_delay_->total() + daemons_delay_->total(); }
+  Nanos run_delay() { return own_delay_->since() + daemons_delay_->since(); }
   int stand_by() {
     own_delay_ = std::make_unique<RunDelay>(getpid());
     daemons_delay_ = std::make_unique<RunDelay>(getppid());

@@ -231,11 +231,10 @@ class DaemonTest : public ::testing::Test {
   // Ends within the promised time, seen from the moment of the call.
   void expect_gone() { expect_sessions(0); }
   void expect_sessions(uint64_t wanted) {
-    const RunDelay delay(getpid());
-    const Nanos before = delay.total();
+    RunDelay delay(getpid());
     const int64_t ms = ms_until([&] { return daemon_->status().sessions.load() == wanted; });
     EXPECT_GE(ms, 0);
-    EXPECT_LE(ms - (delay.total() - before) / kMilli, kGoneWithinMs) << ms << " ms in all";
+    EXPECT_LE(ms - delay.since() / kMilli, kGoneWithinMs) << ms << " ms in all";
   }
 
   std::unique_ptr<Daemon> daemon_;

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/types.h"
@@ -23,33 +25,44 @@ class RunDelay {
     while (const dirent* task = readdir(directory)) {
       const int fd =
           open((tasks + "/" + task->d_name + "/schedstat").c_str(), O_RDONLY | O_CLOEXEC);
-      if (fd >= 0) files_.push_back(fd);
+      if (fd >= 0) threads_.push_back({fd, 0});
     }
     closedir(directory);
+    since();
   }
   ~RunDelay() {
-    for (const int fd : files_) close(fd);
+    for (const Thread& thread : threads_) close(thread.fd);
   }
   RunDelay(const RunDelay&) = delete;
   RunDelay& operator=(const RunDelay&) = delete;
 
-  Nanos total() const {
+  // Since the last call, of all threads together: they may have waited for each other. Next to
+  // nothing where nobody else computes.
+  Nanos since() {
     Nanos sum = 0;
-    for (const int fd : files_) sum += of(fd);
+    for (Thread& thread : threads_) {
+      const Nanos now = std::max(of(thread.fd), thread.waited);  // one that has ended says nothing
+      sum += now - std::exchange(thread.waited, now);
+    }
     return sum;
   }
 
  private:
+  struct Thread {
+    int fd;
+    Nanos waited;
+  };
+
   // The second of three numbers: on a processor, waiting for one (ns), times it got one.
   static Nanos of(int fd) {
     char text[128] = {};
-    if (pread(fd, text, sizeof text - 1, 0) <= 0) return 0;  // it has ended
+    if (pread(fd, text, sizeof text - 1, 0) <= 0) return 0;
     char* waited = text;
     std::strtoull(text, &waited, 10);
     return static_cast<Nanos>(std::strtoull(waited, nullptr, 10));
   }
 
-  std::vector<int> files_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace pinion::testing

@@ -200,7 +200,7 @@ class NetworkContract : public World {
                                  .receive_bytes = 16 << 10,
                                  .send_bytes = 32 << 10,
                                  .datagrams_max = 8,
-                                 .close_ms = 300};
+                                 .close_ms = static_cast<uint32_t>(kPatienceMs)};
   rio_session* session_ = nullptr;
   std::unique_ptr<Network> rio_, kernel_, other_;
   uint16_t next_port_ = kNetworkPort;
@@ -386,6 +386,9 @@ TEST_F(NetworkContract, AbortIsAReset) {
 // With what was sent to it still waiting, by close() and by abort(). If one of them kept its slot,
 // there would be none for the last ones.
 TEST_F(NetworkContract, APeerThatDoesNotReadKeepsNoSlot) {
+  TearDownNetworks();
+  config_.close_ms = 300;
+  MakeNetworks();
   for (Network* network : {rio_.get(), kernel_.get()}) {
     const uint16_t port = next_port_++;
     const ListenerThatDoesNotRead listener(port);

@@ -24,6 +24,22 @@ bool is_record(Bytes record, uint64_t number) {
   return true;
 }
 
+TEST(HandOver, WhatIsTakenBackNeverWas) {
+  HandOver ring(kRing);
+  fill(ring.push(5), 1);
+  const uint64_t mark = ring.mark();
+  for (uint64_t n = 0; !ring.push(100).empty(); ++n) ASSERT_LT(n, kRing);
+  ring.take_back(mark);
+  fill(ring.push(7), 2);
+  ring.publish();
+  EXPECT_TRUE(is_record(ring.front(), 1));
+  ring.pop();
+  ASSERT_EQ(ring.front().size(), 7u);
+  EXPECT_TRUE(is_record(ring.front(), 2));
+  ring.pop();
+  EXPECT_TRUE(ring.empty());
+}
+
 TEST(HandOver, ARecordIsSeenAfterPublishAndOnce) {
   HandOver ring(kRing);
   EXPECT_TRUE(ring.front().empty());
