@@ -154,7 +154,7 @@ class EthdevPort final : public Port {
   bool begin_stamps(RxStamps wanted, std::string& error);
   bool stamps_asked() const { return stamp_source_ == StampSource::counter; }
   bool read_counter(uint64_t& out) const;
-  void read_stamps(std::span<Frame*> frames);
+  [[gnu::noinline]] void read_stamps(std::span<Frame*> frames);  // rx_burst is short without
   bool make_pool(const PortConfig& config, std::string& error);
   bool make_queue(std::string& error);
   static uint64_t rss_wanted(uint64_t offered);
