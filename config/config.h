@@ -57,6 +57,9 @@ struct Device {
   Binding binding = Binding::vfio_pci;  // of pci
 };
 
+// Whose receive times applications see: hardware is refused at the start where there is none.
+enum class Timestamps : uint8_t { software, hardware_or_software, hardware };
+
 struct Nic {
   std::string name;
   Device device;
@@ -68,6 +71,7 @@ struct Nic {
   uint16_t vlan_id = 0;  // 0: untagged
   uint16_t mtu_bytes = 1500;
   bool tso = true;  // it cuts what TCP sends into segments, if it can
+  Timestamps rx_timestamps = Timestamps::hardware_or_software;
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 512;
 };

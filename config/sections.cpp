@@ -167,6 +167,14 @@ void read_nic_cores(Section& section, Nic& nic, NicPlaces& places) {
   places.all_cores = nic.cores.size() == list->items.size();
 }
 
+void read_timestamps(const Node& node, Nic& nic, Errors& errors) {
+  constexpr std::array<std::string_view, 3> kSources = {"software", "hardware_or_software",
+                                                        "hardware"};
+  Section section(node, "'timestamps'", errors);
+  section.keyword("rx", kSources, nic.rx_timestamps);
+  section.finish();
+}
+
 void read_nic(const Node& node, Draft& draft, Errors& errors) {
   Nic& nic = draft.config.nics.emplace_back();
   NicPlaces& places = draft.nics.emplace_back();
@@ -194,7 +202,9 @@ void read_nic(const Node& node, Draft& draft, Errors& errors) {
   read_descriptors(section, "rx_descriptors", nic.rx_descriptors);
   read_descriptors(section, "tx_descriptors", nic.tx_descriptors);
   section.boolean("tso", nic.tso);
-  section.unsupported("timestamps", kLater);
+  if (const Node* timestamps = section.find("timestamps")) {
+    read_timestamps(*timestamps, nic, errors);
+  }
   section.finish();
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "pmd-glue/device_clock.h"
+
 struct rte_device;
 
 namespace pinion {
@@ -26,6 +28,7 @@ struct EthdevDevice {
   bool started = false, closed = false;
   rte_spinlock_t interrupts = RTE_SPINLOCK_INITIALIZER;  // of all queues: drivers have one mask
   rte_device* device = nullptr;
+  std::unique_ptr<DeviceClock> clock;  // of its receive timestamps, if they are used
   std::shared_ptr<RingPair> rings;  // of a ring pair: outlives both devices
 };
 

@@ -171,13 +171,23 @@ bool EthdevPort::open_id(const std::shared_ptr<EthdevDevice>& device, const Port
   EthdevPort& first = *ports.front();
   PortConfig taken = config;
   bool ready = start(ports, taken, error);
+  std::vector<std::string> given_up;
+  const auto try_without = [&](const char* what) {
+    given_up.push_back(what + (" (" + error + ")"));
+    first.unsupported_ = given_up;
+    ready = start(ports, taken, error);
+  };
   if (!ready && config.rx_interrupt) {
     taken.rx_interrupt = false;
-    first.unsupported_ = {"rx interrupt (" + error + ")"};
-    ready = start(ports, taken, error);
+    try_without("rx interrupt");
+  }
+  if (!ready && first.stamps_asked() && config.rx_stamps != RxStamps::device) {
+    taken.rx_stamps = RxStamps::software;
+    try_without("rx timestamps");
   }
   if (!ready) return false;
   device->started = true;
+  if (!first.begin_stamps(taken.rx_stamps, error)) return false;
   if (!first.set_address(config.mac, error)) return false;
   first.set_filters();
   if (!first.watch_kernel_link(error)) return false;
@@ -224,6 +234,8 @@ void EthdevPort::take_after(EthdevPort& first) {
   tso_buffers_ = first.tso_buffers_;
   rx_interrupt_ = first.rx_interrupt_;
   rx_descriptors_ = first.rx_descriptors_, tx_descriptors_ = first.tx_descriptors_;
+  stamp_source_ = first.stamp_source_, stamp_clock_ = first.stamp_clock_;
+  stamp_flag_ = first.stamp_flag_, stamp_offset_ = first.stamp_offset_;
 }
 
 bool EthdevPort::configure(const PortConfig& config, uint32_t queues, std::string& error) {
@@ -256,6 +268,7 @@ bool EthdevPort::configure(const PortConfig& config, uint32_t queues, std::strin
   const bool cuts =
       config.tso && is_device_ && (info.tx_offload_capa & kTsoOffloads) == kTsoOffloads;
   if (cuts) conf.txmode.offloads |= kTsoOffloads;
+  if (!choose_stamps(config.rx_stamps, info, conf.rxmode.offloads, error)) return false;
   const uint16_t mtu = std::clamp(config.mtu_bytes, info.min_mtu, info.max_mtu);
   if (!takes(info, mtu, error)) return false;
   conf.rxmode.mtu = mtu;
@@ -412,6 +425,7 @@ std::string EthdevPort::describe() const {
                      ", pool " + std::to_string(pool_frames()) + " frames, checksums: rx" +
                      (capabilities_.rx_csum ? " device" : " software") + ", tx IPv4" +
                      who(kTxIpv4Csum) + ", UDP" + who(kTxUdpCsum) + ", TCP" + who(kTxTcpCsum) +
+                     ", timestamps" + (stamp_clock_ != nullptr ? " device" : " software") +
                      ", segmentation" + (tso_buffers_ != 0 ? " device" : " software") +
                      ", payload " + (capabilities_.tx_attach ? "attached" : "copied") +
                      ", rx interrupt " + (rx_interrupt_ ? "yes" : "no") + ", tx release " +

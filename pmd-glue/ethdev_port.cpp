@@ -6,6 +6,7 @@
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
@@ -193,11 +194,27 @@ bool EthdevPort::may_enter() {
 size_t EthdevPort::rx_burst(std::span<Frame*> out) {
   const size_t taken = early_.empty() ? take(out) : take_early(out);
   if (taken == 0) return 0;
-  if (clock_ != nullptr) burst_time_ = clock_->now();
+  if (clock_ != nullptr) {
+    burst_time_ = clock_->now();
+    if (stamp_clock_ != nullptr) read_stamps(out.first(taken));
+  }
   if (tap_.on()) [[unlikely]]
     tap_.received(out.first(taken), burst_time_);
   rx_taken_ += taken;
   return taken;
+}
+
+// What the device says of when they came. A frame without that, or whose stamp cannot be right, has
+// the time of the burst.
+void EthdevPort::read_stamps(std::span<Frame*> frames) {
+  stamp_clock_->refresh(stamp_line_);
+  for (Frame* frame : frames) {
+    const rte_mbuf* m = mbuf_of(frame);
+    if ((m->ol_flags & stamp_flag_) == 0) continue;
+    const auto stamp = *RTE_MBUF_DYNFIELD(m, stamp_offset_, const rte_mbuf_timestamp_t*);
+    frame->hw_time = DeviceClock::place(stamp_line_, stamp, burst_time_);
+    count(frame->hw_time != 0 ? rx_stamped_ : rx_stamps_refused_);
+  }
 }
 
 size_t EthdevPort::take(std::span<Frame*> out) {
@@ -371,11 +388,14 @@ PortStats EthdevPort::stats() const {
     out.tx_refused += p.tx_refused_.load(std::memory_order_relaxed);
     out.tx_attached += p.tx_attached_.load(std::memory_order_relaxed);
     out.capture_lost += p.tap_.lost();
+    out.rx_stamped += p.rx_stamped_.load(std::memory_order_relaxed);
+    out.rx_stamps_refused += p.rx_stamps_refused_.load(std::memory_order_relaxed);
   };
   add(*this);
   for (const EthdevPort* other : others_) add(*other);
   out.restarts = restarts_.load(std::memory_order_relaxed);
   out.stopped = stopped_;
+  out.device_stamps = stamp_clock_ != nullptr;
   return out;
 }
 

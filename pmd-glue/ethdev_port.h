@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "pmd-glue/device_clock.h"
 #include "pmd-glue/kernel_link.h"
 #include "port/capture_tap.h"
 #include "port/port.h"
@@ -20,19 +21,23 @@ struct rte_mempool;
 
 namespace pinion {
 
+// Whose times received frames have: of a device that has none, software's; or it is not opened.
+enum class RxStamps : uint8_t { software, device_or_software, device };
+
 struct PortConfig {
   std::string device{};            // "net_af_packet0,iface=veth0", or one that EAL has probed
   uint16_t rx_descriptors = 1024;  // the driver may adjust both
   uint16_t tx_descriptors = 1024;
   uint16_t mtu_bytes = 1500;
-  int pool_frames = 0;             // 0: as many as are needed
-  uint16_t transmit_frames = 512;  // that may wait, for tx_burst or a neighbour
-  bool rx_interrupt = false;       // ask the driver for receive interrupts
-  uint8_t tx_rings = 1;            // that the pool's frames may lie in: of a bond both
-  bool attach = true;              // transmit payloads where they lie, if the driver can
-  bool tso = true;                 // let the device cut what TCP sends, if it can
-  uint16_t vlan_id = 0;            // of all frames; 0: untagged
-  Mac mac{};                       // to have in place of its own; zeros: its own
+  int pool_frames = 0;                      // 0: as many as are needed
+  uint16_t transmit_frames = 512;           // that may wait, for tx_burst or a neighbour
+  bool rx_interrupt = false;                // ask the driver for receive interrupts
+  uint8_t tx_rings = 1;                     // that the pool's frames may lie in: of a bond both
+  bool attach = true;                       // transmit payloads where they lie, if the driver can
+  bool tso = true;                          // let the device cut what TCP sends, if it can
+  RxStamps rx_stamps = RxStamps::software;  // else calibrate() is called as it says
+  uint16_t vlan_id = 0;                     // of all frames; 0: untagged
+  Mac mac{};                                // to have in place of its own; zeros: its own
 };
 
 // The device's own counters, and what this file dropped.
@@ -42,13 +47,16 @@ struct PortStats {
   uint64_t rx_errors = 0;
   uint64_t rx_no_frame = 0;  // the pool was dry
   uint64_t tx_errors = 0;
-  uint64_t rx_segments = 0;   // of several segments, and too long for one frame
-  uint64_t rx_foreign = 0;    // of a pool without room for a Frame
-  uint64_t tx_refused = 0;    // the driver cannot fill in what the frame asks for
-  uint64_t tx_attached = 0;   // frames whose payload was sent from where it lay
-  uint64_t capture_lost = 0;  // that whoever captures was too slow for
-  uint64_t restarts = 0;      // by watch()
-  bool stopped = false;       // and it does not start again: watch() goes on trying
+  uint64_t rx_segments = 0;        // of several segments, and too long for one frame
+  uint64_t rx_foreign = 0;         // of a pool without room for a Frame
+  uint64_t tx_refused = 0;         // the driver cannot fill in what the frame asks for
+  uint64_t tx_attached = 0;        // frames whose payload was sent from where it lay
+  uint64_t rx_stamped = 0;         // whose time is the device's
+  uint64_t rx_stamps_refused = 0;  // that cannot be right, or its clock is not known yet
+  uint64_t capture_lost = 0;       // that whoever captures was too slow for
+  uint64_t restarts = 0;           // by watch()
+  bool device_stamps = false;      // it has a clock for them
+  bool stopped = false;            // and it does not start again: watch() goes on trying
 };
 
 class TscClock;
@@ -102,6 +110,9 @@ class EthdevPort final : public Port {
   // thread of refresh_link, now and then; the core may go on. True: it was restarted.
   bool watch(Nanos now);
   static constexpr Nanos kStall = 2 * kSecond;
+  // Reads the device's clock, if received frames have its times: each DeviceClock::kPeriod, by the
+  // thread of refresh_link. Needs use_clock.
+  void calibrate();
   // For a core that sleeps (host/port_wake.h), and its thread. arm asks for an interrupt at the
   // next frame: the descriptor that becomes readable then, or -1; what has come before makes none.
   int arm();
@@ -129,6 +140,9 @@ class EthdevPort final : public Port {
   // closing by closed. Stopped: the device did not start again, and nobody touches the driver; what
   // it let go of is the core's to collect.
   enum class Gate : uint8_t { open, closing, closed, stopped };
+  // What the times of received frames count: the device's own counter, or, by net_pcap, Linux's
+  // CLOCK_REALTIME in microseconds.
+  enum class StampSource : uint8_t { none, counter, realtime_us };
 
   EthdevPort(std::shared_ptr<EthdevDevice> device, uint16_t queue);
   using Queues = std::vector<std::unique_ptr<EthdevPort>>;
@@ -138,6 +152,13 @@ class EthdevPort final : public Port {
   bool configure(const PortConfig& config, uint32_t queues, std::string& error);
   void take_after(EthdevPort& first);
   uint32_t buffers_for_tso(const rte_eth_dev_info& info) const;
+  bool choose_stamps(RxStamps wanted, const rte_eth_dev_info& info, uint64_t& offloads,
+                     std::string& error);
+  bool give_up_stamps(RxStamps wanted, const std::string& why, std::string& error);
+  bool begin_stamps(RxStamps wanted, std::string& error);
+  bool stamps_asked() const { return stamp_source_ == StampSource::counter; }
+  bool read_counter(uint64_t& out) const;
+  [[gnu::noinline]] void read_stamps(std::span<Frame*> frames);  // rx_burst is short without
   bool make_pool(const PortConfig& config, std::string& error);
   bool make_queue(std::string& error);
   static uint64_t rss_wanted(uint64_t offered);
@@ -191,9 +212,16 @@ class EthdevPort final : public Port {
   bool stopped_ = false;  // it did not start again: tried each time
   std::atomic<uint64_t> restarts_{0}, tx_attached_{0};
   uint64_t rx_taken_ = 0;
+  // Of the device; null: frames have no times of its own.
+  const DeviceClock* stamp_clock_ = nullptr;
+  DeviceClock::Line stamp_line_{};  // as it was last seen
+  uint64_t stamp_flag_ = 0;         // of an mbuf whose stamp stands at stamp_offset_
+  int stamp_offset_ = -1;
+  StampSource stamp_source_ = StampSource::none;
   std::vector<Frame*> early_;        // that waiting() has taken; reserved
   Frame* kept_by_driver_ = nullptr;  // of the self-test
-  std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core
+  std::atomic<uint64_t> rx_segments_{0}, rx_foreign_{0}, tx_refused_{0};  // written by the core,
+  std::atomic<uint64_t> rx_stamped_{0}, rx_stamps_refused_{0};            // as these
   KernelLink kernel_link_;  // open: it is asked beside the driver
   MempoolPtr pool_;
   std::string driver_;

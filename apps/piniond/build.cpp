@@ -108,6 +108,15 @@ bool may_sleep(const config::Config& config, const config::Nic& nic) {
                      [&](size_t core) { return !config.cores[core].idle.busy; });
 }
 
+RxStamps stamps_of(config::Timestamps wanted) {
+  switch (wanted) {
+    case config::Timestamps::software: return RxStamps::software;
+    case config::Timestamps::hardware_or_software: return RxStamps::device_or_software;
+    case config::Timestamps::hardware: return RxStamps::device;
+  }
+  return RxStamps::software;
+}
+
 // Of a bond the first one's frames are sent by either: some may lie in the other's ring. No driver
 // tells a sleeping core that a link was lost, so a core with a bond naps.
 PortConfig port_config(const config::Config& config, const config::Nic& nic,
@@ -121,6 +130,7 @@ PortConfig port_config(const config::Config& config, const config::Nic& nic,
   port.vlan_id = nic.vlan_id;
   port.attach = !nic.backup;  // BondPort
   port.tso = nic.tso;
+  port.rx_stamps = stamps_of(nic.rx_timestamps);
   const NetConfig net;
   port.transmit_frames =
       static_cast<uint16_t>(net.tx_queue_max + Net::kFragmentsMax + net.neighbour_parked_max);
@@ -316,7 +326,10 @@ bool open_ports(const config::Config& config, const TscClock& clock, std::vector
       return false;
     }
     for (const auto& queue : out.queues) queue->use_clock(clock);
-    if (out.backup) out.backup->use_clock(clock);
+    out.device().calibrate();
+    if (!out.backup) continue;
+    out.backup->use_clock(clock);
+    out.backup->calibrate();
   }
   return true;
 }
@@ -339,6 +352,7 @@ bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
       if (port == nullptr) continue;
       const bool was_up = port->link_up();
       changed |= port->refresh_link() != was_up;
+      port->calibrate();
       if (port->needs_dma_map() && port->watch(clock.now()))
         std::fprintf(stderr, "pinion: restarted a NIC that sent nothing any more: %s\n",
                      port->describe().c_str());

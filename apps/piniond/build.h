@@ -66,7 +66,8 @@ bool open_ports(const config::Config& config, const TscClock& clock, std::vector
 // A line for each port: its name, and what it is.
 std::vector<std::pair<std::string, std::string>> describe_ports(
     const config::Config& config, const std::vector<NicPorts>& ports);
-// Some times a second: links, and NICs that have stopped. True: a link has come or gone.
+// Five times a second: links, the clocks of NICs that stamp, and NICs that have stopped. True: a
+// link has come or gone.
 bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock);
 // Links that another one could stand in for, as often as their loss shall be noticed.
 void look_at_bonds(std::vector<NicPorts>& ports);

@@ -321,6 +321,13 @@ void StatusPage::add_port(const std::string& name, const PortStats& port) {
   add(RIO_STATUS_COUNTER, name + ".rx_no_frame", "the pool was dry", port.rx_no_frame);
   add(RIO_STATUS_COUNTER, name + ".rx_errors", "as the NIC counts them", port.rx_errors);
   add(RIO_STATUS_COUNTER, name + ".tx_errors", "as the NIC counts them", port.tx_errors);
+  if (port.device_stamps) {
+    add(RIO_STATUS_COUNTER, name + ".rx_stamped", "frames whose time is the NIC's own",
+        port.rx_stamped);
+    add(RIO_STATUS_COUNTER, name + ".stamps_refused",
+        "its time cannot be right, or its clock is not known yet: software's",
+        port.rx_stamps_refused);
+  }
   add(RIO_STATUS_COUNTER, name + ".restarts", "of a NIC that sent nothing any more", port.restarts);
   if (port.stopped)
     add(RIO_STATUS_GAUGE, name + ".stopped", "it did NOT start again: tried every 2 s", 1);

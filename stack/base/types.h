@@ -12,6 +12,16 @@ using Nanos = int64_t;  // of Pinion's monotonic clock; also durations
 inline constexpr Nanos kMicro = 1'000, kMilli = 1'000'000, kSecond = 1'000'000'000;
 inline constexpr Nanos kNever = INT64_MAX;
 
+// When something came in, and who says so: the device, or software that found it there.
+struct RxTime {
+  Nanos at = 0;
+  bool is_hardware = false;
+
+  void at_least(const RxTime& other) {
+    if (other.at > at) *this = other;
+  }
+};
+
 using Bytes = std::span<const std::byte>;
 using MutableBytes = std::span<std::byte>;
 

@@ -131,6 +131,7 @@ Drop Net::tcp_input(const IpInput& in, Nanos now) {
     return Drop::tcp_checksum;
   if (seg.source_port == 0 || seg.destination_port == 0) return Drop::tcp_port_zero;
   const FourTuple flow{{in.destination, seg.destination_port}, {in.source, seg.source_port}};
+  seg.came = rx_time(*in.frame);
   Drop why = Drop::none;
   if (mesh_ != nullptr && pass_on_tcp(in, seg, flow, why, now)) return why;
   why = tcp_.input(seg, flow, now);

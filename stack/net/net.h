@@ -469,6 +469,10 @@ class Net {
 
   // ipv4_input.cpp
   Drop tcp_input(const IpInput& in, Nanos now);
+  RxTime rx_time(const Frame& frame) const {
+    if (frame.hw_time != 0) return {frame.hw_time, true};
+    return {rx_time_, false};
+  }
 
   const std::unique_ptr<MeshState> mesh_;  // null: there is one core
   uint32_t rx_burst_, tx_burst_, tx_queue_max_;

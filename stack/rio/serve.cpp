@@ -284,7 +284,7 @@ Server::Left Server::visit(RequestQueue& rq, bool rang, Nanos now) {
 void Server::catch_up(RequestQueue& rq, Nanos now) {
   rq.behind = false;
   if (rq.stream) {
-    advance_stream_receives(rq, now);
+    advance_stream_receives(rq);
     return drain_stream_sends(rq);
   }
   advance_receives(rq);

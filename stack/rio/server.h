@@ -76,7 +76,7 @@ class Server {
   uint64_t stream_read(SocketQueue& sq, uint32_t offset, MutableBytes out, uint64_t sum);
   void stream_acked(SocketQueue& sq, uint32_t bytes);
   uint32_t stream_room(const SocketQueue& sq) const;
-  uint32_t stream_deliver(SocketQueue& sq, Bytes data, Nanos now);
+  uint32_t stream_deliver(SocketQueue& sq, Bytes data, const RxTime& came, Nanos now);
   StreamChunk* stream_take(SocketQueue& sq);
   void stream_give(SocketQueue& sq, StreamChunk* chunk);
   void stream_connected(SocketQueue& sq);
@@ -221,11 +221,11 @@ class Server {
   void forget_copied(SocketQueue& sq);
 
   // stream_receive.cpp
-  void advance_stream_receives(RequestQueue& rq, Nanos now);
-  uint32_t fill_receives(RequestQueue& rq, Bytes data, Nanos now);
+  void advance_stream_receives(RequestQueue& rq);
+  uint32_t fill_receives(RequestQueue& rq, Bytes data, const RxTime& came);
   void fill_from_waiting(SocketQueue& sq, Request& r);
-  void finish_stream_receive(RequestQueue& rq, int status, Nanos now);
-  uint32_t keep_stream(SocketQueue& sq, Bytes data);
+  void finish_stream_receive(RequestQueue& rq, int status);
+  uint32_t keep_stream(SocketQueue& sq, Bytes data, const RxTime& came);
   uint32_t chunk_room(const Session& s) const;
 
   // stream_control.cpp

@@ -49,7 +49,7 @@ void Server::accept_stream(RequestQueue& rq, const rio_abi_request& slot, Nanos 
   else if (!receive) hold(rq, true, now);
   if (!receive || at_once) return;
   if (status == 0) rq.socket->stream.posted += slot.length, rq.socket->stream.room_grew = true;
-  advance_stream_receives(rq, now);
+  advance_stream_receives(rq);
 }
 
 // After a visit has taken what was posted: sends start, TCP is told of new room, and FIN goes
@@ -138,19 +138,19 @@ SocketQueue* Server::stream_accepted(SocketQueue& listener) {
   return sq;
 }
 
-void Server::stream_end(SocketQueue& sq, Nanos now) {
+void Server::stream_end(SocketQueue& sq, Nanos) {
   sq.stream.ended = true;
   if (sq.queue != nullptr && sq.session->state != Session::State::ending)
-    advance_stream_receives(*sq.queue, now);
+    advance_stream_receives(*sq.queue);
 }
 
-void Server::stream_failed(SocketQueue& sq, int error, Nanos now) {
+void Server::stream_failed(SocketQueue& sq, int error, Nanos) {
   Stream& st = sq.stream;
   st.life = Stream::Life::failed;
   st.error = sq.socket.pending_error = error;
   forget_copied(sq);
   if (sq.queue == nullptr || sq.session->state == Session::State::ending) return;
-  advance_stream_receives(*sq.queue, now);
+  advance_stream_receives(*sq.queue);
   drain_stream_sends(*sq.queue);
   again(*sq.queue);
 }
@@ -181,8 +181,8 @@ void stream_acked(Socket& sk, uint32_t bytes, Nanos) {
 
 uint32_t stream_room(const Socket& sk) { return sk.queue->server->stream_room(*sk.queue); }
 
-uint32_t stream_deliver(Socket& sk, Bytes data, bool, Nanos now) {
-  return sk.queue->server->stream_deliver(*sk.queue, data, now);
+uint32_t stream_deliver(Socket& sk, Bytes data, bool, const RxTime& came, Nanos now) {
+  return sk.queue->server->stream_deliver(*sk.queue, data, came, now);
 }
 
 StreamChunk* stream_take(Socket& sk) { return sk.queue->server->stream_take(*sk.queue); }

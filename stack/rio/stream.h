@@ -46,6 +46,7 @@ struct Stream {
 
   // What waits is in SocketQueue::waiting, packed; its waiting_count counts bytes.
   uint64_t posted = 0;       // bytes of posted receives without their data
+  RxTime came;               // when the last of those came that receives have got; only grows
   uint32_t front_taken = 0;  // of the first waiting chunk, delivered already
   uint32_t lent_chunks = 0;  // that Tcp holds out of order
 

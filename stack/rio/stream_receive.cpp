@@ -43,20 +43,21 @@ uint32_t Server::chunk_room(const Session& s) const {
   return std::min(by_quota, free > others ? free - others : 0);
 }
 
-uint32_t Server::stream_deliver(SocketQueue& sq, Bytes data, Nanos now) {
+uint32_t Server::stream_deliver(SocketQueue& sq, Bytes data, const RxTime& came, Nanos now) {
   if (sq.state == SocketQueue::State::closing || sq.session->state != Session::State::live)
     return 0;
   uint32_t taken = 0;
   if (sq.queue != nullptr && sq.waiting_count == 0 && has_receive(*sq.queue, now))
-    taken = fill_receives(*sq.queue, data, now);
-  if (taken < data.size()) taken += keep_stream(sq, data.subspan(taken));
-  if (sq.queue != nullptr) advance_stream_receives(*sq.queue, now);
+    taken = fill_receives(*sq.queue, data, came);
+  if (taken < data.size()) taken += keep_stream(sq, data.subspan(taken), came);
+  if (sq.queue != nullptr) advance_stream_receives(*sq.queue);
   return taken;
 }
 
 // Straight into posted receives, the first for nothing. Returns how many bytes.
-uint32_t Server::fill_receives(RequestQueue& rq, Bytes data, Nanos now) {
+uint32_t Server::fill_receives(RequestQueue& rq, Bytes data, const RxTime& came) {
   uint32_t at = 0;
+  rq.socket->stream.came.at_least(came);
   for (bool first = true; at < data.size(); first = false) {
     Request* r = rq.receives.front();
     if (r == nullptr || r->state != Request::State::queued) break;
@@ -69,13 +70,13 @@ uint32_t Server::fill_receives(RequestQueue& rq, Bytes data, Nanos now) {
     r->position += n, at += n;
     rq.socket->stream.posted -= n;
     if ((r->flags & RIO_WAITALL) != 0 && r->position < r->length) break;
-    finish_stream_receive(rq, 0, now);
+    finish_stream_receive(rq, 0);
   }
   return at;
 }
 
 // Behind what waits. Takes less than everything when memory is short.
-uint32_t Server::keep_stream(SocketQueue& sq, Bytes data) {
+uint32_t Server::keep_stream(SocketQueue& sq, Bytes data, const RxTime& came) {
   Session& s = *sq.session;
   uint32_t at = 0;
   while (at < data.size()) {
@@ -83,7 +84,7 @@ uint32_t Server::keep_stream(SocketQueue& sq, Bytes data) {
     if (c == nullptr || c->length == Chunk::kBytes) {
       c = may_wait(s, 1) ? chunks_.take() : nullptr;
       if (c == nullptr) break;
-      c->more = nullptr, c->length = 0, c->pieces = 1;
+      c->more = nullptr, c->length = 0, c->pieces = 1, c->time = 0;
       sq.waiting.push(c);
       ++sq.waiting_chunks;
       set_waiting(s, s.waiting_chunks + 1);
@@ -91,6 +92,7 @@ uint32_t Server::keep_stream(SocketQueue& sq, Bytes data) {
     const uint32_t n = at_most(data.size() - at, Chunk::kBytes - c->length);
     std::memcpy(c->bytes + c->length, data.data() + at, n);
     c->length += n, at += n;
+    if (came.at > c->time) c->time = came.at, c->time_is_hardware = came.is_hardware;
   }
   sq.waiting_count += at;
   return at;
@@ -98,7 +100,7 @@ uint32_t Server::keep_stream(SocketQueue& sq, Bytes data) {
 
 // Receives at the front that have their outcome: wrong ones, those that what waits fills, and after
 // the end of the stream or the connection all of them, with what they have.
-void Server::advance_stream_receives(RequestQueue& rq, Nanos now) {
+void Server::advance_stream_receives(RequestQueue& rq) {
   SocketQueue& sq = *rq.socket;
   const Stream& st = sq.stream;
   while (Request* r = rq.receives.front()) {
@@ -108,17 +110,17 @@ void Server::advance_stream_receives(RequestQueue& rq, Nanos now) {
     if (!wrong && !over && sq.waiting_count == 0) return;
     if (!spend(*rq.session)) return leave(rq);
     if (wrong) {
-      finish_stream_receive(rq, r->status, now);
+      finish_stream_receive(rq, r->status);
     } else if (rq.closing) {
-      finish_stream_receive(rq, -ECANCELED, now);
+      finish_stream_receive(rq, -ECANCELED);
     } else if (over) {
       // FIN before the failure: the stream was whole.
-      finish_stream_receive(rq, st.ended ? 0 : st.error, now);
+      finish_stream_receive(rq, st.ended ? 0 : st.error);
     } else {
       fill_from_waiting(sq, *r);
       const bool full = r->position == r->length;
       const bool enough = (r->flags & RIO_WAITALL) == 0 && sq.waiting_count == 0;
-      if (full || enough) finish_stream_receive(rq, 0, now);
+      if (full || enough) finish_stream_receive(rq, 0);
     }
   }
 }
@@ -131,6 +133,7 @@ void Server::fill_from_waiting(SocketQueue& sq, Request& r) {
     Chunk* c = sq.waiting.front();
     const uint32_t n = at_most(c->length - st.front_taken, r.length - r.position);
     std::memcpy(r.base + r.position, c->bytes + st.front_taken, n);
+    st.came.at_least({c->time, c->time_is_hardware});
     r.position += n, st.front_taken += n;
     sq.waiting_count -= n, st.posted -= n;
     if (st.front_taken < c->length) continue;
@@ -144,12 +147,13 @@ void Server::fill_from_waiting(SocketQueue& sq, Request& r) {
 }
 
 // The oldest posted receive, with what it has.
-void Server::finish_stream_receive(RequestQueue& rq, int status, Nanos now) {
+void Server::finish_stream_receive(RequestQueue& rq, int status) {
   const Request& r = *rq.receives.front();
   SocketQueue& sq = *rq.socket;
   if (r.state == Request::State::queued) sq.stream.posted -= r.length - r.position;
   const auto bytes = static_cast<uint32_t>(r.position);
-  const Arrival arrival{{}, sq.socket.remote, sq.socket.local, now, false};
+  const RxTime& came = sq.stream.came;
+  const Arrival arrival{{}, sq.socket.remote, sq.socket.local, came.at, came.is_hardware};
   finish_receive(rq, status, bytes, bytes != 0 ? &arrival : nullptr);
 }
 

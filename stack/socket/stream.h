@@ -25,8 +25,8 @@ uint32_t stream_room(const Socket& sk);
 
 // The next bytes of the receive stream. Returns how many were taken; what was not counts as never
 // received, and the peer sends it again (memory may run out below stream_room). `push`: the segment
-// had PSH, or ends what the peer has sent for now.
-uint32_t stream_deliver(Socket& sk, Bytes data, bool push, Nanos now);
+// had PSH, or ends what the peer has sent for now. `came`: when the network brought them.
+uint32_t stream_deliver(Socket& sk, Bytes data, bool push, const RxTime& came, Nanos now);
 
 // Memory for data that came out of order: a piece of the session's own share, or nullptr. It goes
 // back with stream_give, also when the connection ends.
@@ -35,6 +35,7 @@ struct StreamChunk {
   StreamChunk* next = nullptr;
   uint32_t seq = 0;     // tcp's, while it holds the chunk
   uint32_t length = 0;  // bytes used
+  RxTime came;          // tcp's too: when the last of them came
   std::byte bytes[kBytes];
 };
 StreamChunk* stream_take(Socket& sk);

@@ -81,7 +81,7 @@ void Tcp::keep_text(Tcb& tcb, const TcpSegment& seg) {
   const Bytes text = seg.payload.first(std::min(seg.payload.size(), room));
   const bool fin = seg.has_fin() && text.size() == seg.payload.size();
   if (!text.empty() || fin)
-    tcb.ooo.insert(*tcb.sk, tcb.rcv_nxt, tcb.rcv_nxt, text, fin, config_.ooo_chunks_max);
+    tcb.ooo.insert(*tcb.sk, tcb.rcv_nxt, tcb.rcv_nxt, text, fin, config_.ooo_chunks_max, seg.came);
 }
 
 // What a SYN says of its sender: IRS, and the options that both sides must want.

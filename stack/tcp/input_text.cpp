@@ -43,24 +43,26 @@ Drop Tcp::on_text(Tcb& tcb, const TcpSegment& seg, Nanos now) {
       tcb.ack_due = true;
       pend(tcb);
     }
-    const Drop why = take_in_order(tcb, data, seg.has_psh(), fin, now);
+    const InOrder text{.data = data, .push = seg.has_psh(), .fin = fin, .came = seg.came};
+    const Drop why = take_in_order(tcb, text, now);
     if (cut && data.empty() && why == Drop::none) return Drop::tcp_window_closed;
     return why;
   }
   const uint32_t most = config_.ooo_chunks_max;
   uint32_t stored = 0;
-  if (!nobody) stored = tcb.ooo.insert(*tcb.sk, tcb.rcv_nxt, seq, data, fin, most);
+  if (!nobody) stored = tcb.ooo.insert(*tcb.sk, tcb.rcv_nxt, seq, data, fin, most, seg.came);
   // RFC 5681 4.2: at once, and for each: the peer counts them.
   tcb.ack_due = true;
   send_ack(tcb, now);
   return stored == 0 && !data.empty() && !fin ? Drop::tcp_out_of_order_full : Drop::none;
 }
 
-Drop Tcp::take_in_order(Tcb& tcb, Bytes data, bool push, bool fin, Nanos now) {
+Drop Tcp::take_in_order(Tcb& tcb, const InOrder& text, Nanos now) {
+  const Bytes data = text.data;
   uint32_t taken = 0;
   if (!data.empty()) {
     STACK_DCHECK(tcb.sk != nullptr);
-    taken = stream_deliver(*tcb.sk, data, push || fin, now);
+    taken = stream_deliver(*tcb.sk, data, text.push || text.fin, text.came, now);
     STACK_DCHECK(taken <= data.size());
     if (tcb.dead || !tcb.may_receive_data()) return Drop::none;
     tcb.rcv_nxt += taken;
@@ -80,7 +82,7 @@ Drop Tcp::take_in_order(Tcb& tcb, Bytes data, bool push, bool fin, Nanos now) {
     drain_out_of_order(tcb, now);
     if (tcb.dead || !tcb.may_receive_data()) return Drop::none;
   }
-  if (fin && !tcb.fin_received) on_fin(tcb, now);
+  if (text.fin && !tcb.fin_received) on_fin(tcb, now);
   return Drop::none;
 }
 

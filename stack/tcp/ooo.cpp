@@ -34,7 +34,7 @@ void OooQueue::note_recent(Seq seq) {
 }
 
 uint32_t OooQueue::insert(Socket& sk, Seq rcv_nxt, Seq seq, Bytes data, bool fin,
-                          uint32_t chunks_max) {
+                          uint32_t chunks_max, const RxTime& came) {
   const Seq right = seq + static_cast<uint32_t>(data.size());
   uint32_t stored = 0;
   bool duplicate = false;
@@ -59,7 +59,8 @@ uint32_t OooQueue::insert(Socket& sk, Seq rcv_nxt, Seq seq, Bytes data, bool fin
       continue;
     }
     const Seq until = after == nullptr ? right : min(begin(after), right);
-    const uint32_t took = store(sk, before, at, data.subspan(at - seq, until - at), chunks_max);
+    const uint32_t took =
+        store(sk, before, at, data.subspan(at - seq, until - at), chunks_max, came);
     stored += took;
     at += took;
     if (at < until) break;  // no memory: the rest was never received
@@ -74,8 +75,8 @@ uint32_t OooQueue::insert(Socket& sk, Seq rcv_nxt, Seq seq, Bytes data, bool fin
 
 // Puts data, which nobody has and which fits before the next chunk, behind `after` (nullptr:
 // first); `after` becomes the last chunk written. Returns how many bytes found room.
-uint32_t OooQueue::store(Socket& sk, StreamChunk*& after, Seq seq, Bytes data,
-                         uint32_t chunks_max) {
+uint32_t OooQueue::store(Socket& sk, StreamChunk*& after, Seq seq, Bytes data, uint32_t chunks_max,
+                         const RxTime& came) {
   uint32_t stored = 0;
   while (stored < data.size()) {
     const Seq at = seq + stored;
@@ -95,6 +96,7 @@ uint32_t OooQueue::store(Socket& sk, StreamChunk*& after, Seq seq, Bytes data,
         std::min<size_t>(data.size() - stored, StreamChunk::kBytes - c->length));
     std::memcpy(c->bytes + c->length, data.data() + stored, n);
     c->length += n;
+    c->came.at_least(came);
     stored += n;
   }
   return stored;
@@ -119,7 +121,7 @@ uint32_t OooQueue::deliver(Socket& sk, Seq rcv_nxt, Nanos now) {
     const Bytes rest{head_->bytes + skip, head_->length - skip};
     // The end of what is here counts as pushed: more may be long in coming.
     const bool last = head_->next == nullptr || end(head_) < begin(head_->next);
-    const uint32_t took = stream_deliver(sk, rest, last, now);
+    const uint32_t took = stream_deliver(sk, rest, last, head_->came, now);
     STACK_DCHECK(took <= rest.size());
     delivered += took;
     rcv_nxt += took;

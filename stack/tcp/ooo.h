@@ -18,8 +18,9 @@ class OooQueue {
   // stored; what begins at RCV.NXT may wait here for the owner's room). `fin`: a FIN stands behind
   // it. Bytes that are there already are kept as they were. Returns how many bytes were stored;
   // what was not (no chunk within chunks_max, or stream_take had none) counts as never received. A
-  // part that was there before becomes a D-SACK.
-  uint32_t insert(Socket& sk, Seq rcv_nxt, Seq seq, Bytes data, bool fin, uint32_t chunks_max);
+  // part that was there before becomes a D-SACK. `came`: when the segment did.
+  uint32_t insert(Socket& sk, Seq rcv_nxt, Seq seq, Bytes data, bool fin, uint32_t chunks_max,
+                  const RxTime& came);
 
   // A part of a segment that lies below RCV.NXT, or all of it: it came twice (RFC 2883).
   void note_duplicate(Seq left, Seq right);
@@ -45,7 +46,8 @@ class OooQueue {
  private:
   static constexpr uint32_t kRecent = TcpOptions::kSackBlocksMax;
 
-  uint32_t store(Socket& sk, StreamChunk*& after, Seq seq, Bytes data, uint32_t chunks_max);
+  uint32_t store(Socket& sk, StreamChunk*& after, Seq seq, Bytes data, uint32_t chunks_max,
+                 const RxTime& came);
   void drop_head(Socket& sk);
   SackBlock run_at(Seq seq) const;
   // The run that begins with c; c becomes the first chunk behind it.

@@ -165,7 +165,12 @@ class Tcp {
 
   // input_text.cpp: 3.10.7.4, seventh and eighth
   Drop on_text(Tcb& tcb, const TcpSegment& seg, Nanos now);
-  Drop take_in_order(Tcb& tcb, Bytes data, bool push, bool fin, Nanos now);
+  struct InOrder {  // text that begins at RCV.NXT, and whether a FIN stands behind it
+    Bytes data;
+    bool push = false, fin = false;
+    RxTime came;
+  };
+  Drop take_in_order(Tcb& tcb, const InOrder& text, Nanos now);
   void drain_out_of_order(Tcb& tcb, Nanos now);
   void on_fin(Tcb& tcb, Nanos now);
   void want_ack(Tcb& tcb, Nanos now);

@@ -16,12 +16,12 @@ Drop Net::udp_input(const IpInput& in, Nanos now) {
   if (datagram.destination_port == 0) return Drop::udp_port_zero;
   const Endpoint from{in.source, datagram.source_port};
   const Endpoint to{in.destination, datagram.destination_port};
-  const Nanos hw_time = in.frame->hw_time;
+  const RxTime came = rx_time(*in.frame);
   const Arrival arrival{.payload = datagram.payload,
                         .from = from,
                         .to = to,
-                        .time = hw_time != 0 ? hw_time : rx_time_,
-                        .time_is_hardware = hw_time != 0};
+                        .time = came.at,
+                        .time_is_hardware = came.is_hardware};
   Drop why = Drop::none;
   if (in.destination.is_multicast()) {
     const bool copied = mesh_ != nullptr && copy_group(in);

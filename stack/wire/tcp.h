@@ -64,6 +64,7 @@ struct TcpSegment {
   uint16_t wnd = 0, checksum = 0, up = 0;
   TcpOptions options{};
   Bytes payload{};
+  RxTime came{};  // of a received one; not on the wire
 
   bool has_fin() const { return flags & kTcpFin; }
   bool has_syn() const { return flags & kTcpSyn; }

@@ -66,7 +66,8 @@ std::optional<Datagram> KernelSocket::receive(int patience_ms) {
   const ssize_t n = recvfrom(fd_, bytes, sizeof bytes, MSG_DONTWAIT, from.get(), &from.length);
   if (n < 0) return std::nullopt;
   const auto size = static_cast<size_t>(n);
-  return Datagram{std::string(bytes, size), from.ip(), from.port(), 0, size};
+  return Datagram{
+      .bytes = std::string(bytes, size), .ip = from.ip(), .port = from.port(), .true_length = size};
 }
 
 int KernelSocket::receive_error() {
@@ -121,7 +122,8 @@ void AppSocket::take_completions() {
     const auto index = static_cast<uint32_t>(r.request_context);
     const char* at = memory_ + kSendBytes + index * options_.slice;
     const uint32_t length = r.bytes < options_.slice ? r.bytes : options_.slice;
-    received_.push_back({std::string(at, length), text_of(r.peer), r.peer.port, r.status, r.bytes});
+    received_.push_back({std::string(at, length), text_of(r.peer), r.peer.port, r.status, r.bytes,
+                         r.time_ns, r.time_source});
     post_receive(index);
   }
 }

@@ -26,6 +26,8 @@ struct Datagram {
   uint16_t port = 0;
   int status = 0;          // Pinion's completion
   size_t true_length = 0;  // of what came, also when it was cut off
+  uint64_t time_ns = 0;    // to Pinion: when it came, and by whose clock
+  uint8_t time_source = RIO_TIME_NONE;
 };
 
 class KernelSocket {
@@ -63,6 +65,7 @@ class AppSocket {
   // The completion's status. An empty ip: to the connected peer.
   int send(const std::string& bytes, const std::string& ip = "", uint16_t port = 0);
   std::optional<Datagram> receive(int patience_ms = kPatienceMs);
+  uint64_t now_ns() const { return session_.now_ns(); }
   // Where its session lives.
   uint32_t core() const { return session_.core(); }
   // Of a group; an empty source: every one.

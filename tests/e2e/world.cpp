@@ -263,6 +263,7 @@ std::string make_network() {
   if (vm_nic() != nullptr && (two_cables() || is_apart())) return "needs two cables";
   if (vm_nic() != nullptr && is_shared() && vm_queues() < 2)
     return "the machine's NIC has one queue (tests/vm/run --queues)";
+  if (shared->wanted.stamps && vm_nic() != nullptr) return "no NIC that QEMU has stamps frames";
   if (shared->wanted.vlan_id != 0 && vm_nic() == nullptr) return "needs tests/vm: it is about NICs";
   if (shared->wanted.mtu_bytes > 1500 && vm_nic() == nullptr)
     return "needs tests/vm: DPDK's net_af_packet takes no longer frames";
@@ -306,6 +307,7 @@ std::string cores_text() {
 std::string device_text() {
   if (shared->tap) return "vdev: \"net_tap0,iface=kernel0\"";
   if (vm_nic() != nullptr) return std::string("pci: \"") + vm_nic() + "\", binding: vfio-pci";
+  if (shared->wanted.stamps) return "vdev: \"net_pcap0,rx_iface_in=pinion0,tx_iface=pinion0\"";
   return "vdev: \"net_af_packet0,iface=pinion0\"";
 }
 
@@ -337,8 +339,10 @@ std::string configuration() {
          (two_cables() ? "backup: {vdev: \"net_af_packet1,iface=pinion1\"}, " : "") +
          (is_shared() ? "cores: [core0, core1], " : "core: core0, ") +
          "mtu_bytes: " + std::to_string(wanted.mtu_bytes) +
-         (wanted.vlan_id == 0 ? "" : ", vlan_id: " + id) + ", addresses: [" + kPinionIp +
-         "/24, \"" + kPinionIp6 + "/64\"]}]\n"
+         (wanted.vlan_id == 0 ? "" : ", vlan_id: " + id) +
+         (wanted.stamps ? ", timestamps: {rx: hardware}" : "") + ", addresses: [" + kPinionIp +
+         "/24, \"" + kPinionIp6 +
+         "/64\"]}]\n"
          "routes: [{prefix: 0.0.0.0/0, via: " +
          kKernelIp + ", nic: nic}" +
          (shared->routers

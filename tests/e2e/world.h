@@ -91,6 +91,7 @@ struct Wanted {
   Core core = Core::as_usual;
   uint16_t mtu_bytes = 1500;  // on both sides
   uint16_t vlan_id = 0;       // likewise
+  bool stamps = false;        // piniond's device is net_pcap, whose frames have Linux's times
 };
 
 // One daemon for all cases of a suite: starting it costs more than any of them.

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "eal_process.h"
+#include "own_network.h"
 #include "pmd-glue/device_args.h"
 
 namespace pinion::test {
@@ -380,25 +381,6 @@ TEST_F(Ports, VirtioUserAndVhost) {
   }
   user.reset();  // before its peer: it talks to it until the end
 }
-
-// A network namespace of this thread's own, for as long as the object lives.
-class OwnNetwork {
- public:
-  OwnNetwork() : old_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
-    made_ = old_ >= 0 && unshare(CLONE_NEWNET) == 0;
-  }
-  ~OwnNetwork() {
-    if (made_ && setns(old_, CLONE_NEWNET) != 0) std::abort();
-    if (old_ >= 0) close(old_);
-  }
-  bool made() const { return made_; }
-
- private:
-  int old_;
-  bool made_ = false;
-};
-
-bool run(const char* command) { return std::system(command) == 0; }
 
 TEST_F(Ports, AfPacketOverVeth) {
   const OwnNetwork network;

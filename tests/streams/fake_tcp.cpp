@@ -152,7 +152,10 @@ void FakeTcp::ack(Socket& sk, uint32_t bytes) {
 }
 
 uint32_t FakeTcp::deliver(Socket& sk, const std::string& data) {
-  return stream_deliver(sk, std::as_bytes(std::span{data}), true, now);
+  return deliver(sk, data, {now, false});
+}
+uint32_t FakeTcp::deliver(Socket& sk, const std::string& data, const RxTime& came) {
+  return stream_deliver(sk, std::as_bytes(std::span{data}), true, came, now);
 }
 
 void FakeTcp::fail(Socket& sk, int error) {

@@ -36,7 +36,8 @@ struct FakeTcp {
   Socket* accepted(Socket& listener);
   void ack(Socket& sk, uint32_t bytes);
   void ack_all(Socket& sk) { ack(sk, static_cast<uint32_t>(of(sk).appended - of(sk).acked)); }
-  uint32_t deliver(Socket& sk, const std::string& data);
+  uint32_t deliver(Socket& sk, const std::string& data);  // that came now
+  uint32_t deliver(Socket& sk, const std::string& data, const RxTime& came);
   void fail(Socket& sk, int error);
   // Reads again, as a retransmission does: text, and its checksum is compared.
   std::string read(Socket& sk, uint32_t offset, uint32_t length, uint32_t piece = 1460);

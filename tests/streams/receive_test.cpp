@@ -133,6 +133,26 @@ TEST(StreamReceive, OneReceiveTakesAllThatWaits) {
   EXPECT_EQ(bed->app.text(0, 200'000), all);
 }
 
+// Of what waited as of what did not; and never before what stood in front of it.
+TEST(StreamReceive, TellsWhenItsLastBytesCame) {
+  const auto bed = StreamBed::connected();
+  bed->receive(4, 1), bed->receive(4, 2);
+  bed->poll();
+  fake_tcp().deliver(*bed->sk, "abcdefghij", {50, true});  // "ij" waits
+  fake_tcp().deliver(*bed->sk, "kl", {60, false});
+  fake_tcp().deliver(*bed->sk, pattern(2 * Chunk::kBytes), {55, true});
+  bed->poll();
+  bed->receive(4, 3), bed->receive(5000, 4);
+  bed->poll(2);
+  std::vector<std::pair<uint64_t, int>> times;
+  for (const rio_abi_completion& c : bed->app.dequeue_all(bed->cq))
+    times.emplace_back(c.time_ns, c.time_source);
+  EXPECT_EQ(times, (std::vector<std::pair<uint64_t, int>>{{50, RIO_TIME_HARDWARE},
+                                                          {50, RIO_TIME_HARDWARE},
+                                                          {60, RIO_TIME_SOFTWARE},
+                                                          {60, RIO_TIME_SOFTWARE}}));
+}
+
 TEST(StreamReceive, RoomIsTheBufferAndWhatIsPosted) {
   const auto bed = StreamBed::connected();
   ASSERT_EQ(bed->set(RIO_SO_RECEIVE_BUFFER, 10'000), 0);

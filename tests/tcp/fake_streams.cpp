@@ -39,8 +39,9 @@ uint32_t stream_room(const Socket& sk) {
   return s.room > s.held ? s.room - s.held : 0;
 }
 
-uint32_t stream_deliver(Socket& sk, Bytes data, bool, Nanos) {
+uint32_t stream_deliver(Socket& sk, Bytes data, bool, const RxTime& came, Nanos) {
   FakeStream& s = stream_of(sk);
+  s.came.push_back(came.at);
   EXPECT_EQ(s.ends, 0);
   EXPECT_EQ(s.released, 0);
   const auto n = std::min<uint32_t>(stream_room(sk), static_cast<uint32_t>(data.size()));

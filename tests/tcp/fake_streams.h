@@ -14,6 +14,7 @@ struct FakeStream {
   Socket sk;
   std::deque<std::byte> to_send;  // appended and not acknowledged
   std::string received;
+  std::vector<Nanos> came;    // a time for each delivery
   uint32_t room = 64 * 1024;  // what it takes, less what `held` says
   uint32_t held = 0;          // received, and not read by the application yet
   bool reads = true;          // at once: nothing is held

@@ -37,9 +37,9 @@ struct Queue {
     for (uint32_t n = left; n < right; ++n) out.push_back(byte_at(n));
     return out;
   }
-  uint32_t insert(uint32_t left, uint32_t right, bool fin = false) {
+  uint32_t insert(uint32_t left, uint32_t right, bool fin = false, RxTime came = {}) {
     const auto data = bytes(left, right);
-    return ooo.insert(stream.sk, rcv_nxt, at(left), data, fin, chunks_max);
+    return ooo.insert(stream.sk, rcv_nxt, at(left), data, fin, chunks_max, came);
   }
   // [left, right) of each block, relative.
   std::vector<std::pair<uint32_t, uint32_t>> sack(uint32_t most = 4) {
@@ -119,12 +119,24 @@ TEST(Ooo, WhatFillsAGapTwiceIsADuplicate) {  // RFC 2883 4.2, and the first of t
   EXPECT_EQ(q.sack().front(), std::pair(0u, 100u));
 }
 
+// Each chunk knows when its last bytes came: they may be delivered long after what fills the gap.
+TEST(Ooo, DeliversWithTheTimeOfArrival) {
+  Queue q;
+  q.insert(100, 200, false, {70, true});
+  q.insert(300, 400, false, {80, false});
+  q.insert(200, 250, false, {90, true});  // behind the first, in its chunk
+  q.arrived(100);
+  EXPECT_EQ(q.stream.came, (std::vector<Nanos>{90}));
+  q.arrived(300);
+  EXPECT_EQ(q.stream.came, (std::vector<Nanos>{90, 80}));
+}
+
 TEST(Ooo, OverlapKeepsWhatWasThere) {
   Queue q;
   q.insert(200, 300);
   q.insert(400, 500);
   const std::vector<std::byte> other(400, std::byte{0xee});
-  EXPECT_EQ(q.ooo.insert(q.stream.sk, q.rcv_nxt, at(150), other, false, 1000), 200u);
+  EXPECT_EQ(q.ooo.insert(q.stream.sk, q.rcv_nxt, at(150), other, false, 1000, {}), 200u);
   q.arrived(150);
   std::string expected;
   for (uint32_t n = 150; n < 550; ++n) {

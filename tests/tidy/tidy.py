@@ -169,7 +169,7 @@ def check_includes(tree):
 
 def include_everywhere(path, include):
     if include.startswith(('rte_', 'infiniband/')) and not path.startswith(
-            ('pmd-glue/', 'tests/bench/raw_ethdev.cpp')):
+            ('pmd-glue/', 'tests/bench/raw_ethdev.cpp', 'tests/pmd/clocked_nic.cpp')):
         return 'DPDK and verbs are known to pmd-glue/ alone; ask for what you need there'
     if include.startswith('yaml-cpp') and not path.startswith(
             ('config/', 'tests/fuzz/', 'tests/unit/config/')):
@@ -266,7 +266,8 @@ def config_include(tree, path, include):
 
 
 def pmd_include(tree, path, include):
-    if include in ('rio/abi.h', 'rio/ring.h') and 'tsc_clock' in path:
+    if include in ('rio/abi.h', 'rio/ring.h') and (
+            'tsc_clock' in path or 'device_clock' in path):
         return None  # the clock is published in the shared memory's own form
     if include.startswith('rio/') or 'stack/' + include in tree.text and \
             not include.startswith(('port/', 'base/')):

@@ -6,7 +6,7 @@ namespace pinion {
 uint64_t stream_read(Socket&, uint32_t, MutableBytes, uint64_t sum) { return sum; }
 void stream_acked(Socket&, uint32_t, Nanos) {}
 uint32_t stream_room(const Socket&) { return 0; }
-uint32_t stream_deliver(Socket&, Bytes, bool, Nanos) { return 0; }
+uint32_t stream_deliver(Socket&, Bytes, bool, const RxTime&, Nanos) { return 0; }
 StreamChunk* stream_take(Socket&) { return nullptr; }
 void stream_give(Socket&, StreamChunk*) {}
 void stream_connected(Socket&, Nanos) {}

@@ -43,7 +43,9 @@ typedef struct rio_result {
   uint32_t bytes;          /* transferred; with -EMSGSIZE the datagram's true length */
   uint64_t socket_context; /* of rio_create_request_queue */
   uint64_t request_context;
-  uint64_t time_ns;    /* receive time on Pinion's clock; 0 without a time source */
+  uint64_t time_ns;    /* receives: when it came, of a stream the last of its bytes (of what waited
+                        * for a receive: of the last that waited with them, in one piece of memory
+                        * of up to 2 KiB), on Pinion's clock; 0 without a time source */
   rio_address peer;    /* receives: who sent it */
   uint8_t opcode;      /* rio_opcode */
   uint8_t time_source; /* RIO_TIME_* */

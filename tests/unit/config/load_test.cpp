@@ -80,6 +80,7 @@ TEST(ConfigLoad, VethExampleNics) {
   EXPECT_EQ(md.rx_descriptors, 2048u);
   EXPECT_EQ(md.tx_descriptors, 512u);
   EXPECT_TRUE(md.tso);
+  EXPECT_EQ(md.rx_timestamps, Timestamps::hardware_or_software);
   const Nic& orders = config.nics[1];
   EXPECT_EQ(orders.core_indices, (std::vector<size_t>{0}));
   EXPECT_EQ(orders.vlan_id, 141u);
@@ -87,6 +88,24 @@ TEST(ConfigLoad, VethExampleNics) {
   ASSERT_EQ(orders.addresses.size(), 2u);
   EXPECT_EQ(orders.addresses[0], (Prefix{ipv4(10, 20, 0, 5), 24}));
   EXPECT_EQ(orders.addresses[1], (Prefix{ipv4(10, 20, 1, 5), 24}));
+}
+
+TEST(ConfigLoad, WhoseReceiveTimes) {
+  for (const auto& [text, wanted] :
+       {std::pair{"{rx: software}", Timestamps::software},
+        {"{rx: hardware_or_software}", Timestamps::hardware_or_software},
+        {"{rx: hardware}", Timestamps::hardware},
+        {"{}", Timestamps::hardware_or_software}}) {
+    Config config;
+    std::vector<ConfigError> errors;
+    ASSERT_EQ(load(std::string("version: 1\ncores: [{name: a, cpu: 2}]\nnics:\n  - {name: x, "
+                               "device: {vdev: net_null0}, core: a, addresses: [10.0.0.1/24], "
+                               "timestamps: ") +
+                       text + "}\n",
+                   "f", config, errors),
+              0);
+    EXPECT_EQ(config.nics[0].rx_timestamps, wanted) << text;
+  }
 }
 
 TEST(ConfigLoad, APhysicalNic) {

@@ -224,8 +224,12 @@ TEST(ConfigErrors, NicAddressesAndNumbers) {
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24], tso: on}]",
        "3:85: 'tso' is 'on'; expected true or false"},
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24], "
-       "timestamps: {rx: hardware}}]",
-       "3:80: 'timestamps' is not supported yet by this version; expected no such key"},
+       "timestamps: {rx: nic, tx: hardware}}]",
+       "3:97: 'rx' is 'nic'; expected one of: software, hardware_or_software, hardware\n"
+       "3:102: unknown key 'tx' in 'timestamps'; did you mean 'rx'?"},
+      {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24], "
+       "timestamps: hardware}]",
+       "3:92: 'timestamps' is 'hardware'; expected a mapping of keys"},
       {"nics: [{name: n, device: {vdev: net_null0}, core: c, addresses: [10.0.0.1/24]}, {name: "
        "n, device: {vdev: \"net_null0,size=64\"}, core: c, addresses: [10.0.0.1/24]}]",
        "3:88: NIC name 'n' is taken on line 3; expected each name once\n"
