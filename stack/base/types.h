@@ -1,6 +1,7 @@
 // The small words everything is written in: time, bytes, network order, results, checks.
 // Knows nothing of the project.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -33,30 +34,26 @@ Word load(const void* from) {
   return word;
 }
 
-// Integers as they stand on the wire: alignment 1, big-endian. get() compiles to mov + bswap.
+// Integers as they stand on the wire: alignment 1, big-endian. Each way is one mov and one bswap:
+// said byte by byte, compilers find that out for one number, but not for those of a whole header.
+inline constexpr bool kTurned = std::endian::native == std::endian::little;
 struct be16 {
   uint8_t b[2];
-  constexpr uint16_t get() const { return static_cast<uint16_t>(b[0] << 8 | b[1]); }
-  static constexpr be16 of(uint16_t v) {
-    return {{static_cast<uint8_t>(v >> 8), static_cast<uint8_t>(v)}};
-  }
+  constexpr uint16_t get() const { return turn(std::bit_cast<uint16_t>(*this)); }
+  static constexpr be16 of(uint16_t v) { return std::bit_cast<be16>(turn(v)); }
+  static constexpr uint16_t turn(uint16_t v) { return kTurned ? __builtin_bswap16(v) : v; }
 };
 struct be32 {
   uint8_t b[4];
-  constexpr uint32_t get() const {
-    return uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | b[3];
-  }
-  static constexpr be32 of(uint32_t v) {
-    return {{static_cast<uint8_t>(v >> 24), static_cast<uint8_t>(v >> 16),
-             static_cast<uint8_t>(v >> 8), static_cast<uint8_t>(v)}};
-  }
+  constexpr uint32_t get() const { return turn(std::bit_cast<uint32_t>(*this)); }
+  static constexpr be32 of(uint32_t v) { return std::bit_cast<be32>(turn(v)); }
+  static constexpr uint32_t turn(uint32_t v) { return kTurned ? __builtin_bswap32(v) : v; }
 };
 struct be64 {
-  be32 high, low;
-  constexpr uint64_t get() const { return uint64_t{high.get()} << 32 | low.get(); }
-  static constexpr be64 of(uint64_t v) {
-    return {be32::of(static_cast<uint32_t>(v >> 32)), be32::of(static_cast<uint32_t>(v))};
-  }
+  uint8_t b[8];
+  constexpr uint64_t get() const { return turn(std::bit_cast<uint64_t>(*this)); }
+  static constexpr be64 of(uint64_t v) { return std::bit_cast<be64>(turn(v)); }
+  static constexpr uint64_t turn(uint64_t v) { return kTurned ? __builtin_bswap64(v) : v; }
 };
 static_assert(sizeof(be16) == 2 && alignof(be16) == 1 && sizeof(be32) == 4 && alignof(be32) == 1);
 

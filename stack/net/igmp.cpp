@@ -23,13 +23,13 @@ uint8_t Net::igmp_version(const Interface& interface, Nanos now) const {
                                        : igmp_version_max_;
 }
 
-Drop Net::igmp_input(const IpInput& in, const Ipv4Header& header, Nanos now) {
+Drop Net::igmp_input(const IpInput& in, Nanos now) {
   IgmpMessage m;
   if (const Drop why = igmp_parse(in.payload, m); why != Drop::none) return why;
-  if (header.ttl != 1) return Drop::igmp_ttl;
+  if (in.hop_limit != 1) return Drop::igmp_ttl;
   switch (m.type) {
     case kIgmpQuery:
-      if (m.version > 1 && !header.router_alert) return Drop::igmp_router_alert;
+      if (m.version > 1 && !in.router_alert) return Drop::igmp_router_alert;
       copy_to_all(in, Stray::groups);
       return igmp_query_input(in, m, now);
     case kIgmpV1Report:

@@ -18,28 +18,31 @@ Drop Net::ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool
              .raw = bytes.first(header.total_length),
              .frame = &frame,
              .interface = &interface,
-             .protocol = header.protocol};
+             .protocol = header.protocol,
+             .hop_limit = header.ttl,
+             .router_alert = header.router_alert};
   if (const Drop why = ipv4_check_addresses(in, link_group); why != Drop::none) return why;
   if (header.is_fragment() || header.reserved_flag) [[unlikely]]
     return ipv4_fragment_input(in, packet, now);
-  return ipv4_deliver(in, header, now);
+  return ipv4_deliver(in, now);
 }
 
 // A whole packet, to its protocol.
-Drop Net::ipv4_deliver(const IpInput& in, const Ipv4Header& header, Nanos now) {
+Drop Net::ipv4_deliver(const IpInput& in, Nanos now) {
   // The TTL of a packet that is for us is not looked at (RFC 1122 3.2.1.7).
   switch (in.protocol) {
     case kProtocolIcmp: return icmp_input(in, now);
     case kProtocolUdp: return udp_input(in, now);
     case kProtocolTcp: return tcp_input(in, now);
-    case kProtocolIgmp: return igmp_input(in, header, now);
+    case kProtocolIgmp: return igmp_input(in, now);
   }
   icmp_error_output(in, kIcmpUnreachable, kUnreachableProtocol, now);
   return Drop::ipv4_protocol;
 }
 
-// RFC 791 3.2, RFC 1122 3.3.2. The last fragment that was missing is the datagram.
-Drop Net::ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos now) {
+// RFC 791 3.2, RFC 1122 3.3.2. The last fragment that was missing is the datagram. The packet comes
+// by value: whose address nobody takes is never in memory on the way of all others.
+Drop Net::ipv4_fragment_input(const IpInput& in, Ipv4Packet packet, Nanos now) {
   if (const Drop why = ipv4_check_fragment(packet); why != Drop::none) return why;
   if (in.destination.is_multicast() &&
       groups_.find(in.interface->index, in.destination) == nullptr &&
@@ -62,7 +65,7 @@ Drop Net::ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos
                                 whole, now);
   if (why != Drop::none || whole.packet.empty()) return why;
   Frame last;
-  return ipv4_deliver(whole_input(in, whole, last), header, now);
+  return ipv4_deliver(whole_input(in, whole, last), now);
 }
 
 // The last fragment that was missing makes `whole`.

@@ -248,9 +248,9 @@ class Net {
     uint8_t protocol = 0;
     bool group = false;  // to a broadcast or multicast address, of the link or of IP
     uint32_t fragments = 1;  // that it came in
-    // Of IPv6.
-    uint8_t hop_limit = 0;
-    bool has_fragment = false, router_alert = false;
+    uint8_t hop_limit = 0;   // or TTL
+    bool has_fragment = false;  // of IPv6: the header
+    bool router_alert = false;
   };
 
   // What a header of either family says beside its addresses and lengths.
@@ -325,8 +325,8 @@ class Net {
   // ipv4_input.cpp
   Drop ipv4_input(Interface& interface, const Frame& frame, Bytes bytes, bool link_group,
                   Nanos now);
-  Drop ipv4_deliver(const IpInput& in, const Ipv4Header& header, Nanos now);
-  Drop ipv4_fragment_input(const IpInput& in, const Ipv4Packet& packet, Nanos now);
+  Drop ipv4_deliver(const IpInput& in, Nanos now);
+  Drop ipv4_fragment_input(const IpInput& in, Ipv4Packet packet, Nanos now);
   Drop fragment_add(const Reassembly::Fragment& fragment, Reassembly::Datagram& whole, Nanos now);
   static IpInput whole_input(const IpInput& in, const Reassembly::Datagram& whole, Frame& frame);
   void reassembly_expire(Nanos now);
@@ -430,7 +430,7 @@ class Net {
 
   // igmp.cpp
   uint8_t igmp_version(const Interface& interface, Nanos now) const;
-  Drop igmp_input(const IpInput& in, const Ipv4Header& header, Nanos now);
+  Drop igmp_input(const IpInput& in, Nanos now);
   Drop igmp_query_input(const IpInput& in, const IgmpMessage& m, Nanos now);
   void igmp_old_report(Interface& interface, const Group& group, Nanos now);
   void igmp_output(Interface& interface, Frame* frame, Ipv4 to);

@@ -1,6 +1,7 @@
 // Cold calls of an application, one function each: completion queues, sockets, request queues. The
 // message is our copy; what it names in shared memory (a queue's header) is copied once and
 // checked.
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 
@@ -371,6 +372,7 @@ int Server::create_rq(Session& s, KernelMessage& m) {
   RequestQueue* rq = s.queues[index] != nullptr ? nullptr : queues_.take();
   if (rq == nullptr) return refuse(m, -ENOSPC, "all request queues are in use");
   s.next_queue = index + 1 == s.quota.queues_max ? 0 : index + 1;
+  queues_ever_ = std::max(queues_ever_, queues_.index(rq) + 1);
   *rq = {};
   rq->slots = ring.slots, rq->header = ring.header, rq->mask = ring.capacity - 1;
   rq->position = ring.start;

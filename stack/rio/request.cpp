@@ -10,15 +10,14 @@ namespace pinion {
 
 namespace {
 
-constexpr uint16_t kRequestFlags = RIO_DEFER | RIO_DONT_NOTIFY;
-
 bool no_data(const rio_abi_request& slot) {
   return slot.buffer_id == RIO_INVALID_BUFFER && slot.offset == 0 && slot.length == 0;
 }
 
+static_assert(RIO_FAMILY_NONE == 0);
 bool no_peer(const rio_abi_request& slot) {
-  return slot.family == RIO_FAMILY_NONE && slot.port == 0 && slot.scope == 0 &&
-         (load<uint64_t>(slot.peer) | load<uint64_t>(slot.peer + 8)) == 0;
+  const uint64_t words = load<uint64_t>(slot.peer) | load<uint64_t>(slot.peer + 8);
+  return (words | slot.family | slot.port | slot.scope) == 0;
 }
 
 int check_peer(const rio_abi_request& slot) {
@@ -36,12 +35,12 @@ uint32_t completion_flags(uint8_t opcode, uint16_t request_flags, int32_t status
 }  // namespace
 
 // 0, or the status with which this entry fails; nothing of the slot is read again elsewhere.
-int Server::check(const RequestQueue& rq, const rio_abi_request& slot,
-                  BufferTable::Located& data) const {
+template <uint16_t kFlags>
+int Server::check(const RequestQueue& rq, const rio_abi_request& slot, BufferTable::Located& data) {
   if (slot.reserved0 != 0 || slot.reserved1 != 0 || slot.reserved2 != 0) return -EINVAL;
   if (slot.opcode > RIO_OP_CLOSE) return -EINVAL;
   if (slot.opcode > RIO_OP_RECEIVE) return -EOPNOTSUPP;
-  if ((slot.flags & ~kRequestFlags) != 0) return -EINVAL;
+  if ((slot.flags & ~kFlags) != 0) return -EINVAL;
   if (slot.opcode == RIO_OP_NOP) return no_data(slot) && no_peer(slot) ? 0 : -EINVAL;
   if (slot.opcode == RIO_OP_RECEIVE && !no_peer(slot)) return -EINVAL;
   if (slot.opcode == RIO_OP_SEND) {
@@ -51,6 +50,8 @@ int Server::check(const RequestQueue& rq, const rio_abi_request& slot,
   data = rq.session->buffers.locate({slot.buffer_id, slot.offset, slot.length});
   return data.ok ? 0 : -EINVAL;
 }
+template int Server::check<Server::kStreamFlags>(const RequestQueue&, const rio_abi_request&,
+                                                 BufferTable::Located&);
 
 // Every popped slot gets exactly one completion: now, or through the Request made here.
 void Server::accept(RequestQueue& rq, const rio_abi_request& slot, Nanos now) {
@@ -58,7 +59,7 @@ void Server::accept(RequestQueue& rq, const rio_abi_request& slot, Nanos now) {
   CompletionQueue& cq = receive ? *rq.receive_cq : *rq.send_cq;
   ++cq.in_flight;
   BufferTable::Located data;
-  int status = check(rq, slot, data);
+  int status = check<kRequestFlags>(rq, slot, data);
   if (status == 0 && receive && rq.closing) status = -ECANCELED;
   const uint32_t outstanding = receive ? rq.receive_count : rq.send_count;
   const bool over_quota = outstanding >= (receive ? rq.receives_max : rq.sends_max);

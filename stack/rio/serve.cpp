@@ -84,10 +84,10 @@ bool Server::serve_hot(Nanos now) {
 
 // Most sessions in most passes: no bell and no queue that waits.
 bool Server::is_idle(const Session& s) const {
-  uint64_t bells = 0;
+  uint64_t bells = s.bells_left;
 #pragma GCC unroll 8
   for (uint32_t w = 0; w < RIO_DOORBELL_SUMMARY_WORDS; ++w)
-    bells |= rio_doorbell_peek(&s.header->doorbell_summary[w]) | s.bell_summary[w];
+    bells |= rio_doorbell_peek(&s.header->doorbell_summary[w]);
   return record_(Door::word, bells) == 0 && s.again.empty() && s.held.empty() &&
          s.blocked.empty() && s.closed.empty();
 }
@@ -125,6 +125,8 @@ void Server::serve_session(Session& s, Nanos now) {
   if (bells != 0 && !s.bells_first) serve_bells(s, now);
   if (!s.closed.empty()) reap_closed(s);
   s.cut = (bells != 0 || !s.again.empty()) && !may_work(s);
+  s.bells_left = 0;
+  for (const uint64_t word : s.bell_summary) s.bells_left |= word;
 }
 
 // Deferred sends leave after defer_max even without a commit; and only a look tells whether an
@@ -292,11 +294,13 @@ void Server::catch_up(RequestQueue& rq, Nanos now) {
   if (!rq.behind && (!rq.hold || rq.closing)) output(rq, 0, now);
 }
 
-// A queue whose doorbell was never rung (an application with a bug) is still found, slowly.
+// A queue whose doorbell was never rung (an application with a bug) is still found, slowly. Places
+// that no queue ever had are not looked at: each would be a line that nobody has near.
 void Server::look_at_cold(Nanos now) {
   next_cold_look_ = now + config_.cold_look_every;
-  RequestQueue& rq = queues_[cold_hand_];
-  cold_hand_ = cold_hand_ + 1 == queues_.capacity() ? 0 : cold_hand_ + 1;
+  if (queues_ever_ == 0) return;
+  if (cold_hand_ >= queues_ever_) cold_hand_ = 0;
+  RequestQueue& rq = queues_[cold_hand_++];
   if (rq.live && rq.heat == RequestQueue::Heat::cold && rq.ready(record_)) visit(rq, false, now);
 }
 

@@ -153,7 +153,10 @@ class Server {
 
   // request.cpp
   void accept(RequestQueue& rq, const rio_abi_request& slot, Nanos now);
-  int check(const RequestQueue& rq, const rio_abi_request& slot, BufferTable::Located& data) const;
+  static constexpr uint16_t kRequestFlags = RIO_DEFER | RIO_DONT_NOTIFY;
+  static constexpr uint16_t kStreamFlags = kRequestFlags | RIO_WAITALL;
+  template <uint16_t kFlags>  // those that it may have
+  static int check(const RequestQueue& rq, const rio_abi_request& slot, BufferTable::Located& data);
   void append(RequestQueue& rq, const rio_abi_request& slot, std::byte* base, int status);
   void hold(RequestQueue& rq, bool on, Nanos now);
   void output(RequestQueue& rq, uint32_t paid, Nanos now);
@@ -198,8 +201,8 @@ class Server {
   void set_waiting(Session& s, uint32_t chunks);
 
   // stream.cpp
-  int check_stream(const RequestQueue& rq, const rio_abi_request& slot,
-                   BufferTable::Located& data) const;
+  static int check_stream(const RequestQueue& rq, const rio_abi_request& slot,
+                          BufferTable::Located& data);
   void accept_stream(RequestQueue& rq, const rio_abi_request& slot, Nanos now);
   void stream_turn(RequestQueue& rq, uint32_t paid, Nanos now);
   void end_sending(SocketQueue& sq, Nanos now);
@@ -307,7 +310,7 @@ class Server {
   size_t hot_hand_ = 0, near_hand_ = 0;
   Nanos served_at_ = 0;
   Nanos next_cold_look_ = 0, next_barrier_ = 0;
-  uint32_t cold_hand_ = 0;
+  uint32_t cold_hand_ = 0, queues_ever_ = 0;  // places of queues_ in use, or that were
   uint32_t signals_due_ = 0;
 
   List<Session, &Session::live> live_;  // in the order of their turns

@@ -91,6 +91,7 @@ struct Session {
   // Doorbells taken from shared memory and not served yet.
   uint32_t bell_group = 0;  // where answering goes on
   uint64_t bell_summary[RIO_DOORBELL_SUMMARY_WORDS] = {};
+  uint64_t bells_left = 0;  // all of its words in one, behind a turn
   std::unique_ptr<uint64_t[]> bells;
   Link<Session> live;
   // Ending: what the ports must let go of before its memory may go.

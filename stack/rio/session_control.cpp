@@ -126,6 +126,7 @@ int Server::end_session(uint32_t id, Nanos now) {
   for (uint32_t i = 0; i < s.quota.cqs_max; ++i)
     if (s.cqs[i].live) close_cq_slot(s.cqs[i]);
   for (uint32_t w = 0; w < RIO_DOORBELL_SUMMARY_WORDS; ++w) s.bell_summary[w] = 0;
+  s.bells_left = 0;
   std::memset(s.bells.get(), 0, RIO_DOORBELL_WORDS * sizeof(uint64_t));
   s.header = nullptr, s.shared_bells = nullptr;
   s.state = Session::State::free;

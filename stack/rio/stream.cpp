@@ -14,10 +14,9 @@ constexpr uint32_t kAbortsPerPass = 16;
 }  // namespace
 
 int Server::check_stream(const RequestQueue& rq, const rio_abi_request& slot,
-                         BufferTable::Located& data) const {
-  rio_abi_request plain = slot;
-  if (slot.opcode == RIO_OP_RECEIVE) plain.flags &= static_cast<uint16_t>(~RIO_WAITALL);
-  const int status = check(rq, plain, data);
+                         BufferTable::Located& data) {
+  if ((slot.flags & RIO_WAITALL) != 0 && slot.opcode < RIO_OP_RECEIVE) return -EINVAL;
+  const int status = check<kStreamFlags>(rq, slot, data);
   if (status != 0 || slot.opcode == RIO_OP_NOP) return status;
   if (data.bytes.empty()) return -EINVAL;  // no data is a datagram's privilege
   return slot.family == RIO_FAMILY_NONE ? 0 : -EISCONN;

@@ -3,6 +3,8 @@
 // checksums are written. Net fills it and decides whether it still holds; whoever owns the socket
 // only keeps it.
 #pragma once
+#include <cstring>
+
 #include "socket/endpoint.h"
 
 namespace pinion {
@@ -36,6 +38,13 @@ struct Flow {
   uint64_t ports_sum = 0;
   uint32_t headers_length = 0;
   std::byte headers[kHeadersMax] = {};  // lengths and checksums are 0
+
+  // Copies of fixed size: what is too much is for the caller to write over.
+  void put_headers(std::byte* at) const {
+    std::memcpy(at, headers, kHeadersMaxIpv4);
+    if (headers_length > kHeadersMaxIpv4)
+      std::memcpy(at + kHeadersMaxIpv4, headers + kHeadersMaxIpv4, kHeadersMax - kHeadersMaxIpv4);
+  }
 };
 
 }  // namespace pinion

@@ -124,6 +124,7 @@ int TcpDemux::insert(Connection& c) {
 }
 
 void TcpDemux::remove(Connection& c) {
+  if (last_found_ == &c) last_found_ = nullptr;
   Connection** link = &connection_buckets_[bucket_of(c.local, c.remote)];
   while (*link != &c) link = &(*link)->demux_next;
   *link = c.demux_next;
@@ -141,8 +142,11 @@ void TcpDemux::free_port(Connection& c) {
 }
 
 Connection* TcpDemux::find(const Endpoint& local, const Endpoint& remote) const {
+  const auto is = [&](const Connection* c) { return c->local == local && c->remote == remote; };
+  if (last_found_ != nullptr && is(last_found_)) return last_found_;
   Connection* c = connection_buckets_[bucket_of(local, remote)];
-  while (c && !(c->local == local && c->remote == remote)) c = c->demux_next;
+  while (c && !is(c)) c = c->demux_next;
+  if (c) last_found_ = c;
   return c;
 }
 

@@ -90,6 +90,8 @@ class TcpDemux {
   std::vector<Binding> bindings_;
   std::vector<uint32_t> binding_buckets_;
   std::vector<Connection*> connection_buckets_;
+  // Many segments belong where the one before did.
+  mutable Connection* last_found_ = nullptr;
   std::unique_ptr<PortUse[]> ports_;  // by port_place
 };
 

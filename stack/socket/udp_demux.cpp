@@ -119,8 +119,11 @@ uint32_t UdpDemux::find_binding(const Endpoint& local) const {
 }
 
 Socket* UdpDemux::find_connected(const Endpoint& local, const Endpoint& remote) const {
+  const auto is = [&](const Socket* sk) { return sk->local == local && sk->remote == remote; };
+  if (last_found_ != nullptr && is(last_found_)) return last_found_;
   Socket* sk = connected_buckets_[bucket_of(local, remote)];
-  while (sk && !(sk->local == local && sk->remote == remote)) sk = sk->demux_next;
+  while (sk && !is(sk)) sk = sk->demux_next;
+  if (sk) last_found_ = sk;
   return sk;
 }
 
@@ -225,6 +228,7 @@ void UdpDemux::release(Socket& sk) {
 }
 
 void UdpDemux::unlink_connected(Socket& sk) {
+  if (last_found_ == &sk) last_found_ = nullptr;
   Socket** link = &connected_buckets_[bucket_of(sk.local, sk.remote)];
   while (*link != &sk) link = &(*link)->demux_next;
   *link = sk.demux_next;

@@ -74,6 +74,8 @@ class UdpDemux {
   std::vector<Binding> bindings_;
   std::vector<uint32_t> binding_buckets_;
   std::vector<Socket*> connected_buckets_;
+  // Of those: many datagrams belong where the one before did.
+  mutable Socket* last_found_ = nullptr;
   std::unique_ptr<PortUse[]> ports_;  // by port_place
 };
 

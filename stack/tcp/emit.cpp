@@ -102,9 +102,8 @@ int Net::tcp_send_again(const TcpSend& send, Nanos now) {
   const bool v4 = flow.ip_bytes == sizeof(Ipv4Hdr);
   frame->tx_offload = interface.tx_offload & (v4 ? kTxIpv4Csum | kTxTcpCsum : kTxTcpCsum);
   const auto ip_payload = static_cast<uint16_t>(length);
+  flow.put_headers(frame->push(flow.headers_length));
   put_segment(send, cut ? flow.pseudo_sum : checksum_add(flow.pseudo_sum, ip_payload), *frame);
-  frame->push(flow.headers_length);
-  std::memcpy(frame->data, flow.headers, flow.headers_length);
   finish_kept(flow, ip_payload, *frame);
   pad(*frame);
   flow.neighbour->last_used = now;

@@ -21,7 +21,10 @@ Drop Tcp::on_ack(Tcb& tcb, const TcpSegment& seg, Nanos now) {
   const bool fin_was_out = tcb.fin_in_flight();
   const LossAck ack{.ack = seg.ack,
                     .sack = tcb.sack ? seg.options.sack_blocks() : std::span<const SackBlock>{},
-                    .echoed_until = echoed_until(tcb, seg, now),
+                    // Of no interest to whom nothing was sent again.
+                    .echoed_until = tcb.loss.stats.retransmitted_segments != 0
+                                        ? echoed_until(tcb, seg, now)
+                                        : kNever,
                     .plain = seg.len() == 0 && wnd == tcb.snd_wnd};
   const LossOutcome out = tcb.loss.on_ack(loss_, segments_, ack, now);
   if (out.marked_lost) pend(tcb);

@@ -61,6 +61,7 @@ void Tcp::settle(Tcb& tcb) {
     return;
   }
   Nanos at = tcb.loss.deadline();
+#pragma GCC unroll 8
   for (const Nanos deadline : tcb.deadline) at = std::min(at, deadline);
   timers_.set(&tcb, at);
 }

@@ -247,13 +247,15 @@ void Loss::count_duplicate(Walk& walk) {
 // Karn (RFC 6298 section 3): never of what was sent again; nor, without SACK, of what may have
 // waited at the peer for it.
 void Loss::take_sample(Walk& walk, uint32_t flight_before) {
-  if (walk.latest != kNever && (sack_ || !walk.acked_retransmission)) {
-    rtt.note_min(walk.config.rtt, walk.now - walk.latest, walk.now);
-  }
   Nanos sent_at = walk.acked_retransmission ? kNever : walk.oldest;
   if (sent_at == kNever) sent_at = walk.sacked;
+  // Of one that is sampled as well, the sample notes it.
+  const bool several = walk.latest != kNever && walk.latest != sent_at;
+  if (several && (sack_ || !walk.acked_retransmission))
+    rtt.note_min(walk.config.rtt, walk.now - walk.latest, walk.now);
   if (sent_at == kNever) return;
-  const uint32_t samples = flight_before / (2 * congestion.smss) + 1;
+  const uint32_t window = 2 * congestion.smss;
+  const uint32_t samples = flight_before < window ? 1 : flight_before / window + 1;
   rtt.sample(walk.config.rtt, walk.now - sent_at, walk.now, samples);
 }
 

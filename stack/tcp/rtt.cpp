@@ -21,7 +21,10 @@ void Rtt::sample(const RttConfig& config, Nanos rtt, Nanos now, uint32_t expecte
   if (srtt == 0) {  // 2.2
     srtt = rtt;
     rttvar = rtt / 2;
-  } else {  // 2.3, with alpha and beta divided by the samples of a window (RFC 7323 appendix G)
+  } else if (expected_samples == 1) {  // 2.3; by constants, which takes no division
+    rttvar += (std::abs(srtt - rtt) - rttvar) / 4;
+    srtt = std::max<Nanos>(srtt + (rtt - srtt) / 8, 1);
+  } else {  // with alpha and beta divided by the samples of a window (RFC 7323 appendix G)
     const Nanos n = expected_samples;
     rttvar += (std::abs(srtt - rtt) - rttvar) / (4 * n);
     srtt = std::max<Nanos>(srtt + (rtt - srtt) / (8 * n), 1);

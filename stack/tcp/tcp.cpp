@@ -131,8 +131,8 @@ void Tcp::append(Socket& sk, uint32_t bytes, Nanos now) {
   Tcb* tcb = sk.tcb;
   if (tcb == nullptr) return;
   STACK_DCHECK(!tcb->fin_queued && !tcb->owner_closed);
-  Hold hold(*this, *tcb);
   tcb->unsent += bytes;
+  // The output that follows sets the timer.
   if (tcb->synchronized() && !tcb->armed(TcpTimer::user)) arm_user(*tcb, now);
 }
 
@@ -146,6 +146,8 @@ void Tcp::output(Socket& sk, Nanos now) {
 void Tcp::room_grew(Socket& sk, Nanos now) {
   Tcb* tcb = sk.tcb;
   if (tcb == nullptr || !tcb->may_receive_data()) return;
+  // Mostly. Without anything to do there is nothing to hold it for.
+  if (tcb->ooo.empty() && !window_worth_telling(*tcb)) return;
   Hold hold(*this, *tcb);
   const Seq before = tcb->rcv_nxt;
   if (!tcb->ooo.empty()) drain_out_of_order(*tcb, now);

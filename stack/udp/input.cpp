@@ -14,20 +14,20 @@ Drop Net::udp_input(const IpInput& in, Nanos now) {
       !udp_checksum_ok(in.payload, datagram, in.source, in.destination))
     return Drop::udp_checksum;
   if (datagram.destination_port == 0) return Drop::udp_port_zero;
-  const Endpoint from{in.source, datagram.source_port};
-  const Endpoint to{in.destination, datagram.destination_port};
   const RxTime came = rx_time(*in.frame);
+  // Its ends are made in their place: copied, they would wait for the stores that made them.
   const Arrival arrival{.payload = datagram.payload,
-                        .from = from,
-                        .to = to,
+                        .from = {in.source, datagram.source_port},
+                        .to = {in.destination, datagram.destination_port},
                         .time = came.at,
                         .time_is_hardware = came.is_hardware};
+  const Endpoint& to = arrival.to;
   Drop why = Drop::none;
   if (in.destination.is_multicast()) {
     const bool copied = mesh_ != nullptr && copy_group(in);
     why = group_deliver(in.interface->index, arrival, now);
     if (copied && why == Drop::udp_multicast_not_joined) return Drop::none;
-  } else if (Socket* sk = udp_.lookup(to, from)) {
+  } else if (Socket* sk = udp_.lookup(to, arrival.from)) {
     if (mesh_ != nullptr && in.group) copy_broadcast(in, to);
     why = socket_deliver(*sk, arrival, now);
   } else if (mesh_ != nullptr && pass_on_udp(in, to, why)) {

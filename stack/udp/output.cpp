@@ -219,11 +219,7 @@ int Net::udp_send_again(const UdpSend& send, const Flow& flow, Nanos now) {
 
   const auto udp_length = static_cast<uint16_t>(sizeof(UdpHdr) + send.payload.size());
   std::byte* udp = frame->push(flow.headers_length) + flow.headers_length - sizeof(UdpHdr);
-  // Copies of fixed size; what is too much is written over.
-  std::memcpy(frame->data, flow.headers, Flow::kHeadersMaxIpv4);
-  if (flow.headers_length > Flow::kHeadersMaxIpv4)
-    std::memcpy(frame->data + Flow::kHeadersMaxIpv4, flow.headers + Flow::kHeadersMaxIpv4,
-                Flow::kHeadersMax - Flow::kHeadersMaxIpv4);
+  flow.put_headers(frame->data);
   const uint64_t pseudo = checksum_add(flow.pseudo_sum, udp_length);
   const bool attach = (send.may_attach >> interface.port & 1) != 0;
   const uint16_t udp_checksum =

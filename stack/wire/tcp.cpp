@@ -18,6 +18,10 @@ enum Kind : uint8_t {
   kTimestamps = 8,
 };
 
+// Between SYN and the end segments have no other options than these (RFC 7323 appendix A).
+constexpr size_t kTimestampsBytes = 12;
+constexpr uint32_t kTimestampsHead = kNop << 24 | kNop << 16 | kTimestamps << 8 | 10;
+
 uint8_t octet(Bytes bytes, size_t at) { return std::to_integer<uint8_t>(bytes[at]); }
 uint16_t word16(Bytes bytes, size_t at) { return load<be16>(bytes.data() + at).get(); }
 uint32_t word32(Bytes bytes, size_t at) { return load<be32>(bytes.data() + at).get(); }
@@ -60,6 +64,12 @@ void parse_option(uint8_t kind, Bytes value, TcpOptions& out) {
 // RFC 9293 3.2. Behind an EOL there is only padding. Where a length is illegal (below 2, or beyond
 // the header) nobody can tell where the next option begins: the rest is not read (MUST-7).
 void parse_options(Bytes options, TcpOptions& out) {
+  if (options.size() == kTimestampsBytes && word32(options, 0) == kTimestampsHead) {
+    out.has_timestamps = true;
+    out.ts_val = word32(options, 4);
+    out.ts_ecr = word32(options, 8);
+    return;
+  }
   size_t at = 0;
   while (at < options.size()) {
     const uint8_t kind = octet(options, at);
@@ -107,6 +117,11 @@ size_t sack_blocks_written(const TcpOptions& options) {
   return std::min<size_t>(options.sack_count, tcp_sack_room(options));
 }
 
+bool only_timestamps(const TcpOptions& options) {
+  return options.has_timestamps && options.mss == 0 && !options.sack_permitted &&
+         !options.has_window_scale && options.sack_count == 0;
+}
+
 void write_options(const TcpOptions& options, Writer writer) {
   if (options.mss != 0) {
     writer.put8(kMss), writer.put8(4), writer.put16(options.mss);
@@ -144,20 +159,20 @@ bool operator==(const TcpOptions& a, const TcpOptions& b) {
 
 Drop tcp_parse(Bytes packet, TcpSegment& out) {
   if (packet.size() < sizeof(TcpHdr)) return Drop::tcp_short;
-  TcpHdr h;
-  std::memcpy(&h, packet.data(), sizeof h);
-  const size_t length = size_t{h.data_offset} >> 4 << 2;
-  if (length < sizeof h || length > packet.size()) return Drop::tcp_data_offset;
-  out.source_port = h.source_port.get();
-  out.destination_port = h.destination_port.get();
-  out.seq = {h.sequence.get()};
-  out.ack = {h.acknowledgment.get()};
-  out.flags = h.flags;
-  out.wnd = h.window.get();
-  out.checksum = h.checksum.get();
-  out.up = h.urgent_pointer.get();
+  // Each field from where it stands: of a copy, some would be read across what made it.
+  const size_t length = size_t{octet(packet, offsetof(TcpHdr, data_offset))} >> 4 << 2;
+  if (length < sizeof(TcpHdr) || length > packet.size()) return Drop::tcp_data_offset;
+  out.source_port = word16(packet, offsetof(TcpHdr, source_port));
+  out.destination_port = word16(packet, offsetof(TcpHdr, destination_port));
+  out.seq = {word32(packet, offsetof(TcpHdr, sequence))};
+  out.ack = {word32(packet, offsetof(TcpHdr, acknowledgment))};
+  out.flags = octet(packet, offsetof(TcpHdr, flags));
+  out.wnd = word16(packet, offsetof(TcpHdr, window));
+  out.checksum = word16(packet, offsetof(TcpHdr, checksum));
+  out.up = word16(packet, offsetof(TcpHdr, urgent_pointer));
   out.options = {};
-  if (length > sizeof h) parse_options(packet.subspan(sizeof h, length - sizeof h), out.options);
+  if (length > sizeof(TcpHdr))
+    parse_options(packet.subspan(sizeof(TcpHdr), length - sizeof(TcpHdr)), out.options);
   out.payload = packet.subspan(length);
   return Drop::none;
 }
@@ -180,19 +195,22 @@ size_t tcp_header_length(const TcpOptions& options) {
 }
 
 size_t tcp_emit(const TcpSegment& segment, MutableBytes out) {
-  const size_t length = tcp_header_length(segment.options);
+  const bool common = only_timestamps(segment.options);
+  const size_t length =
+      common ? sizeof(TcpHdr) + kTimestampsBytes : tcp_header_length(segment.options);
   STACK_DCHECK(out.size() >= length && length <= kTcpHeaderMax && length % 4 == 0);
-  const TcpHdr h{be16::of(segment.source_port),
-                 be16::of(segment.destination_port),
-                 be32::of(segment.seq.v),
-                 be32::of(segment.ack.v),
-                 static_cast<uint8_t>(length << 2),  // in words, in the upper four bits
-                 segment.flags,
-                 be16::of(segment.wnd),
-                 be16::of(segment.checksum),
-                 be16::of(segment.up)};
-  std::memcpy(out.data(), &h, sizeof h);
-  if (length > sizeof h) write_options(segment.options, {out.data() + sizeof h});
+  Writer writer{out.data()};
+  writer.put16(segment.source_port), writer.put16(segment.destination_port);
+  writer.put32(segment.seq.v), writer.put32(segment.ack.v);
+  writer.put8(static_cast<uint8_t>(length << 2));  // in words, in the upper four bits
+  writer.put8(segment.flags);
+  writer.put16(segment.wnd), writer.put16(segment.checksum), writer.put16(segment.up);
+  if (common) {
+    writer.put32(kTimestampsHead);
+    writer.put32(segment.options.ts_val), writer.put32(segment.options.ts_ecr);
+  } else if (length > sizeof(TcpHdr)) {
+    write_options(segment.options, writer);
+  }
   return length;
 }
 

@@ -119,6 +119,13 @@ TEST(TcpWire, LayoutOfTheUsualOptions) {
   ack.options.sack_count = 1;
   ack.options.sack[0] = {{1}, {2}};
   EXPECT_EQ(options_of(ack), "0101050a0000000100000002");
+  TcpSegment data;
+  data.options.has_timestamps = true;
+  data.options.ts_val = 0x01020304, data.options.ts_ecr = 0xfffefdfc;
+  EXPECT_EQ(options_of(data), "0101080a01020304fffefdfc");
+  data.options.sack_count = 1;
+  data.options.sack[0] = {{1}, {2}};
+  EXPECT_EQ(options_of(data), "0101080a01020304fffefdfc0101050a0000000100000002");
 }
 
 TEST(TcpWire, SackBlocksAsManyAsFit) {
@@ -178,6 +185,18 @@ TEST(TcpOptions, AnyAlignment) {
   EXPECT_EQ(o.ts_val, 9u);
   EXPECT_EQ(o.ts_ecr, 8u);
   EXPECT_EQ(o.mss, 256);
+}
+
+// What stands in nearly all segments is read at once: to the same effect.
+TEST(TcpOptions, UsualTimestampsAsAnyOthers) {
+  const TcpOptions usual = parsed({1, 1, 8, 10, 1, 2, 3, 4, 0xff, 0xfe, 0xfd, 0xfc});
+  EXPECT_TRUE(usual.has_timestamps);
+  EXPECT_EQ(usual.ts_val, 0x01020304u);
+  EXPECT_EQ(usual.ts_ecr, 0xfffefdfcu);
+  EXPECT_EQ(usual, parsed({8, 10, 1, 2, 3, 4, 0xff, 0xfe, 0xfd, 0xfc, 1, 1}));
+  EXPECT_EQ(usual, parsed({1, 8, 10, 1, 2, 3, 4, 0xff, 0xfe, 0xfd, 0xfc, 0}));
+  EXPECT_EQ(usual, parsed({1, 1, 8, 10, 1, 2, 3, 4, 0xff, 0xfe, 0xfd, 0xfc, 0, 2, 4, 5}));
+  EXPECT_FALSE(parsed({1, 1, 8, 9, 1, 2, 3, 4, 0xff, 0xfe, 0xfd, 0xfc}).has_timestamps);
 }
 
 TEST(TcpOptions, IllegalLengthEndsTheReading) {
