@@ -4,6 +4,8 @@
 #include <cstdarg>
 #include <cstring>
 
+#include "gateway/engine/doors.h"
+
 namespace pinion::gateway {
 
 namespace {
@@ -95,7 +97,10 @@ bool Engine::listen(std::string& why) {
     if (same == places.end()) {
       places.push_back(&c);
       acceptors_.push_back(std::make_unique<fix::Acceptor>(
-          fix::AcceptorConfig{.listen = {c.address, c.port}}, network_));
+          fix::AcceptorConfig{.listen = {c.address, c.port},
+                              .strangers_max = strangers_at_a_door(config_),
+                              .watcher = this},
+          network_));
     }
     acceptors_[index]->add(client->session());
   }
@@ -280,6 +285,26 @@ void Engine::on_client_logout(Client& client, const fix::Now& now) {
   if (client.config().cancel_on_disconnect) client.away_since = now.monotonic_ns;
   notices_.say("session %s: gone, %u orders open", client.config().name.c_str(),
                orders_.open_orders(client.index()));
+}
+
+fix::AcceptorCounters Engine::connections() const {
+  fix::AcceptorCounters all;
+  for (const auto& acceptor : acceptors_) {
+    all.accepted += acceptor->counters().accepted;
+    all.refused += acceptor->counters().refused;
+    all.dropped_before_logon += acceptor->counters().dropped_before_logon;
+  }
+  return all;
+}
+
+// Whoever reaches the port decides how often: one a second is told, the others counted.
+void Engine::on_stranger_dropped(const Endpoint& peer, const char* why) {
+  if (now_.monotonic_ns < strangers_next_) return void(++strangers_untold_);
+  strangers_next_ = now_.monotonic_ns + kSecond;
+  notices_.say("connection from %s:%u dropped: %s", peer.ip.c_str(), unsigned{peer.port}, why);
+  if (strangers_untold_ == 0) return;
+  notices_.say("and %llu before it", static_cast<unsigned long long>(strangers_untold_));
+  strangers_untold_ = 0;
 }
 
 // The day is the venue's session.

@@ -330,6 +330,34 @@ TEST(EngineSafety, AVenueThatIsNotThere) {
   EXPECT_NE(said.find("the login is rejected (A)"), std::string::npos) << said;
 }
 
+// A client that is configured otherwise than we are learns nothing from the protocol: somebody here
+// must. But whoever reaches the port decides how often.
+TEST(EngineSafety, AConnectionWithoutASessionIsToldOnceASecond) {
+  Bed bed;
+  bed.trades();
+  const auto said = [&] {
+    std::string all;
+    bed.engine->notices().take_all([&](const char* text) { all.append(text).append("|"); });
+    return all;
+  };
+  said();
+  TestClient strangers[3] = {{bed.network, "NOBODY"}, {bed.network, "NOBODY"}, {bed.network, "NO"}};
+  for (TestClient& stranger : strangers) stranger.connect(bed.now);
+  bed.turn();
+  const std::string why =
+      "connection from :0 dropped: no session here has its BeginString, SenderCompID and "
+      "TargetCompID|";
+  EXPECT_EQ(said(), why);
+  bed.passes(2 * kSecond);
+  TestClient late(bed.network, "NOBODY");
+  late.connect(bed.now);
+  bed.turn();
+  EXPECT_EQ(said(), why + "and 2 before it|");
+  EXPECT_EQ(bed.engine->connections().dropped_before_logon, 4u);
+  for (TestClient& stranger : strangers) stranger.disconnect(bed.now);
+  late.disconnect(bed.now);
+}
+
 // What a client says is repeated in answers, but not at any length: they must be sent.
 TEST(EngineSafety, AnAbsurdClOrdID) {
   Bed bed([](Config& c) { c.clients.push_back(drop_copy(c)); });
