@@ -13,6 +13,7 @@ namespace {
 constexpr const char* kVenueZone = "America/New_York";
 constexpr uint16_t kVenueSource = 0xffff, kOwnSource = 0xfffe;  // of records that no client's are
 constexpr Nanos kStopWithin = 3 * kSecond;
+constexpr Nanos kTellUnreachedEvery = 60 * kSecond;
 constexpr size_t kOuchMax = 96;  // of what the desk sends
 // Above all numbers of records: ExecIDs of what the journal did not take.
 constexpr uint64_t kUnrecorded = uint64_t{1} << 62;
@@ -316,6 +317,7 @@ void Engine::on_venue_login() {
   }
   notices_.say("venue: logged in, session %s, from message %llu", session.c_str(),
                static_cast<unsigned long long>(venue_.client().next_sequence()));
+  unreached_next_ = 0;
   if (venue_.client().missed() != 0) alarm("the venue does not have all answers any more");
   desk_.on_venue_login();
 }
@@ -341,6 +343,16 @@ void Engine::on_venue_lost() {
       return notices_.say("venue: not connected any more, a person must look: %s", fault);
     default: notices_.say("venue: connection lost (%s), connecting again", fault);
   }
+}
+
+// Tried again every few seconds; told at once, and then each minute.
+void Engine::on_venue_unreached(int status) {
+  if (now_.monotonic_ns < unreached_next_) return;
+  unreached_next_ = now_.monotonic_ns + kTellUnreachedEvery;
+  const char* why = status != 0 ? std::strerror(-status) : text_of(venue_.client().fault());
+  const Endpoint& server = config_.venue.order_entry.server;
+  notices_.say("venue: no login at %s:%u (%s), trying again", server.ip.c_str(),
+               unsigned{server.port}, why);
 }
 
 // The ring must hold what follows from an answer as well: the venue waits until there is room.

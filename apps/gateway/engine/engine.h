@@ -99,6 +99,7 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   void on_venue_login() override;
   void on_venue_message(uint64_t number, Bytes message) override;
   void on_venue_lost() override;
+  void on_venue_unreached(int status) override;
   bool takes_venue_messages() const override;
 
   bool to_venue(Bytes message) override;
@@ -143,6 +144,7 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   uint64_t ticks_ = 0;
   uint64_t unrecorded_ = 0;  // reports of what the journal did not take
   Nanos stopping_since_ = kNever;
+  Nanos unreached_next_ = 0;  // when the next such connection is worth a notice
   Nanos strangers_next_ = 0;  // when the next one is worth a notice
   uint64_t strangers_untold_ = 0;
 };
