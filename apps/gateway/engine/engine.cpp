@@ -196,6 +196,7 @@ int Engine::turn(const fix::Now& now) {
   if (events < 0) return events;
   look_at_books();
   if (kill_.thrown() != killed_) look_at_kill();
+  look_at_journal();
   cancel_for_those_away();
   desk_.poll(now.monotonic_ns);
   return events;
@@ -216,6 +217,25 @@ void Engine::look_at_kill() {
   record_event("kill switch %s", killed_ ? "thrown" : "back");
   notices_.say("kill switch %s", killed_ ? "thrown: no new orders" : "back: orders are taken");
   if (killed_ && config_.risk.kill_cancels_open_orders) cancel_everything("kill switch");
+}
+
+// What it does not take must not happen, so this is the reason for which trading stops.
+void Engine::look_at_journal() {
+  if (const journal::DiskState disk = journal_.disk(); disk != disk_) {
+    disk_ = disk;
+    switch (disk) {
+      case journal::DiskState::good: notices_.say("journal: written to disk again"); break;
+      case journal::DiskState::full:
+        notices_.say("journal: its disk is full, records wait in memory");
+        break;
+      case journal::DiskState::failed:
+        notices_.say("journal: its disk has failed, nothing more is written");
+        break;
+    }
+  }
+  if (journal_.stopped() == journal_stopped_) return;
+  journal_stopped_ = journal_.stopped();
+  notices_.say("ALARM: the journal has no room: no new orders until the next start");
 }
 
 void Engine::cancel_everything(const char* why) {

@@ -83,6 +83,7 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   void set_limits(const RiskFileConfig& risk);
   void reload(control::Answer& out);
   void look_at_kill();
+  void look_at_journal();
   void look_at_books();
   void cancel_for_those_away();
   void cancel_everything(const char* why);
@@ -144,6 +145,8 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   uint64_t ticks_ = 0;
   uint64_t unrecorded_ = 0;  // reports of what the journal did not take
   Nanos stopping_since_ = kNever;
+  journal::DiskState disk_ = journal::DiskState::good;  // as far as it was told
+  bool journal_stopped_ = false;                        // as well
   Nanos unreached_next_ = 0;  // when the next such connection is worth a notice
   Nanos strangers_next_ = 0;  // when the next one is worth a notice
   uint64_t strangers_untold_ = 0;

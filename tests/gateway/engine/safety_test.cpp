@@ -258,6 +258,10 @@ TEST(EngineSafety, AFullJournalStopsOrdersAndNothingElse) {
     bed.turn(4);
   }
   ASSERT_TRUE(bed.journal->stopped());
+  bed.turn();
+  std::string said;
+  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
+  EXPECT_NE(said.find("ALARM: the journal has no room: no new orders"), std::string::npos) << said;
   bed.client().order("A3");
   bed.turn();
   EXPECT_EQ(bed.client().told({11, 150, 58}), "A3|8|journal stopped");
