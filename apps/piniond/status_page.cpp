@@ -191,6 +191,8 @@ void StatusPage::add_attach(const AttachServer::Status& attach) {
   add(RIO_STATUS_COUNTER, "attached", "sessions since the start", attach.attached.load());
   add(RIO_STATUS_COUNTER, "refused", "attempts to attach", attach.refused.load());
   add(RIO_STATUS_COUNTER, "broken", "sessions ended for breaking the rules", attach.broken.load());
+  add(RIO_STATUS_COUNTER, "hung_up", "sessions ended for not reading answers, or slowing them down",
+      attach.hung_up.load());
   add(RIO_STATUS_GAUGE, "ending", "sessions whose memory a NIC may still read, or about to end",
       attach.ending.load());
   add(RIO_STATUS_COUNTER, "barriers_failed", "membarrier forbidden: queues stay hot",

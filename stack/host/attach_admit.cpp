@@ -30,15 +30,24 @@ constexpr int kPeerPidfd = SO_PEERPIDFD;
 constexpr int kPeerPidfd = 77;  // of Linux 6.5, on all machines that Pinion runs on
 #endif
 
-// A socket file that nobody answers is what a killed daemon left behind.
-int remove_stale(const sockaddr_un& address) {
+// A socket file that nobody answers is what a killed daemon left behind. Any other file is
+// somebody's; connect() refuses that in the same way.
+int remove_stale(const sockaddr_un& address, const char*& why) {
+  struct stat file {};
+  why = "socket";
+  if (lstat(address.sun_path, &file) == 0 && !S_ISSOCK(file.st_mode)) {
+    why = "a file that is no socket is there";
+    return -EEXIST;
+  }
   const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
   const int result = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error = result == 0 ? EADDRINUSE : errno;
   close(fd);
   if (error == ENOENT) return 0;
-  if (error != ECONNREFUSED) return -EADDRINUSE;
+  why = error == EADDRINUSE ? "another daemon answers there" : "looking for another daemon there";
+  if (error != ECONNREFUSED) return -error;
+  why = "a killed daemon's socket cannot be removed";
   return unlink(address.sun_path) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
@@ -52,8 +61,10 @@ int AttachServer::listen_at(std::string& why) {
     return -EINVAL;
   }
   std::memcpy(address.sun_path, config_.path.data(), config_.path.size());
-  if (const int status = remove_stale(address); status != 0) {
-    why = config_.path + ": another daemon answers there";
+  const char* found = nullptr;
+  if (const int status = remove_stale(address, found); status != 0) {
+    why = config_.path + ": " + found;
+    if (status != -EADDRINUSE && status != -EEXIST) why.append(": ").append(strerror(-status));
     return status;
   }
   const auto fail = [&](const char* what) {

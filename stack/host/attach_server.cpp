@@ -144,7 +144,7 @@ void AttachServer::readable(Connection& c) {
   if (status == 0) return handle(c, message);
   refuse_control(message, status, why);
   int none[2] = {-1, -1};
-  if (!send_reply(c.fd, message, none)) drop(c);
+  if (!answer(c, message, none)) drop(c);
 }
 
 void AttachServer::handle(Connection& c, const rio_control& message) {
@@ -197,14 +197,27 @@ void AttachServer::go_on() {
 
 void AttachServer::reply_to(Connection& c) {
   HostSession& s = *c.session;
-  const bool sent = send_reply(c.fd, s.reply, s.reply_fds);
+  const bool served = answer(c, s.reply, s.reply_fds);
   for (int& fd : s.reply_fds)
     if (fd >= 0) close(std::exchange(fd, -1));
-  // Who does not read answers, or fails the handshake, is not served.
+  // Who fails the handshake is not served either.
   const bool attaching =
       s.reply.opcode == RIO_CTL_ATTACH || s.reply.opcode == RIO_CTL_ATTACH_COMMIT;
-  if (!sent || (attaching && s.reply.status != 0)) return drop(c);
+  if (!served || (attaching && s.reply.status != 0)) return drop(c);
   if (c.waiting) c.waiting = false, set_events(c, EPOLLIN | EPOLLRDHUP);
+}
+
+// False: who does not read answers, or whose wait queue makes each of them long (see signaller.h),
+// is not served any more. One that was long says nothing: what interrupts this thread, as the
+// kernel's work for the network does, counts as its own time.
+bool AttachServer::answer(Connection& c, const rio_control& reply, int fds[2]) {
+  const Nanos before = thread_cpu_now();
+  const bool sent = send_reply(c.fd, reply, fds);
+  if (!sent && errno == EPIPE) return false;  // it has gone
+  c.slow_replies = thread_cpu_now() - before < config_.reply_max ? 0 : c.slow_replies + 1;
+  const bool served = sent && c.slow_replies < config_.slow_replies_max;
+  if (!served) status_.hung_up.fetch_add(1);
+  return served;
 }
 
 bool AttachServer::send_reply(int fd, const rio_control& reply, int fds[2]) {
@@ -227,11 +240,9 @@ bool AttachServer::send_reply(int fd, const rio_control& reply, int fds[2]) {
     std::memcpy(CMSG_DATA(c), fds, count * sizeof(int));
   }
   ssize_t n;
-  const Nanos before = thread_cpu_now();
   do n = sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
-  // Whose wait queue takes that long is not served either: see signaller.h.
-  return n == static_cast<ssize_t>(sizeof reply) && thread_cpu_now() - before < config_.reply_max;
+  return n == static_cast<ssize_t>(sizeof reply);
 }
 
 void AttachServer::went_live(Connection& c) {
@@ -246,6 +257,7 @@ void AttachServer::drop(Connection& c) {
   if (c.pidfd >= 0) close(std::exchange(c.pidfd, -1));
   ++c.generation;
   c.waiting = false;
+  c.slow_replies = 0;
   HostSession* s = std::exchange(c.session, nullptr);
   if (s == nullptr) return;
   std::erase(unfinished_, s->slot);

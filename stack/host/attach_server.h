@@ -26,7 +26,8 @@ struct AttachServerConfig {
   uint32_t half_open_max = 64;          // connections that are not attached yet, of all users
   uint32_t half_open_per_user_max = 16;
   Nanos handshake_timeout = kSecond;
-  Nanos reply_max = 5 * kMilli;  // of the thread's own time
+  Nanos reply_max = 5 * kMilli;   // of the thread's own time: a longer one is slow
+  uint32_t slow_replies_max = 3;  // in a row; then their reader is not served any more
   SessionsConfig sessions;
 };
 
@@ -53,6 +54,7 @@ class AttachServer {
   struct Status {
     std::atomic<uint32_t> sessions{0}, half_open{0}, ending{0};
     std::atomic<uint64_t> attached{0}, refused{0}, ended{0}, broken{0}, evicted{0};
+    std::atomic<uint64_t> hung_up{0};  // on applications: see answer()
     std::atomic<uint64_t> barriers_failed{0};  // membarrier is forbidden: queues stay hot
   };
   const Status& status() const { return status_; }
@@ -67,6 +69,7 @@ class AttachServer {
     Nanos deadline = 0;       // of the handshake; kNever once attached
     HostSession* session = nullptr;
     bool waiting = false;  // its request is at the core: nothing more is read
+    uint32_t slow_replies = 0;  // in a row
   };
   struct UserRate {
     uint32_t uid = 0;
@@ -112,7 +115,8 @@ class AttachServer {
   bool is_gone(const Connection& c) const;
   void take(Connection& c, Sessions::Next next);
   void reply_to(Connection& c);
-  bool send_reply(int fd, const rio_control& reply, int fds[2]);
+  bool answer(Connection& c, const rio_control& reply, int fds[2]);
+  static bool send_reply(int fd, const rio_control& reply, int fds[2]);
   void went_live(Connection& c);
   void drop(Connection& c);
 

@@ -247,6 +247,39 @@ TEST_F(Attach, HowFastAUserAttachesIsLimited) {
   EXPECT_GE(daemon_->status().attached.load(), 4u);
 }
 
+// The path is the configuration's, and a mistake there cost whoever made it the file.
+TEST(Door, OnlyAStaleSocketIsReplaced) {
+  const std::string dir = make_daemon_dir(), path = dir + "/control.sock";
+  CoreLink link;
+  std::string why;
+  ASSERT_EQ(link.open(why), 0) << why;
+  AttachServerConfig config;
+  config.path = path;
+  {
+    const int file = open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ASSERT_EQ(write(file, "mine", 4), 4);
+    close(file);
+    AttachServer server(config, {&link});
+    EXPECT_EQ(server.open(why), -EEXIST);
+    EXPECT_EQ(why, path + ": a file that is no socket is there");
+    struct stat now {};
+    ASSERT_EQ(stat(path.c_str(), &now), 0);
+    EXPECT_TRUE(S_ISREG(now.st_mode) && now.st_size == 4);
+    unlink(path.c_str());
+  }
+  {
+    AttachServer first(config, {&link});
+    ASSERT_EQ(first.open(why), 0) << why;
+    AttachServer second(config, {&link});
+    EXPECT_EQ(second.open(why), -EADDRINUSE);
+    EXPECT_EQ(why, path + ": another daemon answers there");
+  }
+  AttachServer after_a_death(config, {&link});  // the socket is still there
+  EXPECT_EQ(after_a_death.open(why), 0) << why;
+  unlink(path.c_str());
+  rmdir(dir.c_str());
+}
+
 TEST_F(Attach, NonsenseAtTheDoor) {
   start();
   Process app([&] {

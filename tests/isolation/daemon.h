@@ -32,6 +32,7 @@ struct DaemonOptions {
   Nanos sleep_after = kNever;
   // A busy machine must not make these come true by itself.
   Nanos handshake_timeout = 20 * kSecond;
+  Nanos reply_max = 5 * kMilli;
   uint32_t core_silent_ms = 20'000;
   uint32_t sessions_max = 8;
   uint32_t half_open_per_user_max = 16;
@@ -108,6 +109,7 @@ class Daemon {
     config.path = socket_path();
     config.mode = 0666;
     config.handshake_timeout = options.handshake_timeout;
+    config.reply_max = options.reply_max;
     config.half_open_per_user_max = options.half_open_per_user_max;
     config.sessions.sessions_max = options.sessions_max;
     config.sessions.region = options.region;

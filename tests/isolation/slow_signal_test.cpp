@@ -1,9 +1,10 @@
 // An application decides how long a signal to it takes: each copy of its notification descriptor,
 // in each epoll that watches it, is one more waiter that the sender walks past. The core pays for
-// two such signals and for no more.
+// two such signals and for no more; of answers on its control socket, for three in a row.
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -11,6 +12,7 @@
 #include <rio/rio.hpp>
 #include <vector>
 
+#include "isolation/application.h"
 #include "isolation/daemon.h"
 
 namespace pinion::testing {
@@ -18,30 +20,21 @@ namespace {
 
 constexpr size_t kDescriptorsMax = 400;  // half copies, half epolls: 40,000 waiters
 
-struct Crowd {
-  rio::Session session;
-  rio::CompletionQueue cq;
-  rio::Socket socket;
+// Waiters for a descriptor, as many as the limits of this machine allow.
+struct Waiters {
   std::vector<int> held;
 
-  ~Crowd() {
+  ~Waiters() {
     for (const int fd : held) close(fd);
   }
-  int attach(const std::string& path) {
-    if (session.open(path.c_str()) != 0) return 11;
-    if (cq.create(session, 64, 0, RIO_NOTIFY_FD) != 0) return 12;
-    if (socket.create(session) != 0) return 13;
-    return socket.create_queue(0, 32, cq, cq) == 0 ? 0 : 14;
-  }
-  // As many waiters as the limits of this machine allow.
-  void crowd() {
+  void wait_for(int fd) {
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     const size_t each = std::min<size_t>(limit.rlim_cur - 64, kDescriptorsMax) / 2;
     std::vector<int> copies;
-    for (size_t i = 0; i < each; ++i) copies.push_back(dup(cq.notify_fd()));
+    for (size_t i = 0; i < each; ++i) copies.push_back(dup(fd));
     for (size_t i = 0; i < each; ++i) {
       const int epoll = epoll_create1(EPOLL_CLOEXEC);
       held.push_back(epoll);
@@ -54,6 +47,21 @@ struct Crowd {
     }
     held.insert(held.end(), copies.begin(), copies.end());
   }
+};
+
+struct Crowd {
+  rio::Session session;
+  rio::CompletionQueue cq;
+  rio::Socket socket;
+  Waiters waiters;
+
+  int attach(const std::string& path) {
+    if (session.open(path.c_str()) != 0) return 11;
+    if (cq.create(session, 64, 0, RIO_NOTIFY_FD) != 0) return 12;
+    if (socket.create(session) != 0) return 13;
+    return socket.create_queue(0, 32, cq, cq) == 0 ? 0 : 14;
+  }
+  void crowd() { waiters.wait_for(cq.notify_fd()); }
   // Asks for a signal and takes it.
   int round() {
     rio_result result;
@@ -88,7 +96,7 @@ TEST(SlowSignal, TheCoreSendsTwoAndNoMore) {
   ASSERT_TRUE(neighbour.wait_ready());
   const Signaller& signaller = daemon.core().signaller();
   constexpr uint64_t kRounds = 5;
-  uint64_t before = 0;  // handed over
+  uint64_t before = 0;                          // handed over
   for (int attack = 0; attack < 2; ++attack) {  // a new session does not begin with a clean sheet
     Process app([&] {
       Crowd a;
@@ -108,6 +116,35 @@ TEST(SlowSignal, TheCoreSendsTwoAndNoMore) {
     before += handed;
   }
   EXPECT_EQ(neighbour.wait(), 0);
+}
+
+// Answers on the control socket are signals of that kind as well. But one that took long may have
+// been interrupted: an application was hung up on because of what the kernel did for its network.
+TEST(SlowReply, OneIsBorneAndARowOfThemIsNot) {
+  Daemon daemon({.handshake_timeout = 60 * kSecond, .reply_max = kMilli});
+  Process app([&] {
+    RawClient client(daemon.socket_path());
+    const int file = memfd_create("foreign", MFD_CLOEXEC);
+    const auto is_answered = [&] {
+      return client.send(RawClient::attach(), {file}) && client.status() == -EINVAL;
+    };
+    for (int round = 0; round < 3; ++round) {
+      {
+        Waiters waiters;
+        waiters.wait_for(client.fd());
+        if (!is_answered()) return 1;
+      }
+      for (int i = 0; i < 10; ++i)
+        if (!is_answered()) return 2;
+    }
+    Waiters waiters;
+    waiters.wait_for(client.fd());
+    int answers = 0;
+    while (answers < 30 && is_answered()) ++answers;
+    return answers < 3 ? 3 : answers == 30 ? 4 : 0;
+  });
+  EXPECT_EQ(app.wait(), 0);
+  EXPECT_EQ(daemon.status().hung_up.load(), 1u);
 }
 
 }  // namespace

@@ -20,6 +20,11 @@ Numbers::Numbers(const Engine& engine, control::Metrics& metrics) : engine_(engi
   order("refused", refused_);
   order("rejected", rejected_);
   order("lost", lost_);
+  const std::string connections = "pinion_gateway_connections";
+  metrics.add(connections, "Connections of clients, and those that came to nothing",
+              connections_accepted_, {{"what", "accepted"}});
+  metrics.add(connections, "", connections_refused_, {{"what", "refused"}});
+  metrics.add(connections, "", connections_dropped_, {{"what", "dropped_before_logon"}});
   metrics.add("pinion_gateway_fills", "Executions", fills_);
   metrics.add("pinion_gateway_shares", "Shares traded", shares_);
   metrics.add("pinion_gateway_venue_ready", "1: orders pass to the venue", venue_ready_);
@@ -63,6 +68,9 @@ void Numbers::copy(Nanos now) {
   entered_.set(d.entered), accepted_.set(d.accepted), fills_.set(d.fills), shares_.set(d.shares);
   cancelled_.set(d.cancelled), refused_.set(d.refused), rejected_.set(d.rejected);
   lost_.set(d.lost);
+  const fix::AcceptorCounters connections = engine_.connections();
+  connections_accepted_.set(connections.accepted), connections_refused_.set(connections.refused);
+  connections_dropped_.set(connections.dropped_before_logon);
   const market::MarketDataStatus s = engine_.market_data().status(now);
   messages_.set(s.books.messages), holes_.set(s.stream.holes), healed_.set(s.stream.healed);
   given_up_.set(s.stream.given_up), snapshots_.set(s.snapshots_merged);

@@ -26,6 +26,7 @@ class Numbers {
 
   const Engine& engine_;
   Nanos next_ = 0;
+  control::Counter connections_accepted_, connections_refused_, connections_dropped_;
   control::Counter entered_, accepted_, fills_, shares_, cancelled_, refused_, rejected_, lost_;
   control::Counter messages_, holes_, healed_, given_up_, snapshots_;
   control::Gauge venue_ready_, stale_books_;

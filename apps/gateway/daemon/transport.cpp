@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "gateway/engine/doors.h"
 #include "gateway/net/kernel_network.h"
 #include "gateway/net/rio_network.h"
 #ifdef PINION_EMBED
@@ -15,11 +16,6 @@ class EmbeddedStack {};  // without DPDK there is none
 namespace pinion::gateway {
 
 namespace {
-
-// Each client may reconnect while its old connection ends; lines, re-requests, snapshot, venue.
-uint32_t streams_of(const Config& config) {
-  return static_cast<uint32_t>(config.clients.size()) * 3 + 16;
-}
 
 std::unique_ptr<Network> open_rio(const NetworkConfig& sizes, rio_session* session,
                                   ControlCalls calls, std::string& why) {
@@ -39,13 +35,14 @@ OpenNetwork::~OpenNetwork() {
 }
 
 bool OpenNetwork::open(const Config& config, bool any_tsc, std::string& why) {
-  const NetworkConfig sizes{.streams_max = streams_of(config), .datagrams_max = 512};
+  const NetworkConfig sizes{.streams_max = streams_of(config),
+                            .accepted_max = accepted_max(config),
+                            .datagrams_max = 512};
   if (config.stack.transport == Transport::kernel) {
     network_ = std::make_unique<KernelNetwork>(sizes);
     return true;
   }
-  if (config.stack.transport == Transport::embed)
-    return open_embedded(config, any_tsc, sizes, why);
+  if (config.stack.transport == Transport::embed) return open_embedded(config, any_tsc, sizes, why);
   if (rio_open(config.stack.path.c_str(), &session_) != 0) {
     why = rio_last_error();
     return false;

@@ -125,6 +125,11 @@ void Engine::answer_status(control::Answer& out) const {
       .number("lost", d.lost)
       .number("repeated", d.repeated)
       .number("answers_unknown", d.answers_unknown);
+  const fix::AcceptorCounters connections = this->connections();
+  out.facts("clients")
+      .number("connections", connections.accepted)
+      .number("refused", connections.refused)
+      .number("dropped_before_logon", connections.dropped_before_logon);
   out.facts("venue")
       .text("name", config_.venue.name)
       .text("state", text_of(venue_.client().state()))

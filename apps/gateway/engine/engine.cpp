@@ -4,6 +4,8 @@
 #include <cstdarg>
 #include <cstring>
 
+#include "gateway/engine/doors.h"
+
 namespace pinion::gateway {
 
 namespace {
@@ -11,6 +13,7 @@ namespace {
 constexpr const char* kVenueZone = "America/New_York";
 constexpr uint16_t kVenueSource = 0xffff, kOwnSource = 0xfffe;  // of records that no client's are
 constexpr Nanos kStopWithin = 3 * kSecond;
+constexpr Nanos kTellUnreachedEvery = 60 * kSecond;
 constexpr size_t kOuchMax = 96;  // of what the desk sends
 // Above all numbers of records: ExecIDs of what the journal did not take.
 constexpr uint64_t kUnrecorded = uint64_t{1} << 62;
@@ -95,7 +98,10 @@ bool Engine::listen(std::string& why) {
     if (same == places.end()) {
       places.push_back(&c);
       acceptors_.push_back(std::make_unique<fix::Acceptor>(
-          fix::AcceptorConfig{.listen = {c.address, c.port}}, network_));
+          fix::AcceptorConfig{.listen = {c.address, c.port},
+                              .strangers_max = strangers_at_a_door(config_),
+                              .watcher = this},
+          network_));
     }
     acceptors_[index]->add(client->session());
   }
@@ -190,6 +196,7 @@ int Engine::turn(const fix::Now& now) {
   if (events < 0) return events;
   look_at_books();
   if (kill_.thrown() != killed_) look_at_kill();
+  look_at_journal();
   cancel_for_those_away();
   desk_.poll(now.monotonic_ns);
   return events;
@@ -210,6 +217,25 @@ void Engine::look_at_kill() {
   record_event("kill switch %s", killed_ ? "thrown" : "back");
   notices_.say("kill switch %s", killed_ ? "thrown: no new orders" : "back: orders are taken");
   if (killed_ && config_.risk.kill_cancels_open_orders) cancel_everything("kill switch");
+}
+
+// What it does not take must not happen, so this is the reason for which trading stops.
+void Engine::look_at_journal() {
+  if (const journal::DiskState disk = journal_.disk(); disk != disk_) {
+    disk_ = disk;
+    switch (disk) {
+      case journal::DiskState::good: notices_.say("journal: written to disk again"); break;
+      case journal::DiskState::full:
+        notices_.say("journal: its disk is full, records wait in memory");
+        break;
+      case journal::DiskState::failed:
+        notices_.say("journal: its disk has failed, nothing more is written");
+        break;
+    }
+  }
+  if (journal_.stopped() == journal_stopped_) return;
+  journal_stopped_ = journal_.stopped();
+  notices_.say("ALARM: the journal has no room: no new orders until the next start");
 }
 
 void Engine::cancel_everything(const char* why) {
@@ -282,6 +308,26 @@ void Engine::on_client_logout(Client& client, const fix::Now& now) {
                orders_.open_orders(client.index()));
 }
 
+fix::AcceptorCounters Engine::connections() const {
+  fix::AcceptorCounters all;
+  for (const auto& acceptor : acceptors_) {
+    all.accepted += acceptor->counters().accepted;
+    all.refused += acceptor->counters().refused;
+    all.dropped_before_logon += acceptor->counters().dropped_before_logon;
+  }
+  return all;
+}
+
+// Whoever reaches the port decides how often: one a second is told, the others counted.
+void Engine::on_stranger_dropped(const Endpoint& peer, const char* why) {
+  if (now_.monotonic_ns < strangers_next_) return void(++strangers_untold_);
+  strangers_next_ = now_.monotonic_ns + kSecond;
+  notices_.say("connection from %s:%u dropped: %s", peer.ip.c_str(), unsigned{peer.port}, why);
+  if (strangers_untold_ == 0) return;
+  notices_.say("and %llu before it", static_cast<unsigned long long>(strangers_untold_));
+  strangers_untold_ = 0;
+}
+
 // The day is the venue's session.
 void Engine::on_venue_login() {
   const std::string session(venue_.client().session().get());
@@ -291,6 +337,7 @@ void Engine::on_venue_login() {
   }
   notices_.say("venue: logged in, session %s, from message %llu", session.c_str(),
                static_cast<unsigned long long>(venue_.client().next_sequence()));
+  unreached_next_ = 0;
   if (venue_.client().missed() != 0) alarm("the venue does not have all answers any more");
   desk_.on_venue_login();
 }
@@ -316,6 +363,16 @@ void Engine::on_venue_lost() {
       return notices_.say("venue: not connected any more, a person must look: %s", fault);
     default: notices_.say("venue: connection lost (%s), connecting again", fault);
   }
+}
+
+// Tried again every few seconds; told at once, and then each minute.
+void Engine::on_venue_unreached(int status) {
+  if (now_.monotonic_ns < unreached_next_) return;
+  unreached_next_ = now_.monotonic_ns + kTellUnreachedEvery;
+  const char* why = status != 0 ? std::strerror(-status) : text_of(venue_.client().fault());
+  const Endpoint& server = config_.venue.order_entry.server;
+  notices_.say("venue: no login at %s:%u (%s), trying again", server.ip.c_str(),
+               unsigned{server.port}, why);
 }
 
 // The ring must hold what follows from an answer as well: the venue waits until there is room.

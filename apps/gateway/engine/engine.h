@@ -41,7 +41,7 @@ struct Stages {
   control::Histogram answered;   // from the turn of the venue's answer to its report's sending
 };
 
-class Engine final : ClientSink, VenueSink, Outlet {
+class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
  public:
   Engine(const Config& config, const Secrets& secrets, const EngineParts& parts);
   Engine(const Engine&) = delete;
@@ -71,6 +71,7 @@ class Engine final : ClientSink, VenueSink, Outlet {
   const market::MarketData& market_data() const { return market_; }
   const VenueLink& venue() const { return venue_; }
   const std::vector<std::unique_ptr<Client>>& clients() const { return clients_; }
+  fix::AcceptorCounters connections() const;  // of all acceptors
   bool venue_ready() const override;
 
  private:
@@ -82,6 +83,7 @@ class Engine final : ClientSink, VenueSink, Outlet {
   void set_limits(const RiskFileConfig& risk);
   void reload(control::Answer& out);
   void look_at_kill();
+  void look_at_journal();
   void look_at_books();
   void cancel_for_those_away();
   void cancel_everything(const char* why);
@@ -93,9 +95,12 @@ class Engine final : ClientSink, VenueSink, Outlet {
   void on_client_logon(Client& client) override;
   void on_client_logout(Client& client, const fix::Now& now) override;
 
+  void on_stranger_dropped(const Endpoint& peer, const char* why) override;
+
   void on_venue_login() override;
   void on_venue_message(uint64_t number, Bytes message) override;
   void on_venue_lost() override;
+  void on_venue_unreached(int status) override;
   bool takes_venue_messages() const override;
 
   bool to_venue(Bytes message) override;
@@ -140,6 +145,11 @@ class Engine final : ClientSink, VenueSink, Outlet {
   uint64_t ticks_ = 0;
   uint64_t unrecorded_ = 0;  // reports of what the journal did not take
   Nanos stopping_since_ = kNever;
+  journal::DiskState disk_ = journal::DiskState::good;  // as far as it was told
+  bool journal_stopped_ = false;                        // as well
+  Nanos unreached_next_ = 0;  // when the next such connection is worth a notice
+  Nanos strangers_next_ = 0;  // when the next one is worth a notice
+  uint64_t strangers_untold_ = 0;
 };
 
 }  // namespace pinion::gateway

@@ -1,6 +1,9 @@
 // Brings connections and sessions together: cuts what a connection receives into frames, finds the
-// session that its Logon belongs to, and hands it the rest. A connection that does not log on in
-// time is dropped. The network may be any (net/network.h).
+// session that its Logon belongs to, and hands it the rest. The network may be any (net/network.h).
+//
+// A connection before its Logon is a stranger's. It is dropped when it does not log on in time; and
+// strangers have places of their own, so however many come, a session's counterparty is never kept
+// out by those of other addresses.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -11,14 +14,23 @@
 
 namespace pinion::fix {
 
+// Who wants to know about connections that came to nothing.
+struct AcceptorWatcher {
+  virtual ~AcceptorWatcher() = default;
+  virtual void on_stranger_dropped(const gateway::Endpoint& peer, const char* why) = 0;
+};
+
 struct AcceptorConfig {
   gateway::Endpoint listen = {};
-  uint32_t connections_max = 16;
+  uint32_t strangers_max = 16;
   int64_t logon_timeout_s = 10;
+  AcceptorWatcher* watcher = nullptr;  // or nobody
 };
 
 struct AcceptorCounters {
-  uint64_t accepted = 0, refused = 0, dropped_before_logon = 0;
+  uint64_t accepted = 0;
+  uint64_t refused = 0;               // no place for one more stranger of that address
+  uint64_t dropped_before_logon = 0;  // too late, a bad Logon, or for one of another address
 };
 
 class Acceptor : public gateway::StreamHandler {
@@ -28,8 +40,8 @@ class Acceptor : public gateway::StreamHandler {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  // The session lives longer than this.
-  void add(Session& session) { sessions_.push_back(&session); }
+  // The session lives longer than this. Before listen().
+  void add(Session& session);
   int listen() { return network_.listen(config_.listen, *this); }
   // Before each poll() of the network: the moment at which what it brings is received. Runs timers.
   void poll(const Now& now);
@@ -50,10 +62,16 @@ class Acceptor : public gateway::StreamHandler {
     Acceptor* acceptor = nullptr;
     gateway::SocketId stream;
     Session* session = nullptr;  // null before its Logon
+    gateway::Endpoint peer;
     int64_t since = 0;
     bool open = false;
   };
   Connection* find(gateway::SocketId stream);
+  uint32_t strangers_of(const std::string& ip) const;
+  bool make_room(const gateway::Endpoint& peer);
+  enum class How : uint8_t { in_order, at_once };
+  void drop(Connection& connection, const char* why, How how = How::in_order);
+  void tell(const gateway::Endpoint& peer, const char* why);
   void on_frame(Connection& connection, const Frame& frame, std::string_view bytes);
   void on_first(Connection& connection, const Frame& frame, std::string_view bytes);
 

@@ -102,9 +102,10 @@ class Session {
   // The Logon comes from this session's counterparty (BeginString and both CompIDs).
   bool is_for_us(const Message& logon) const;
 
-  // Acceptor: the first message of a connection. False: it must be dropped without an answer. True:
-  // the session has the wire, until it calls close() on it or on_disconnect() is called.
-  bool accept(Wire& wire, std::string_view frame, const Now& now);
+  // Acceptor: the first message of a connection. True: the session has the wire, until it calls
+  // close() on it or on_disconnect() is called. False: it must be dropped without an answer; *why
+  // says why, for people.
+  bool accept(Wire& wire, std::string_view frame, const Now& now, const char** why = nullptr);
   // Initiator: the wire is connected.
   void initiate(Wire& wire, const Now& now);
 
@@ -125,6 +126,7 @@ class Session {
   void logout(std::string_view text, const Now& now);
 
  private:
+  const char* why_no_logon(std::string_view frame, const Now& now);
   Encoder header(std::string_view type, uint64_t number, const Now& now, const Routing& routing,
                  std::string_view original_time);
   void transmit(std::string_view message, const Now& now);

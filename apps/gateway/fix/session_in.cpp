@@ -49,15 +49,30 @@ bool Session::comp_ids_ok() const {
          in_.value(kTargetCompID) == config_.sender_comp_id;
 }
 
-bool Session::accept(Wire& wire, std::string_view frame, const Now& now) {
-  if (wire_ != nullptr || !in_.parse(frame) || !in_.is_type('A') || !is_for_us(in_)) return false;
-  if (validate(dictionary_, in_).refused || !time_ok(now) || !day(now)) return false;
+const char* Session::why_no_logon(std::string_view frame, const Now& now) {
+  if (wire_ != nullptr) return "its session is connected already";
+  if (!in_.parse(frame) || !in_.is_type('A')) return "its first message is no Logon";
+  if (!is_for_us(in_)) return "BeginString or CompIDs are another session's";
+  if (validate(dictionary_, in_).refused) return "its Logon has a wrong field";
+  if (!time_ok(now)) return "SendingTime is too far from this clock";
+  if (!day(now)) return "the session's schedule does not allow it now";
+  const uint64_t number = number_of(in_, kMsgSeqNum);
+  if (number == 0 || (in_.is_yes(kResetSeqNumFlag) && number != 1)) return "MsgSeqNum is wrong";
+  uint64_t heartbeat_s = 0;
+  if (!parse_uint(in_.value(kHeartBtInt), heartbeat_s) || heartbeat_s > 86'400)
+    return "HeartBtInt is wrong";
+  if (number_of(in_, kEncryptMethod) != 0) return "EncryptMethod is not 0";
+  return nullptr;
+}
+
+bool Session::accept(Wire& wire, std::string_view frame, const Now& now, const char** why) {
+  const char* no = why_no_logon(frame, now);
+  if (why != nullptr) *why = no;
+  if (no != nullptr) return false;
   const uint64_t number = number_of(in_, kMsgSeqNum);
   const bool reset_asked = in_.is_yes(kResetSeqNumFlag);
   uint64_t heartbeat_s = 0;
-  if (!parse_uint(in_.value(kHeartBtInt), heartbeat_s)) return false;
-  if (number == 0 || (reset_asked && number != 1) || heartbeat_s > 86'400) return false;
-  if (number_of(in_, kEncryptMethod) != 0) return false;
+  (void)parse_uint(in_.value(kHeartBtInt), heartbeat_s);
   frame_ = frame;
   wire_ = &wire;
   state_ = State::active;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -95,7 +96,7 @@ void KernelNetwork::init(Slot& slot, int fd, Kind kind) {
   slot.kind = kind;
   slot.received.reset(receive_memory(slot), config_.receive_bytes);
   slot.send_begin = slot.send_end = 0;
-  slot.shut = slot.peer_ended = false;
+  slot.shut = slot.peer_ended = slot.accepted = false;
   slot.handler = nullptr;
   slot.datagrams = nullptr;
 }
@@ -223,7 +224,21 @@ void KernelNetwork::close(SocketId stream) {
   else free(*slot);
 }
 
+// One that is accepted and closed, and whose peer does not end, keeps its place for close_ms: half
+// of the places at most, or peers would keep others out with them.
+void KernelNetwork::end_oldest_closing() {
+  uint32_t closing = 0;
+  Slot* oldest = nullptr;
+  for (Slot& slot : slots_) {
+    if (!slot.used || !slot.accepted || slot.kind != Kind::closing) continue;
+    ++closing;
+    if (oldest == nullptr || slot.close_by < oldest->close_by) oldest = &slot;
+  }
+  if (oldest != nullptr && closing >= config_.accepted_max / 2) reset(*oldest);
+}
+
 void KernelNetwork::flush_out(Slot& slot) {
+  if (slot.accepted) end_oldest_closing();
   slot.kind = Kind::closing;
   slot.close_by = clock_ns(CLOCK_MONOTONIC) + config_.close_ms * uint64_t{1'000'000};
   ++closing_;
@@ -364,12 +379,15 @@ void KernelNetwork::accept_all(Slot& listener) {
     if (fd < 0) return;
     const int yes = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    Slot* slot = slots_.take();
+    const auto accepted = std::ranges::count_if(
+        slots_, [](const Slot& other) { return other.used && other.accepted; });
+    Slot* slot = accepted < config_.accepted_max ? slots_.take() : nullptr;
     if (slot == nullptr) {
       ::close(fd);
       continue;
     }
     init(*slot, fd, Kind::stream);
+    slot->accepted = true;
     const SocketId id = slots_.id(*slot);
     StreamHandler* handler = owner->on_accepted(id);
     if (slots_.find(id) == nullptr || slot->kind != Kind::stream) continue;  // it was closed there

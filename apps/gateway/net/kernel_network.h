@@ -44,6 +44,7 @@ class KernelNetwork final : public Network {
     uint64_t close_by = 0;                  // closing; CLOCK_MONOTONIC
     bool shut = false;                      // closing: the peer is told that nothing follows
     bool peer_ended = false;
+    bool accepted = false;  // not by connect()
   };
 
   using AddressCall = int (*)(int, sockaddr*, socklen_t*);
@@ -56,6 +57,7 @@ class KernelNetwork final : public Network {
   void init(Slot& slot, int fd, Kind kind);
   void free(Slot& slot);
   void reset(Slot& slot);
+  void end_oldest_closing();
   void flush_out(Slot& slot);
   void drain(Slot& slot);
   void end_late_closings();

@@ -62,6 +62,7 @@ class DatagramHandler {
 
 struct NetworkConfig {
   uint32_t streams_max = 16;           // at a time, with listeners and datagram sockets
+  uint32_t accepted_max = UINT32_MAX;  // of these: whoever connects must leave room for the others
   uint32_t receive_bytes = 64u << 10;  // of each stream; what a handler leaves must be less
   uint32_t send_bytes = 256u << 10;    // of each stream, that are not on their way yet
   uint32_t datagrams_max = 64;         // that wait for poll(), of each datagram socket

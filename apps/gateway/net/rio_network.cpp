@@ -51,6 +51,12 @@ int RioNetwork::fail(int status, const char* what) {
   return status;
 }
 
+// What librio has never heard of: its last error is about something else.
+int RioNetwork::fail_here(int status, const char* what) {
+  error_ = std::string(what) + ": " + strerror(-status);
+  return status;
+}
+
 int RioNetwork::open() {
   const size_t bytes = size_t{config_.streams_max} * (receive_bytes_ + config_.send_bytes);
   void* memory = nullptr;
@@ -81,7 +87,7 @@ void RioNetwork::init(Slot& slot, rio_socket_t socket, Kind kind) {
   slot.received.reset(memory_ + receive_offset(slot), config_.receive_bytes);
   slot.receives = slot.sends = 0;
   slot.send_at = slot.send_used = slot.unposted = 0;
-  slot.shut = slot.peer_ended = slot.gone = false;
+  slot.shut = slot.peer_ended = slot.gone = slot.accepted = false;
   slot.peer = slot.local = {};
 }
 
@@ -92,7 +98,7 @@ int RioNetwork::open_socket(uint32_t type, Kind kind, Slot*& out) {
   Slot* slot = slots_.take();
   if (slot == nullptr) {
     rio_close_socket(socket);
-    return fail(-ENOBUFS, "all sockets are in use");
+    return fail_here(-ENOBUFS, "all sockets are in use");
   }
   init(*slot, socket, kind);
   out = slot;
@@ -147,7 +153,7 @@ void RioNetwork::lost(Slot& slot, int status) {
 
 int RioNetwork::listen(const Endpoint& at, StreamHandler& handler) {
   rio_address address;
-  if (!address_of(at, address)) return fail(-EINVAL, "address");
+  if (!address_of(at, address)) return fail_here(-EINVAL, "address");
   Slot* slot;
   if (const int s = open_socket(RIO_TYPE_STREAM, Kind::listener, slot); s != 0) return s;
   slot->handler = &handler;
@@ -165,9 +171,9 @@ int RioNetwork::listen(const Endpoint& at, StreamHandler& handler) {
 
 int RioNetwork::connect(const Endpoint& to, StreamHandler& handler, SocketId& out) {
   rio_address address;
-  if (!address_of(to, address)) return fail(-EINVAL, "address");
+  if (!address_of(to, address)) return fail_here(-EINVAL, "address");
   Slot* slot = slots_.take();
-  if (slot == nullptr) return fail(-ENOBUFS, "all sockets are in use");
+  if (slot == nullptr) return fail_here(-ENOBUFS, "all sockets are in use");
   init(*slot, nullptr, Kind::connecting);
   slot->handler = &handler;
   ask(ControlRequest::What::connect, *slot, &address);
@@ -177,7 +183,7 @@ int RioNetwork::connect(const Endpoint& to, StreamHandler& handler, SocketId& ou
 
 int RioNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, SocketId& out) {
   rio_address address;
-  if (!address_of(at, address)) return fail(-EINVAL, "address");
+  if (!address_of(at, address)) return fail_here(-EINVAL, "address");
   Slot* slot;
   if (const int s = open_socket(RIO_TYPE_DATAGRAM, Kind::datagram, slot); s != 0) return s;
   slot->datagrams = &handler;
@@ -200,7 +206,7 @@ int RioNetwork::join_group(SocketId socket, const Group& group) {
   rio_address to, source;
   if (slot == nullptr || slot->kind != Kind::datagram || !address_of({group.ip}, to) ||
       !address_of({group.source}, source))
-    return fail(-EINVAL, "join_group");
+    return fail_here(-EINVAL, "join_group");
   const int s = rio_join_group(slot->socket, &to, group.source.empty() ? nullptr : &source,
                                group.nic.empty() ? nullptr : group.nic.c_str());
   return s == 0 ? 0 : fail(s, "join_group");
@@ -288,7 +294,22 @@ void RioNetwork::abort(SocketId stream) {
   destroy(*slot, ControlRequest::What::abort);
 }
 
+// One that is accepted and closed, and whose peer does not end, keeps its place for close_ms: half
+// of the places at most, or peers would keep others out with them.
+void RioNetwork::end_oldest_flushing() {
+  uint32_t flushing = 0;
+  Slot* oldest = nullptr;
+  for (Slot& slot : slots_) {
+    if (!slot.used || !slot.accepted || slot.kind != Kind::flushing) continue;
+    ++flushing;
+    if (oldest == nullptr || slot.close_by < oldest->close_by) oldest = &slot;
+  }
+  if (oldest != nullptr && flushing >= config_.accepted_max / 2)
+    destroy(*oldest, ControlRequest::What::abort);
+}
+
 void RioNetwork::flush_out(Slot& slot) {
+  if (slot.accepted) end_oldest_flushing();
   slot.kind = Kind::flushing;
   slot.close_by = rio_now_ns(session_) + config_.close_ms * uint64_t{1'000'000};
   end_if_flushed(slot);
@@ -355,12 +376,15 @@ int RioNetwork::on_answer(const ControlAnswer& answer) {
 }
 
 void RioNetwork::on_accepted(const ControlAnswer& answer) {
-  Slot* slot = slots_.take();
+  const auto accepted = std::ranges::count_if(
+      slots_, [](const Slot& slot) { return slot.used && slot.accepted; });
+  Slot* slot = accepted < config_.accepted_max ? slots_.take() : nullptr;
   if (slot == nullptr) {
     STACK_CHECK(control_.requests.push({.socket = answer.socket}));
     return;
   }
   init(*slot, answer.socket, Kind::accepted);
+  slot->accepted = true;
   slot->handler = slots_.at(answer.slot).handler;
   ask(ControlRequest::What::queue, *slot);
 }

@@ -67,11 +67,13 @@ class RioNetwork final : public Network {
     bool gone = false;        // closing: the socket is closed
     bool shut = false;        // flushing: FIN is on its way
     bool peer_ended = false;  // flushing: and so is, or was, the peer's
+    bool accepted = false;    // not by connect()
     uint64_t close_by = 0;    // flushing
     rio_address peer{}, local{};
   };
 
   int fail(int status, const char* what);
+  int fail_here(int status, const char* what);
   int open_socket(uint32_t type, Kind kind, Slot*& out);
   void init(Slot& slot, rio_socket_t socket, Kind kind);
   int make_datagram_queue(Slot& slot);
@@ -85,6 +87,7 @@ class RioNetwork final : public Network {
   void post_receive(Slot& slot);
   void copy_in(Slot& slot, std::string_view bytes);
   void post_sends(Slot& slot);
+  void end_oldest_flushing();
   void flush_out(Slot& slot);
   void end_if_flushed(Slot& slot);
   void drain(Slot& slot, uint64_t now);

@@ -63,6 +63,7 @@ class Client {
   bool wants_close() const { return wants_close_; }
   void on_connecting(Nanos now) {
     state_ = ClientState::connecting;
+    fault_ = ClientFault::none;
     last_heard_ = now;
   }
   void on_connected(Nanos now);

@@ -20,7 +20,10 @@ VenueLink::VenueLink(const VenueLinkConfig& config, Network& network, VenueSink&
 
 void VenueLink::connect() {
   client_.on_connecting(now_);
-  if (network_.connect(config_.server, *this, stream_) != 0) return client_.on_closed(now_);
+  if (const int status = network_.connect(config_.server, *this, stream_); status != 0) {
+    client_.on_closed(now_);
+    return sink_.on_venue_unreached(status);
+  }
   open_ = true;
   ++connections_;
 }
@@ -54,10 +57,12 @@ size_t VenueLink::on_received(SocketId, std::string_view bytes) {
   return total;
 }
 
-void VenueLink::on_closed(SocketId, int) {
+void VenueLink::on_closed(SocketId, int status) {
+  const bool told = told_;
   open_ = false;
   client_.on_closed(now_);
   note_state();
+  if (!told && !told_over_) sink_.on_venue_unreached(status);
 }
 
 void VenueLink::drop() {

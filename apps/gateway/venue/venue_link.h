@@ -16,6 +16,9 @@ class VenueSink {
   virtual void on_venue_message(uint64_t number, Bytes message) = 0;
   // Logged in no more; or never, and it will not be tried again (client().state()).
   virtual void on_venue_lost() = 0;
+  // A connection that came to no login, and why: the network's errno, or 0 and client().fault().
+  // Another one is tried.
+  virtual void on_venue_unreached(int status) = 0;
   // False: nothing is read for now. The venue keeps it.
   virtual bool takes_venue_messages() const = 0;
 };

@@ -258,6 +258,10 @@ TEST(EngineSafety, AFullJournalStopsOrdersAndNothingElse) {
     bed.turn(4);
   }
   ASSERT_TRUE(bed.journal->stopped());
+  bed.turn();
+  std::string said;
+  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
+  EXPECT_NE(said.find("ALARM: the journal has no room: no new orders"), std::string::npos) << said;
   bed.client().order("A3");
   bed.turn();
   EXPECT_EQ(bed.client().told({11, 150, 58}), "A3|8|journal stopped");
@@ -316,8 +320,17 @@ TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
 TEST(EngineSafety, AVenueThatIsNotThere) {
   Bed bed;
   bed.network.never_connects = true;
+  const auto said = [&] {
+    std::string all;
+    bed.engine->notices().take_all([&](const char* text) { all.append(text).append("|"); });
+    return all;
+  };
   bed.passes(30 * kSecond);
   EXPECT_GE(bed.engine->venue().connections(), 2u) << "given up, and tried again";
+  EXPECT_NE(said().find("venue: no login at 10.0.0.9:8003 (silence), trying again"),
+            std::string::npos);
+  bed.passes(20 * kSecond);
+  EXPECT_EQ(said(), "") << "not each time";
   bed.network.never_connects = false;
   bed.passes(30 * kSecond);
   EXPECT_TRUE(bed.engine->desk().caught_up());
@@ -325,9 +338,35 @@ TEST(EngineSafety, AVenueThatIsNotThere) {
   bed.venue.refusal = 'A';
   bed.start();
   bed.passes(kSecond);
-  std::string said;
-  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
-  EXPECT_NE(said.find("the login is rejected (A)"), std::string::npos) << said;
+  EXPECT_NE(said().find("the login is rejected (A)"), std::string::npos);
+}
+
+// A client that is configured otherwise than we are learns nothing from the protocol: somebody here
+// must. But whoever reaches the port decides how often.
+TEST(EngineSafety, AConnectionWithoutASessionIsToldOnceASecond) {
+  Bed bed;
+  bed.trades();
+  const auto said = [&] {
+    std::string all;
+    bed.engine->notices().take_all([&](const char* text) { all.append(text).append("|"); });
+    return all;
+  };
+  said();
+  TestClient strangers[3] = {{bed.network, "NOBODY"}, {bed.network, "NOBODY"}, {bed.network, "NO"}};
+  for (TestClient& stranger : strangers) stranger.connect(bed.now);
+  bed.turn();
+  const std::string why =
+      "connection from :0 dropped: no session here has its BeginString, SenderCompID and "
+      "TargetCompID|";
+  EXPECT_EQ(said(), why);
+  bed.passes(2 * kSecond);
+  TestClient late(bed.network, "NOBODY");
+  late.connect(bed.now);
+  bed.turn();
+  EXPECT_EQ(said(), why + "and 2 before it|");
+  EXPECT_EQ(bed.engine->connections().dropped_before_logon, 4u);
+  for (TestClient& stranger : strangers) stranger.disconnect(bed.now);
+  late.disconnect(bed.now);
 }
 
 // What a client says is repeated in answers, but not at any length: they must be sent.

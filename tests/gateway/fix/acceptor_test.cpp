@@ -1,7 +1,10 @@
 // Connections and sessions, over the kernel's sockets on the loopback and a clock of this test.
 #include "gateway/fix/acceptor.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <ctime>
 #include <memory>
@@ -36,6 +39,37 @@ struct AnyOrder : Application {
   int orders = 0;
 };
 
+struct DroppedStrangers : AcceptorWatcher {
+  void on_stranger_dropped(const gateway::Endpoint& peer, const char* why) override {
+    last = peer.ip + ": " + why;
+    ++count;
+  }
+  std::string last;
+  int count = 0;
+};
+
+// A connection from another address of the loopback.
+struct FromAnotherAddress {
+  explicit FromAnotherAddress(uint16_t port) {
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(0x7f000002);
+    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  }
+  ~FromAnotherAddress() { close(fd); }
+  FromAnotherAddress(const FromAnotherAddress&) = delete;
+  FromAnotherAddress& operator=(const FromAnotherAddress&) = delete;
+  void send(const std::string& bytes) const {
+    EXPECT_EQ(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  int fd = -1;
+};
+
 class AcceptorTest : public ::testing::Test {
  protected:
   AcceptorTest() {
@@ -50,7 +84,8 @@ class AcceptorTest : public ::testing::Test {
     // A port that is free: the first that can be listened at.
     for (port_ = 20'000; port_ < 30'000; ++port_) {
       acceptor_ = std::make_unique<Acceptor>(
-          AcceptorConfig{.listen = {"127.0.0.1", port_}, .connections_max = 3}, network_);
+          AcceptorConfig{.listen = {"127.0.0.1", port_}, .strangers_max = 3, .watcher = &watcher_},
+          network_);
       if (acceptor_->listen() == 0) break;
     }
     for (auto& session : sessions_) acceptor_->add(*session);
@@ -82,6 +117,7 @@ class AcceptorTest : public ::testing::Test {
 
   Now now_{1'000'000'000, 1'795'860'000'000'000'000};
   AnyOrder application_;
+  DroppedStrangers watcher_;
   gateway::KernelNetwork network_{{.streams_max = 16}};
   std::vector<std::vector<char>> memory_;
   std::vector<std::unique_ptr<Store>> stores_;
@@ -150,6 +186,67 @@ TEST_F(AcceptorTest, MoreConnectionsThanConfigured) {
   }
   ASSERT_TRUE(network_.send(again.back()->stream, logon("ONE")));
   EXPECT_TRUE(polled([&] { return !again.back()->received.empty(); }));
+}
+
+// Idle connections were as good as sessions: whoever opened enough of them kept everybody out.
+TEST_F(AcceptorTest, StrangersOfOneAddressDoNotKeepOutAnother) {
+  AcceptorClient idle[4];
+  for (AcceptorClient& client : idle) connect(client), ++now_.monotonic_ns;
+  EXPECT_TRUE(polled([&] { return idle[3].closed; }));  // the fourth of its own address
+  EXPECT_EQ(watcher_.last, "127.0.0.1: too many connections of that address are without a Logon");
+  const FromAnotherAddress other(port_);
+  other.send(logon("ONE"));
+  EXPECT_TRUE(polled([&] { return sessions_[0]->connected(); }));
+  EXPECT_TRUE(polled([&] { return idle[0].closed; }));
+  EXPECT_EQ(watcher_.last,
+            "127.0.0.1: no Logon yet, and its address has the most of such connections");
+  EXPECT_FALSE(idle[1].closed || idle[2].closed);
+  EXPECT_EQ(acceptor_->counters().refused, 1u);
+  EXPECT_EQ(acceptor_->counters().dropped_before_logon, 1u);
+}
+
+// There were sixteen places at a port in all, and up to 64 sessions in a configuration.
+TEST_F(AcceptorTest, SessionsHavePlacesBesideThoseOfStrangers) {
+  AcceptorClient one, two, idle[3];
+  connect(one);
+  connect(two);
+  ASSERT_TRUE(network_.send(one.stream, logon("ONE")));
+  ASSERT_TRUE(network_.send(two.stream, logon("TWO")));
+  EXPECT_TRUE(polled([&] { return sessions_[0]->connected() && sessions_[1]->connected(); }));
+  for (AcceptorClient& client : idle) connect(client);
+  EXPECT_EQ(acceptor_->counters().accepted, 5u);
+  EXPECT_EQ(acceptor_->counters().refused, 0u);
+}
+
+TEST_F(AcceptorTest, WhyAStrangerIsDroppedIsTold) {
+  AcceptorClient client;
+  connect(client);
+  ASSERT_TRUE(network_.send(client.stream, logon("ONE")));
+  ASSERT_TRUE(polled([&] { return sessions_[0]->connected(); }));
+  const auto time = now_.utc_ns;
+  now_.utc_ns -= int64_t{3600} * 1'000'000'000;
+  const std::string early = logon("TWO");
+  now_.utc_ns = time;
+  const struct {
+    std::string bytes, why;
+  } cases[] = {
+      {"GET / HTTP/1.1\r\n\r\n", "what it sent first is no FIX message"},
+      {logon("THREE"), "no session here has its BeginString, SenderCompID and TargetCompID"},
+      {logon("ONE"), "its session is connected already"},
+      {early, "SendingTime is too far from this clock"},
+      {logon("TWO", "98=1|108=30|"), "EncryptMethod is not 0"},
+      {logon("TWO", "98=0|108=-1|"), "HeartBtInt is wrong"},
+      {logon("TWO", "98=0|"), "its Logon has a wrong field"},
+  };
+  for (const auto& c : cases) {
+    AcceptorClient stranger;
+    connect(stranger);
+    ASSERT_TRUE(network_.send(stranger.stream, c.bytes));
+    EXPECT_TRUE(polled([&] { return stranger.closed; })) << c.why;
+    EXPECT_EQ(watcher_.last, "127.0.0.1: " + c.why);
+  }
+  EXPECT_EQ(watcher_.count, 7);
+  EXPECT_TRUE(sessions_[0]->connected());
 }
 
 }  // namespace

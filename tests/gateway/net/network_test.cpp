@@ -336,6 +336,74 @@ TEST_F(NetworkContract, RefusedByTheHandler) {
   }
 }
 
+class NetworkPlaces : public NetworkContract {
+ protected:
+  NetworkPlaces() { config_.accepted_max = 2, config_.close_ms = 600'000; }
+};
+
+// Who connects to a gateway must not take the places from which it connects to its venue.
+TEST_F(NetworkPlaces, AcceptedStreamsLeaveRoomForOurOwn) {
+  struct Many : StreamHandler {
+    StreamHandler* on_accepted(SocketId) override { return ++accepted, this; }
+    void on_connected(SocketId) override { ++connected; }
+    size_t on_received(SocketId, std::string_view bytes) override { return bytes.size(); }
+    void on_closed(SocketId, int) override { ++closed; }
+    int accepted = 0, connected = 0, closed = 0;
+  };
+  for (const Pair& p : pairs()) {
+    Many here, there, own, venue;
+    ASSERT_EQ(p.a->listen({p.ip_of_a, p.port}, here), 0) << p.name;
+    SocketId ids[4], to_venue;
+    for (SocketId& id : ids)  // slots of the pair before are on their way back
+      ASSERT_TRUE(polled(p,
+                         [&] {
+                           return p.b->connect({p.ip_of_a, p.port}, there, id) == 0;
+                         }))
+          << p.name << p.b->error();
+    EXPECT_TRUE(polled(p, [&] { return there.closed == 2 && here.accepted == 2; })) << p.name;
+    const uint16_t port = next_port_++;
+    ASSERT_EQ(p.b->listen({p.ip_of_b, port}, venue), 0) << p.name << p.b->error();
+    ASSERT_EQ(p.a->connect({p.ip_of_b, port}, own, to_venue), 0) << p.name << p.a->error();
+    EXPECT_TRUE(polled(p, [&] { return own.connected == 1; })) << p.name;
+    for (const SocketId id : ids) p.b->close(id);
+    p.a->close(to_venue);
+    EXPECT_TRUE(polled(p, [&] { return here.closed == 2 && venue.closed == 1; })) << p.name;
+  }
+}
+
+// The time that a peer has to take what was sent is no time for it to keep others out.
+TEST_F(NetworkPlaces, ClosedStreamsThatDoNotEndGiveWay) {
+  struct Accepts : StreamHandler {
+    StreamHandler* on_accepted(SocketId id) override { return ++accepted, stream = id, this; }
+    size_t on_received(SocketId, std::string_view bytes) override { return bytes.size(); }
+    void on_closed(SocketId, int) override {}
+    SocketId stream;
+    int accepted = 0;
+  };
+  for (const Pair& p : pairs()) {
+    Accepts here;
+    ASSERT_EQ(p.a->listen({p.ip_of_a, p.port}, here), 0) << p.name;
+    const Name name(p.ip_of_a, p.port);
+    int peers[2];
+    for (int i = 0; i < 2; ++i) {
+      peers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      ASSERT_EQ(::connect(peers[i], name.get(), name.length), 0) << p.name;
+      ASSERT_TRUE(polled(p, [&] { return here.accepted == i + 1; })) << p.name;
+      p.a->close(here.stream);
+      char byte;
+      EXPECT_TRUE(polled(p, [&] { return recv(peers[i], &byte, 1, MSG_DONTWAIT) == 0; }));
+    }
+    int error = 0;
+    socklen_t length = sizeof error;
+    EXPECT_TRUE(polled(p, [&] {
+      getsockopt(peers[0], SOL_SOCKET, SO_ERROR, &error, &length);
+      return error != 0;
+    })) << p.name;
+    EXPECT_EQ(error, EPIPE) << p.name;  // Linux's word for a reset behind the end
+    for (const int peer : peers) ::close(peer);
+  }
+}
+
 TEST_F(NetworkContract, DatagramsBothWays) {
   for (const Pair& p : pairs()) {
     DatagramEnd a, b;
