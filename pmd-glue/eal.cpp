@@ -181,9 +181,10 @@ int Eal::run(std::string& error) {
   return -1;
 }
 
-Eal::~Eal() {
-  if (eal_running.exchange(false)) rte_eal_cleanup();
-}
+// Not rte_eal_cleanup: DPDK's interrupt thread goes on beside it, and looks into memory that is
+// being unmapped (with net_memif, whose peers go when we do, often enough to be seen). What there
+// is ends with the process, which can start EAL once only; devices were closed by their ports.
+Eal::~Eal() { eal_running = false; }
 
 int eal_register_thread() { return rte_thread_register() == 0 ? 0 : -rte_errno; }
 void eal_unregister_thread() { rte_thread_unregister(); }

@@ -24,7 +24,8 @@ class Eal {
   // asked (log level, CPU, hugepages) does not count. The caller becomes EAL's main thread;
   // SIGPIPE is ignored from now on, unless the process handles it.
   static std::unique_ptr<Eal> start(const EalConfig& config, std::string& error);
-  // Every port, pool and mapping must be gone before. There is no second start() after it.
+  // Every port, pool and mapping must be gone before. There is no second start() after it; EAL's
+  // memory and threads stay until the process ends.
   ~Eal();
   Eal(const Eal&) = delete;
   Eal& operator=(const Eal&) = delete;

@@ -42,7 +42,7 @@ int remove_stale(const sockaddr_un& address, const char*& why) {
   const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
   const int result = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const int error = result == 0 ? EADDRINUSE : errno;
+  const int error = result == 0 || errno == EAGAIN ? EADDRINUSE : errno;  // its queue may be full
   close(fd);
   if (error == ENOENT) return 0;
   why = error == EADDRINUSE ? "another daemon answers there" : "looking for another daemon there";

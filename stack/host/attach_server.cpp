@@ -213,7 +213,7 @@ void AttachServer::reply_to(Connection& c) {
 bool AttachServer::answer(Connection& c, const rio_control& reply, int fds[2]) {
   const Nanos before = thread_cpu_now();
   const bool sent = send_reply(c.fd, reply, fds);
-  if (!sent && errno == EPIPE) return false;  // it has gone
+  if (!sent && (errno == EPIPE || errno == ECONNRESET)) return false;  // it has gone
   c.slow_replies = thread_cpu_now() - before < config_.reply_max ? 0 : c.slow_replies + 1;
   const bool served = sent && c.slow_replies < config_.slow_replies_max;
   if (!served) status_.hung_up.fetch_add(1);

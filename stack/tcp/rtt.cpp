@@ -49,6 +49,7 @@ Nanos Rtt::rto(const RttConfig& config) const {
 // The least of the last window at [0], then the least of what came after it, and after that. What
 // is older than the window leaves at the front.
 void Rtt::note_min(const RttConfig& config, Nanos rtt, Nanos now) {
+  rtt = std::max<Nanos>(rtt, 1);  // 0 would leave no room for reordering (RFC 8985 6.2)
   const Least latest{rtt, now};
   if (rtt <= least_[0].rtt || now - least_[2].at > config.min_rtt_window) {
     least_[0] = least_[1] = least_[2] = latest;

@@ -8,7 +8,10 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "packetdrill/table.h"
@@ -178,6 +181,18 @@ TEST(Packetdrill, ClockMovesByBeingReadAndBySleep) {
   EXPECT_EQ(play.now_us(), start + 250'002);
 }
 
+// What Linux says of the thread, as soon as its number is known.
+bool falls_asleep(const std::atomic<pid_t>& thread) {
+  for (int tries = 0; tries < 30'000; ++tries, usleep(1000)) {
+    const std::string path = "/proc/self/task/" + std::to_string(thread) + "/stat";
+    std::ifstream stat(path);
+    std::string line;
+    if (thread == 0 || !std::getline(stat, line)) continue;
+    if (line.find(") S ") != std::string::npos) return true;
+  }
+  return false;
+}
+
 // A second thread waits asleep, and its call ends at the instant at which the stack had what it
 // waited for.
 TEST(Packetdrill, WaitingCallEndsWhenTheDataComes) {
@@ -186,11 +201,13 @@ TEST(Packetdrill, WaitingCallEndsWhenTheDataComes) {
   char data[16] = {};
   ssize_t result = 0;
   long long ended_us = 0;
+  std::atomic<pid_t> thread{0};
   std::thread caller([&] {
+    thread = gettid();
     result = play.t.read(play.t.userdata, fd, data, sizeof data);
     ended_us = play.now_us();
   });
-  usleep(1000);  // until it sleeps; if it does not yet, it finds the data at once
+  ASSERT_TRUE(falls_asleep(thread));
   play.t.usleep(play.t.userdata, 100'000);
   const long long before = play.now_us();
   play.sends({.seq = 1, .ack = 1, .flags = kAck | kPsh}, "at last");

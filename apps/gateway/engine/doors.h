@@ -18,14 +18,22 @@ inline uint32_t doors_of(const Config& config) {
   return static_cast<uint32_t>(doors.size());
 }
 
-inline uint32_t strangers_at_a_door(const Config& config) {
-  return std::max(8u / std::max(doors_of(config), 1u), 4u);
+inline uint32_t spare_at_a_door(const Config& config) {
+  return std::max(8u / std::max(doors_of(config), 1u), 1u);
+}
+
+// As many as all of its sessions, which may come back together and from one address, and some more.
+inline uint32_t strangers_at(const Config& config, const ClientConfig& door) {
+  const auto sessions = std::ranges::count_if(config.clients, [&](const ClientConfig& client) {
+    return client.address == door.address && client.port == door.port;
+  });
+  return static_cast<uint32_t>(sessions) + spare_at_a_door(config);
 }
 
 // Each client may reconnect while its old connection ends, and so may strangers.
 inline uint32_t accepted_max(const Config& config) {
   const auto clients = static_cast<uint32_t>(config.clients.size());
-  return 2 * (clients + doors_of(config) * strangers_at_a_door(config));
+  return 2 * (2 * clients + doors_of(config) * spare_at_a_door(config));
 }
 
 // Beside them: listeners; lines, re-requests, snapshot, venue.

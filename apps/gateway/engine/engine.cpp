@@ -99,7 +99,7 @@ bool Engine::listen(std::string& why) {
       places.push_back(&c);
       acceptors_.push_back(std::make_unique<fix::Acceptor>(
           fix::AcceptorConfig{.listen = {c.address, c.port},
-                              .strangers_max = strangers_at_a_door(config_),
+                              .strangers_max = strangers_at(config_, c),
                               .watcher = this},
           network_));
     }

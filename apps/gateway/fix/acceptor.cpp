@@ -5,6 +5,10 @@
 
 namespace pinion::fix {
 
+namespace {
+constexpr int64_t kLogonIsSoonNs = 500'000'000;
+}  // namespace
+
 Acceptor::Acceptor(const AcceptorConfig& config, gateway::Network& network)
     : config_(config), network_(network), connections_(config.strangers_max) {
   for (Connection& c : connections_) c.acceptor = this;
@@ -35,8 +39,9 @@ uint32_t Acceptor::strangers_of(const std::string& ip) const {
   }));
 }
 
-// While all places are taken, the address that has the most gives its oldest up for one that has
-// fewer. So one that takes all it can get keeps out nobody but itself.
+// While all places are taken, the address that has the most gives its oldest up: for one that has
+// fewer, or when it has had the time in which others log on. So whoever takes all that can be had,
+// from one address or many, keeps nobody out for long.
 bool Acceptor::make_room(const gateway::Endpoint& peer) {
   uint32_t strangers = 0, most = 0;
   Connection* oldest = nullptr;
@@ -49,9 +54,11 @@ bool Acceptor::make_room(const gateway::Endpoint& peer) {
     most = of_its_address;
   }
   if (strangers < config_.strangers_max) return true;
-  if (oldest == nullptr || strangers_of(peer.ip) + 1 >= most) return false;
+  if (oldest == nullptr) return false;
+  const bool has_fewer = strangers_of(peer.ip) + 1 < most;
+  if (!has_fewer && now_.monotonic_ns - oldest->since < kLogonIsSoonNs) return false;
   // Nothing was ever sent to it, so nothing is lost by a reset, and its place is free.
-  drop(*oldest, "no Logon yet, and its address has the most of such connections", How::at_once);
+  drop(*oldest, "no Logon yet, and another one wants the place", How::at_once);
   return true;
 }
 
@@ -59,7 +66,7 @@ gateway::StreamHandler* Acceptor::on_accepted(gateway::SocketId stream) {
   const gateway::Endpoint peer = network_.peer_address(stream);
   if (!make_room(peer)) {
     ++counters_.refused;
-    tell(peer, "too many connections of that address are without a Logon");
+    tell(peer, "too many connections are without a Logon");
     return nullptr;
   }
   const auto free = std::ranges::find(connections_, false, &Connection::open);

@@ -2,8 +2,7 @@
 // session that its Logon belongs to, and hands it the rest. The network may be any (net/network.h).
 //
 // A connection before its Logon is a stranger's. It is dropped when it does not log on in time; and
-// strangers have places of their own, so however many come, a session's counterparty is never kept
-// out by those of other addresses.
+// strangers have places of their own, where whoever does not log on soon gives way.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -29,7 +28,7 @@ struct AcceptorConfig {
 
 struct AcceptorCounters {
   uint64_t accepted = 0;
-  uint64_t refused = 0;               // no place for one more stranger of that address
+  uint64_t refused = 0;               // no place for one more stranger
   uint64_t dropped_before_logon = 0;  // too late, a bad Logon, or for one of another address
 };
 

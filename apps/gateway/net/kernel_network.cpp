@@ -12,13 +12,14 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 namespace pinion::gateway {
 
 namespace {
 
 constexpr int kEventsMax = 64;
-constexpr int kDrainsMax = 16;  // of a closing stream in a turn
+constexpr size_t kDrainBytes = 64 << 10;  // of a closing stream in a turn
 constexpr uint64_t kSecond = 1'000'000'000;
 
 uint64_t ns_of(const timespec& t) {
@@ -96,7 +97,7 @@ void KernelNetwork::init(Slot& slot, int fd, Kind kind) {
   slot.kind = kind;
   slot.received.reset(receive_memory(slot), config_.receive_bytes);
   slot.send_begin = slot.send_end = 0;
-  slot.shut = slot.peer_ended = slot.accepted = false;
+  slot.shut = slot.peer_ended = slot.accepted = slot.has_sent = false;
   slot.handler = nullptr;
   slot.datagrams = nullptr;
 }
@@ -189,6 +190,7 @@ size_t KernelNetwork::room(SocketId stream) const {
 bool KernelNetwork::send(SocketId stream, std::string_view bytes) {
   if (room(stream) < bytes.size()) return false;
   Slot& slot = *slots_.find(stream);
+  slot.has_sent = true;
   char* memory = send_memory(slot);
   if (slot.send_begin == slot.send_end) {  // usually the kernel takes all of it at once
     const ssize_t n = ::send(slot.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -225,25 +227,29 @@ void KernelNetwork::close(SocketId stream) {
 }
 
 // One that is accepted and closed, and whose peer does not end, keeps its place for close_ms: half
-// of the places at most, or peers would keep others out with them.
+// of the places at most, or peers would keep others out with them. Those to whom nothing was ever
+// sent go first: they lose nothing by a reset.
 void KernelNetwork::end_oldest_closing() {
   uint32_t closing = 0;
   Slot* oldest = nullptr;
   for (Slot& slot : slots_) {
     if (!slot.used || !slot.accepted || slot.kind != Kind::closing) continue;
     ++closing;
-    if (oldest == nullptr || slot.close_by < oldest->close_by) oldest = &slot;
+    if (oldest == nullptr ||
+        std::pair(slot.has_sent, slot.close_by) < std::pair(oldest->has_sent, oldest->close_by))
+      oldest = &slot;
   }
-  if (oldest != nullptr && closing >= config_.accepted_max / 2) reset(*oldest);
+  if (oldest != nullptr && closing > std::max(config_.accepted_max / 2, 1u)) reset(*oldest);
 }
 
 void KernelNetwork::flush_out(Slot& slot) {
-  if (slot.accepted) end_oldest_closing();
   slot.kind = Kind::closing;
   slot.close_by = clock_ns(CLOCK_MONOTONIC) + config_.close_ms * uint64_t{1'000'000};
   ++closing_;
   watch(slot);
+  const bool accepted = slot.accepted;
   drain(slot);
+  if (accepted) end_oldest_closing();
 }
 
 // The end of the stream goes behind what was sent, and the socket stays until the peer has said its
@@ -254,14 +260,12 @@ void KernelNetwork::drain(Slot& slot) {
     slot.shut = true;
     ::shutdown(slot.fd, SHUT_WR);
   }
-  char rest[4096];
-  for (int i = 0; i < kDrainsMax && !slot.peer_ended; ++i) {
-    const ssize_t n = recv(slot.fd, rest, sizeof rest, 0);
-    if (n < 0 && (would_block(errno) || errno == EINTR)) return;
+  if (!slot.peer_ended) {
+    const ssize_t n = recv(slot.fd, nullptr, kDrainBytes, MSG_TRUNC);  // thrown away, not copied
+    if (n > 0 || (n < 0 && (would_block(errno) || errno == EINTR))) return;
     if (n < 0) return free(slot);
-    slot.peer_ended = n == 0;
+    slot.peer_ended = true;
   }
-  if (!slot.peer_ended) return;
   if (slot.shut) free(slot);
   else watch(slot);
 }

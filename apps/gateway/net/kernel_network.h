@@ -45,6 +45,7 @@ class KernelNetwork final : public Network {
     bool shut = false;                      // closing: the peer is told that nothing follows
     bool peer_ended = false;
     bool accepted = false;  // not by connect()
+    bool has_sent = false;  // anything
   };
 
   using AddressCall = int (*)(int, sockaddr*, socklen_t*);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -87,7 +88,7 @@ void RioNetwork::init(Slot& slot, rio_socket_t socket, Kind kind) {
   slot.received.reset(memory_ + receive_offset(slot), config_.receive_bytes);
   slot.receives = slot.sends = 0;
   slot.send_at = slot.send_used = slot.unposted = 0;
-  slot.shut = slot.peer_ended = slot.gone = slot.accepted = false;
+  slot.shut = slot.peer_ended = slot.gone = slot.accepted = slot.has_sent = false;
   slot.peer = slot.local = {};
 }
 
@@ -257,6 +258,7 @@ void RioNetwork::post_sends(Slot& slot) {
 bool RioNetwork::send(SocketId stream, std::string_view bytes) {
   Slot* slot = slots_.find(stream);
   if (bytes.empty() || room(stream) < bytes.size() || slot->kind != Kind::stream) return false;
+  slot->has_sent = true;
   copy_in(*slot, bytes);
   post_sends(*slot);
   return true;
@@ -295,24 +297,28 @@ void RioNetwork::abort(SocketId stream) {
 }
 
 // One that is accepted and closed, and whose peer does not end, keeps its place for close_ms: half
-// of the places at most, or peers would keep others out with them.
+// of the places at most, or peers would keep others out with them. Those to whom nothing was ever
+// sent go first: they lose nothing by a reset.
 void RioNetwork::end_oldest_flushing() {
   uint32_t flushing = 0;
   Slot* oldest = nullptr;
   for (Slot& slot : slots_) {
     if (!slot.used || !slot.accepted || slot.kind != Kind::flushing) continue;
     ++flushing;
-    if (oldest == nullptr || slot.close_by < oldest->close_by) oldest = &slot;
+    if (oldest == nullptr ||
+        std::pair(slot.has_sent, slot.close_by) < std::pair(oldest->has_sent, oldest->close_by))
+      oldest = &slot;
   }
-  if (oldest != nullptr && flushing >= config_.accepted_max / 2)
+  if (oldest != nullptr && flushing > std::max(config_.accepted_max / 2, 1u))
     destroy(*oldest, ControlRequest::What::abort);
 }
 
 void RioNetwork::flush_out(Slot& slot) {
-  if (slot.accepted) end_oldest_flushing();
   slot.kind = Kind::flushing;
   slot.close_by = rio_now_ns(session_) + config_.close_ms * uint64_t{1'000'000};
+  const bool accepted = slot.accepted;
   end_if_flushed(slot);
+  if (accepted) end_oldest_flushing();
 }
 
 void RioNetwork::end_if_flushed(Slot& slot) {
@@ -376,8 +382,9 @@ int RioNetwork::on_answer(const ControlAnswer& answer) {
 }
 
 void RioNetwork::on_accepted(const ControlAnswer& answer) {
-  const auto accepted = std::ranges::count_if(
-      slots_, [](const Slot& slot) { return slot.used && slot.accepted; });
+  const auto accepted = std::ranges::count_if(slots_, [](const Slot& slot) {
+    return slot.used && slot.accepted && slot.kind != Kind::closing;  // that is ours to end
+  });
   Slot* slot = accepted < config_.accepted_max ? slots_.take() : nullptr;
   if (slot == nullptr) {
     STACK_CHECK(control_.requests.push({.socket = answer.socket}));

@@ -68,6 +68,7 @@ class RioNetwork final : public Network {
     bool shut = false;        // flushing: FIN is on its way
     bool peer_ended = false;  // flushing: and so is, or was, the peer's
     bool accepted = false;    // not by connect()
+    bool has_sent = false;    // anything
     uint64_t close_by = 0;    // flushing
     rio_address peer{}, local{};
   };

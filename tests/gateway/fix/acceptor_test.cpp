@@ -193,16 +193,28 @@ TEST_F(AcceptorTest, StrangersOfOneAddressDoNotKeepOutAnother) {
   AcceptorClient idle[4];
   for (AcceptorClient& client : idle) connect(client), ++now_.monotonic_ns;
   EXPECT_TRUE(polled([&] { return idle[3].closed; }));  // the fourth of its own address
-  EXPECT_EQ(watcher_.last, "127.0.0.1: too many connections of that address are without a Logon");
+  EXPECT_EQ(watcher_.last, "127.0.0.1: too many connections are without a Logon");
   const FromAnotherAddress other(port_);
   other.send(logon("ONE"));
   EXPECT_TRUE(polled([&] { return sessions_[0]->connected(); }));
   EXPECT_TRUE(polled([&] { return idle[0].closed; }));
-  EXPECT_EQ(watcher_.last,
-            "127.0.0.1: no Logon yet, and its address has the most of such connections");
+  EXPECT_EQ(watcher_.last, "127.0.0.1: no Logon yet, and another one wants the place");
   EXPECT_FALSE(idle[1].closed || idle[2].closed);
   EXPECT_EQ(acceptor_->counters().refused, 1u);
   EXPECT_EQ(acceptor_->counters().dropped_before_logon, 1u);
+}
+
+// From as many addresses as there are places, or all behind one, they keep nobody out for long.
+TEST_F(AcceptorTest, StrangersGiveWayWhenTheyDoNotLogOnSoon) {
+  AcceptorClient idle[3], late;
+  for (AcceptorClient& client : idle) connect(client), ++now_.monotonic_ns;
+  now_.monotonic_ns += 500'000'000;
+  connect(late);
+  EXPECT_TRUE(polled([&] { return idle[0].closed; }));
+  EXPECT_FALSE(idle[1].closed || idle[2].closed || late.closed);
+  ASSERT_TRUE(network_.send(late.stream, logon("ONE")));
+  EXPECT_TRUE(polled([&] { return sessions_[0]->connected(); }));
+  EXPECT_EQ(acceptor_->counters().refused, 0u);
 }
 
 // There were sixteen places at a port in all, and up to 64 sessions in a configuration.
