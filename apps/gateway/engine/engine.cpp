@@ -10,6 +10,15 @@ namespace pinion::gateway {
 
 namespace {
 
+const char* notice_of(journal::DiskState disk) {
+  switch (disk) {
+    case journal::DiskState::good: return "written to disk again";
+    case journal::DiskState::full: return "its disk is full, records wait in memory";
+    case journal::DiskState::failed: return "its disk has failed, nothing more is written";
+  }
+  return "";
+}
+
 constexpr const char* kVenueZone = "America/New_York";
 constexpr uint16_t kVenueSource = 0xffff, kOwnSource = 0xfffe;  // of records that no client's are
 constexpr Nanos kStopWithin = 3 * kSecond;
@@ -170,8 +179,7 @@ int64_t Engine::venue_date(int64_t utc_ns) const {
 void Engine::resume_reports(const RecoveredDay& day) {
   for (const auto& client : clients_) {
     const auto known = day.last_report.find(client->config().name);
-    const LastReport by_journal =
-        known == day.last_report.end() ? LastReport{} : known->second;
+    const LastReport by_journal = known == day.last_report.end() ? LastReport{} : known->second;
     client->last_report = by_journal.id;
     const fix::Store& store = client->session().store();
     const fix::Store::Sent last = store.last_sent_before(store.next_out());
@@ -219,23 +227,16 @@ void Engine::look_at_kill() {
   if (killed_ && config_.risk.kill_cancels_open_orders) cancel_everything("kill switch");
 }
 
-// What it does not take must not happen, so this is the reason for which trading stops.
+// What it does not take must not happen, so this is the reason for which trading stops. Told as
+// soon as there is room for it.
 void Engine::look_at_journal() {
-  if (const journal::DiskState disk = journal_.disk(); disk != disk_) {
-    disk_ = disk;
-    switch (disk) {
-      case journal::DiskState::good: notices_.say("journal: written to disk again"); break;
-      case journal::DiskState::full:
-        notices_.say("journal: its disk is full, records wait in memory");
-        break;
-      case journal::DiskState::failed:
-        notices_.say("journal: its disk has failed, nothing more is written");
-        break;
-    }
-  }
+  if (notices_.room() < 2) return;
+  const journal::DiskState disk = journal_.disk();
+  if (disk != disk_) disk_ = disk, notices_.say("journal: %s", notice_of(disk));
   if (journal_.stopped() == journal_stopped_) return;
   journal_stopped_ = journal_.stopped();
-  notices_.say("ALARM: the journal has no room: no new orders until the next start");
+  notices_.say("ALARM: the journal %s: no new orders until the next start",
+               disk == journal::DiskState::failed ? "has lost its disk" : "has no room");
 }
 
 void Engine::cancel_everything(const char* why) {
@@ -320,7 +321,8 @@ fix::AcceptorCounters Engine::connections() const {
 
 // Whoever reaches the port decides how often: one a second is told, the others counted.
 void Engine::on_stranger_dropped(const Endpoint& peer, const char* why) {
-  if (now_.monotonic_ns < strangers_next_) return void(++strangers_untold_);
+  const bool crowded = notices_.room() < Notices::kKept / 4;  // others have more to say
+  if (crowded || now_.monotonic_ns < strangers_next_) return void(++strangers_untold_);
   strangers_next_ = now_.monotonic_ns + kSecond;
   notices_.say("connection from %s:%u dropped: %s", peer.ip.c_str(), unsigned{peer.port}, why);
   if (strangers_untold_ == 0) return;
@@ -343,8 +345,8 @@ void Engine::on_venue_login() {
 }
 
 void Engine::on_venue_message(uint64_t, Bytes message) {
-  const uint64_t number = journal_.append_living(journal::Kind::ouch_answer, kVenueSource, message,
-                                                 now_.utc_ns);
+  const uint64_t number =
+      journal_.append_living(journal::Kind::ouch_answer, kVenueSource, message, now_.utc_ns);
   if (number == 0) alarm("the journal does not take the venue's answers");
   desk_.on_answer(number, message, now_.monotonic_ns);
 }
@@ -380,9 +382,7 @@ bool Engine::takes_venue_messages() const {
   return journal_.depth() < config_.journal.ring_bytes / 4 * 3;
 }
 
-bool Engine::venue_ready() const {
-  return !replaying_ && venue_.has_room(kOuchMax);
-}
+bool Engine::venue_ready() const { return !replaying_ && venue_.has_room(kOuchMax); }
 
 bool Engine::to_venue(Bytes message) {
   const Nanos decided = clock_();

@@ -1,5 +1,6 @@
 // What the trading thread has to say to people: a sentence each, for the housekeeping thread to
-// write to the log. When nobody takes them the oldest stay and the number of lost ones is told.
+// write to the log. When nobody takes them the oldest stay and the number of lost ones is told;
+// what must be told is said again until it is taken.
 #pragma once
 #include <rio/ring.h>
 
@@ -17,13 +18,14 @@ class Notices {
 
   // The trading thread. Formats, so not for the order path: for what happens a few times a day.
   void say(const char* format, ...) __attribute__((format(printf, 2, 3))) {
-    if (head_ - rio_word64_load(&tail_) == kKept) return void(rio_count(&lost_));
+    if (room() == 0) return void(rio_count(&lost_));
     va_list arguments;
     va_start(arguments, format);
     (void)std::vsnprintf(texts_[head_ % kKept].data(), kTextMax, format, arguments);
     va_end(arguments);
     rio_word64_store(&published_, ++head_);
   }
+  size_t room() const { return kKept - (head_ - rio_word64_load(&tail_)); }
 
   // The housekeeping thread: take(const char* text) for each.
   template <class Take>
