@@ -44,7 +44,7 @@ start() {
   "$@" >"$log" 2>&1 &
   pid=$!
   started[$pid]=yes
-  until grep -q "$ready" "$log"; do
+  until grep -qs "$ready" "$log"; do
     kill -0 "$pid" 2>/dev/null || fail "this ended at once: $*" "$log" || return 1
     [ $SECONDS -lt $deadline ] || fail "not ready after $patience_s s: $*" "$log" || return 1
     sleep 0.02

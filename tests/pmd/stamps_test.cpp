@@ -19,8 +19,7 @@ namespace {
 constexpr RxStamps kEither = RxStamps::device_or_software;
 constexpr Nanos kAgo = 10 * kMilli;  // what is stamped was under way so long
 
-// Two ports of a device whose counter has 156.25 MHz and began long ago.
-class Stamps : public testing::Test {
+class WithClock : public testing::Test {
  protected:
   void SetUp() override {
     std::string why_not;
@@ -28,6 +27,14 @@ class Stamps : public testing::Test {
     clock_ = TscClock::create(TscClock::Require::any_tsc, why_not);
     if (!clock_) GTEST_SKIP() << why_not;
   }
+
+  std::string error_;
+  std::unique_ptr<TscClock> clock_;
+};
+
+// Two ports of a device whose counter has 156.25 MHz and began long ago.
+class Stamps : public WithClock {
+ protected:
   uint64_t counter() const { return static_cast<uint64_t>(clock_->now()) / 32 * 5 + begun_; }
   bool open(PortConfig config) {
     std::tie(a_, b_) = EthdevPort::open_ring_pair(config, error_);
@@ -68,8 +75,6 @@ class Stamps : public testing::Test {
   }
 
   uint64_t begun_ = uint64_t{1} << 61, stamp_ = 0;
-  std::string error_;
-  std::unique_ptr<TscClock> clock_;
   ClockedNic nic_{[this] { return counter(); }};
   std::unique_ptr<EthdevPort> a_, b_;
 };
@@ -163,17 +168,7 @@ TEST_F(Stamps, ADeviceThatRefusesThemStartsWithout) {
   EXPECT_FALSE(open({.device = "refuses_needed", .rx_stamps = RxStamps::device}));
 }
 
-class PcapStamps : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string why_not;
-    if (shared_eal(why_not) == nullptr) GTEST_SKIP() << why_not;
-    clock_ = TscClock::create(TscClock::Require::any_tsc, why_not);
-    if (!clock_) GTEST_SKIP() << why_not;
-  }
-  std::string error_;
-  std::unique_ptr<TscClock> clock_;
-};
+using PcapStamps = WithClock;
 
 // libpcap's frames come late, in blocks; when the kernel had them is told all the same.
 TEST_F(PcapStamps, AreLinuxsOfAnInterface) {

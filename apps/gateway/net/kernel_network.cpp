@@ -226,22 +226,6 @@ void KernelNetwork::close(SocketId stream) {
   else free(*slot);
 }
 
-// One that is accepted and closed, and whose peer does not end, keeps its place for close_ms: half
-// of the places at most, or peers would keep others out with them. Those to whom nothing was ever
-// sent go first: they lose nothing by a reset.
-void KernelNetwork::end_oldest_closing() {
-  uint32_t closing = 0;
-  Slot* oldest = nullptr;
-  for (Slot& slot : slots_) {
-    if (!slot.used || !slot.accepted || slot.kind != Kind::closing) continue;
-    ++closing;
-    if (oldest == nullptr ||
-        std::pair(slot.has_sent, slot.close_by) < std::pair(oldest->has_sent, oldest->close_by))
-      oldest = &slot;
-  }
-  if (oldest != nullptr && closing > std::max(config_.accepted_max / 2, 1u)) reset(*oldest);
-}
-
 void KernelNetwork::flush_out(Slot& slot) {
   slot.kind = Kind::closing;
   slot.close_by = clock_ns(CLOCK_MONOTONIC) + config_.close_ms * uint64_t{1'000'000};
@@ -249,7 +233,9 @@ void KernelNetwork::flush_out(Slot& slot) {
   watch(slot);
   const bool accepted = slot.accepted;
   drain(slot);
-  if (accepted) end_oldest_closing();
+  if (!accepted) return;
+  Slot* early = slots_.to_give_way(Kind::closing, config_.accepted_max);
+  if (early != nullptr) reset(*early);
 }
 
 // The end of the stream goes behind what was sent, and the socket stays until the peer has said its

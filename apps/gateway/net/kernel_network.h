@@ -58,7 +58,6 @@ class KernelNetwork final : public Network {
   void init(Slot& slot, int fd, Kind kind);
   void free(Slot& slot);
   void reset(Slot& slot);
-  void end_oldest_closing();
   void flush_out(Slot& slot);
   void drain(Slot& slot);
   void end_late_closings();

@@ -296,29 +296,14 @@ void RioNetwork::abort(SocketId stream) {
   destroy(*slot, ControlRequest::What::abort);
 }
 
-// One that is accepted and closed, and whose peer does not end, keeps its place for close_ms: half
-// of the places at most, or peers would keep others out with them. Those to whom nothing was ever
-// sent go first: they lose nothing by a reset.
-void RioNetwork::end_oldest_flushing() {
-  uint32_t flushing = 0;
-  Slot* oldest = nullptr;
-  for (Slot& slot : slots_) {
-    if (!slot.used || !slot.accepted || slot.kind != Kind::flushing) continue;
-    ++flushing;
-    if (oldest == nullptr ||
-        std::pair(slot.has_sent, slot.close_by) < std::pair(oldest->has_sent, oldest->close_by))
-      oldest = &slot;
-  }
-  if (oldest != nullptr && flushing > std::max(config_.accepted_max / 2, 1u))
-    destroy(*oldest, ControlRequest::What::abort);
-}
-
 void RioNetwork::flush_out(Slot& slot) {
   slot.kind = Kind::flushing;
   slot.close_by = rio_now_ns(session_) + config_.close_ms * uint64_t{1'000'000};
   const bool accepted = slot.accepted;
   end_if_flushed(slot);
-  if (accepted) end_oldest_flushing();
+  if (!accepted) return;
+  Slot* early = slots_.to_give_way(Kind::flushing, config_.accepted_max);
+  if (early != nullptr) destroy(*early, ControlRequest::What::abort);
 }
 
 void RioNetwork::end_if_flushed(Slot& slot) {

@@ -88,7 +88,6 @@ class RioNetwork final : public Network {
   void post_receive(Slot& slot);
   void copy_in(Slot& slot, std::string_view bytes);
   void post_sends(Slot& slot);
-  void end_oldest_flushing();
   void flush_out(Slot& slot);
   void end_if_flushed(Slot& slot);
   void drain(Slot& slot, uint64_t now);

@@ -1,6 +1,7 @@
 // Slots with generations, so that the id of a closed socket never means a later one. For the two
 // implementations of network.h.
 #pragma once
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,7 +9,8 @@
 
 namespace pinion::gateway {
 
-// Slot has `bool used` and `uint32_t generation`.
+// Slot has `bool used` and `uint32_t generation`; for the one to give way also `bool accepted`,
+// `bool has_sent` and `uint64_t close_by`.
 template <class Slot>
 class SocketTable {
  public:
@@ -30,6 +32,22 @@ class SocketTable {
     if (id.index >= slots_.size()) return nullptr;
     const Slot& slot = slots_[id.index];
     return slot.used && slot.generation == id.generation ? &slot : nullptr;
+  }
+  // One that was accepted and is closed, and whose peer does not end, keeps its place for close_ms:
+  // half of the places at most, or peers would keep others out with them. Who has to end early, or
+  // null. Those to whom nothing was ever sent go first: they lose nothing by a reset.
+  template <class Kind>
+  Slot* to_give_way(Kind closing, uint32_t accepted_max) {
+    uint32_t count = 0;
+    Slot* first = nullptr;
+    for (Slot& slot : slots_) {
+      if (!slot.used || !slot.accepted || slot.kind != closing) continue;
+      ++count;
+      if (first == nullptr ||
+          std::pair(slot.has_sent, slot.close_by) < std::pair(first->has_sent, first->close_by))
+        first = &slot;
+    }
+    return count > std::max(accepted_max / 2, 1u) ? first : nullptr;
   }
   Slot& at(size_t index) { return slots_[index]; }
   auto begin() { return slots_.begin(); }
