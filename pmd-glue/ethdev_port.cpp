@@ -31,6 +31,13 @@ void count(std::atomic<uint64_t>& counter) {  // one writer
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
+// Of an mbuf only the first of its two cache lines is touched, unless a frame needs the other: it
+// comes cold from a NIC's ring, or was another core's until now. `next` stands on the second one,
+// and is null in a pool and wherever nb_segs is 1.
+bool is_plain(const rte_mbuf* m) {
+  return RTE_MBUF_DIRECT(m) && m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1;
+}
+
 // Begins the life of the mbuf's Frame; what a former owner left there is gone.
 Frame* begin_frame(rte_mbuf* m) {
   Frame* frame = new (rte_mbuf_to_priv(m)) Frame;
@@ -40,6 +47,14 @@ Frame* begin_frame(rte_mbuf* m) {
   frame->tailroom = rte_pktmbuf_tailroom(m);
   frame->driver = m;
   return frame;
+}
+
+// As rte_pktmbuf_reset() has it.
+Frame* begin_empty(rte_mbuf* m) {
+  m->ol_flags = 0;
+  m->data_len = 0;
+  rte_pktmbuf_reset_headroom(m);
+  return begin_frame(m);
 }
 
 // Only GOOD and BAD are believed. NONE is DPDK's word for "the field is meaningless, the data was
@@ -135,9 +150,9 @@ void write_back_segments(const Frame* frame, rte_mbuf* m) {
 void write_back(const Frame* frame, rte_mbuf* m) {
   write_back_bytes(frame, m);
   m->pkt_len = frame->total_length();
-  m->tx_offload = 0;
   m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;  // where the buffer is, not how to send
   if (frame->tx_offload == kTxNone || sum_short_frame(frame)) return;
+  m->tx_offload = 0;
   m->l2_len = frame->l2_length;
   m->l3_len = frame->l3_length;
   m->ol_flags |= tx_flags(frame);
@@ -167,7 +182,7 @@ void detach(const Frame* frame, rte_mbuf* m) {
 
 // Makes the mbuf a Frame, or frees and counts it.
 bool EthdevPort::adopt(rte_mbuf* m, Frame*& out) {
-  if (m->priv_size < sizeof(Frame)) [[unlikely]] {
+  if (rte_pktmbuf_priv_size(m->pool) < sizeof(Frame)) [[unlikely]] {
     count(rx_foreign_);
     rte_pktmbuf_free(m);
     return false;
@@ -327,38 +342,40 @@ void EthdevPort::drop_refused(const Frame* frame) {
 
 // The pool gives all of a bulk or nothing; near its end smaller bulks still succeed.
 size_t EthdevPort::alloc(std::span<Frame*> out) {
-  if (out.size() == 1) {  // the way of a datagram: a bulk of one costs twice as much
-    rte_mbuf* m = rte_pktmbuf_alloc(pool_.get());
-    if (m == nullptr) return 0;
-    out[0] = begin_frame(m);
-    return 1;
-  }
   size_t taken = 0;
   size_t bulk = kBurstFrames;
   while (taken < out.size() && bulk > 0) {
-    rte_mbuf* mbufs[kBurstFrames];
+    void* mbufs[kBurstFrames];
     bulk = std::min(out.size() - taken, bulk);
-    if (rte_pktmbuf_alloc_bulk(pool_.get(), mbufs, static_cast<unsigned>(bulk)) != 0) {
+    if (rte_mempool_get_bulk(pool_.get(), mbufs, static_cast<unsigned>(bulk)) != 0) {
       bulk /= 2;
       continue;
     }
-    for (size_t i = 0; i < bulk; ++i) out[taken++] = begin_frame(mbufs[i]);
+    for (size_t i = 0; i < bulk; ++i) out[taken++] = begin_empty(static_cast<rte_mbuf*>(mbufs[i]));
   }
   return taken;
 }
 
+// Those that lie beside each other and are of one pool go back to it together.
 void EthdevPort::free(std::span<Frame*> frames) {
-  if (frames.size() == 1) return rte_pktmbuf_free(mbuf_of(frames[0]));
-  while (!frames.empty()) {
-    rte_mbuf* mbufs[kBurstFrames];
-    const size_t bulk = std::min(frames.size(), kBurstFrames);
-    for (size_t i = 0; i < bulk; ++i) {
-      STACK_DCHECK(rte_mbuf_to_priv(mbuf_of(frames[i])) == frames[i]);
-      mbufs[i] = mbuf_of(frames[i]);
+  void* mbufs[kBurstFrames];
+  rte_mempool* pool = nullptr;
+  unsigned n = 0;
+  for (const Frame* frame : frames) {
+    rte_mbuf* m = mbuf_of(frame);
+    STACK_DCHECK(rte_mbuf_to_priv(m) == frame);
+    if (!is_plain(m)) [[unlikely]] {
+      rte_pktmbuf_free(m);
+      continue;
     }
-    rte_pktmbuf_free_bulk(mbufs, static_cast<unsigned>(bulk));
-    frames = frames.subspan(bulk);
+    if (n == kBurstFrames || (n != 0 && m->pool != pool)) {
+      rte_mempool_put_bulk(pool, mbufs, n);
+      n = 0;
+    }
+    pool = m->pool;
+    mbufs[n++] = m;
   }
+  if (n != 0) rte_mempool_put_bulk(pool, mbufs, n);
 }
 
 bool EthdevPort::refresh_link() {
