@@ -24,6 +24,7 @@ constexpr int kBacklog = 64;
 constexpr int kAcceptsPerTurn = 16;
 constexpr size_t kGroupsMax = 1024;
 constexpr Nanos kListenerPause = 10 * kMilli;
+constexpr Nanos kDebtPause = 64;  // of a user, as a multiple of what it owes
 #ifdef SO_PEERPIDFD
 constexpr int kPeerPidfd = SO_PEERPIDFD;
 #else
@@ -152,7 +153,7 @@ void AttachServer::admit(int fd) {
   c.uid = peer.uid;
   c.policy = static_cast<uint32_t>(policy);
   c.session = nullptr;
-  c.waiting = false;
+  c.waiting = c.paused = false;
   c.deadline = monotonic_now() + config_.handshake_timeout;
   const auto index = static_cast<uint32_t>(&c - connections_.data());
   if (watch(fd, Source::connection, index, c.generation, EPOLLIN | EPOLLRDHUP) != 0 ||
@@ -196,6 +197,7 @@ const char* AttachServer::too_many(uint32_t uid, uint32_t attaches_per_s_max) {
   }
   if (half_open >= config_.half_open_max || of_user >= config_.half_open_per_user_max)
     return "too many attaches are half done: try again";
+  if (in_debt(uid, monotonic_now())) return "this user's sockets take too long: try again";
   if (attaches_per_s_max == 0) return nullptr;
   UserRate& rate = rate_of(uid, monotonic_now());
   if (rate.limit == 0) rate.tokens = attaches_per_s_max;
@@ -220,6 +222,7 @@ AttachServer::UserRate& AttachServer::rate_of(uint32_t uid, Nanos now) {
   const double limit = rate->limit;
   const double earned = static_cast<double>(now - rate->last) / kSecond * limit;
   rate->tokens = std::min(limit, rate->tokens + earned);
+  rate->debt = std::max<Nanos>(rate->debt - (now - rate->last) / kDebtPause, 0);
   rate->last = now;
   return *rate;
 }
