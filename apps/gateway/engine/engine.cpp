@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstring>
+#include <utility>
 
 #include "gateway/engine/doors.h"
 
@@ -23,6 +24,8 @@ constexpr const char* kVenueZone = "America/New_York";
 constexpr uint16_t kVenueSource = 0xffff, kOwnSource = 0xfffe;  // of records that no client's are
 constexpr Nanos kStopWithin = 3 * kSecond;
 constexpr Nanos kTellUnreachedEvery = 60 * kSecond;
+// Of the room for notices.
+constexpr size_t kLeftByStrangers = Notices::kKept / 4, kLeftByClients = Notices::kKept / 8;
 constexpr size_t kOuchMax = 96;  // of what the desk sends
 // Above all numbers of records: ExecIDs of what the journal did not take.
 constexpr uint64_t kUnrecorded = uint64_t{1} << 62;
@@ -319,15 +322,32 @@ fix::AcceptorCounters Engine::connections() const {
   return all;
 }
 
-// Whoever reaches the port decides how often: one a second is told, the others counted.
-void Engine::on_stranger_dropped(const Endpoint& peer, const char* why) {
-  const bool crowded = notices_.room() < Notices::kKept / 4;  // others have more to say
-  if (crowded || now_.monotonic_ns < strangers_next_) return void(++strangers_untold_);
-  strangers_next_ = now_.monotonic_ns + kSecond;
-  notices_.say("connection from %s:%u dropped: %s", peer.ip.c_str(), unsigned{peer.port}, why);
-  if (strangers_untold_ == 0) return;
-  notices_.say("and %llu before it", static_cast<unsigned long long>(strangers_untold_));
-  strangers_untold_ = 0;
+// Whoever reaches the port decides how often: one a second is told, the others counted. Those that
+// know a session's CompIDs count apart, so that who knows none does not hide why a client is
+// refused.
+void Engine::on_dropped(const Endpoint& peer, const fix::Session* whose, const char* why) {
+  const auto port = unsigned{peer.port};
+  for (const auto& client : clients_) {
+    if (&client->session() != whose) continue;
+    if (!may_tell(client->dropped, kLeftByClients)) return;
+    const char* name = client->config().name.c_str();
+    const uint64_t untold = std::exchange(client->dropped.untold, 0);
+    notices_.say("session %s: connection from %s:%u dropped: %s (%llu untold before it)", name,
+                 peer.ip.c_str(), port, why, static_cast<unsigned long long>(untold));
+    return;
+  }
+  if (!may_tell(strangers_, kLeftByStrangers)) return;
+  notices_.say("connection from %s:%u dropped: %s", peer.ip.c_str(), port, why);
+  if (strangers_.untold == 0) return;
+  notices_.say("and %llu before it", static_cast<unsigned long long>(strangers_.untold));
+  strangers_.untold = 0;
+}
+
+bool Engine::may_tell(Dropped& dropped, size_t left_to_others) {
+  const bool crowded = notices_.room() < left_to_others;  // who have more to say
+  if (crowded || now_.monotonic_ns < dropped.next) return ++dropped.untold, false;
+  dropped.next = now_.monotonic_ns + kSecond;
+  return true;
 }
 
 // The day is the venue's session.
