@@ -54,7 +54,11 @@ class Client final : public fix::Application {
   // reports after last_report are those that it is told after a start with a larger store. A store
   // that was emptied, by a new day or the client, ends that.
   bool store_is_full() const { return session_->store().next_out() >= full_at_; }
-  void note_full_store() { full_at_ = session_->store().next_out(); }
+  void note_full_store() {
+    full_at_ = session_->store().next_out();
+    full_store_untold = true;
+  }
+  bool full_store_untold = false;  // to people
   // Since when it is away with orders that shall go then; kNever: it is not, or they are gone.
   Nanos away_since = kNever;
   Dropped dropped = {};  // that named this session in their Logons

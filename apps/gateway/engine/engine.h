@@ -84,6 +84,8 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   void reload(control::Answer& out);
   void look_at_kill();
   void look_at_journal();
+  void tell_untold();
+  void tell_venue_is_over();
   void look_at_books();
   void cancel_for_those_away();
   void cancel_everything(const char* why);
@@ -148,6 +150,10 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   Nanos stopping_since_ = kNever;
   journal::DiskState disk_ = journal::DiskState::good;  // as far as it was told
   bool journal_stopped_ = false;                        // as well
+  struct {  // what is said once, and has found no room for it
+    const char* alarm = nullptr;
+    bool kill = false, venue_is_over = false, full_stores = false;
+  } untold_;
   Nanos unreached_next_ = 0;  // when the next such connection is worth a notice
   Dropped strangers_;
 };

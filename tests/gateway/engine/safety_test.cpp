@@ -368,6 +368,57 @@ TEST(EngineSafety, AConnectionWithoutASessionIsToldOnceASecond) {
   late.disconnect(bed.now);
 }
 
+// What is said once waits for room in the log.
+TEST(EngineSafety, NothingIsToldOnceAndLost) {
+  Bed bed([](Config& c) {
+    c.clients.push_back(drop_copy(c));
+    c.clients[1].store_bytes = 16u << 10;
+  });
+  bed.trades();
+  Notices& notices = bed.engine->notices();
+  const auto said = [&] {
+    std::string all;
+    notices.take_all([&](const char* text) { all.append(text).append("|"); });
+    return all;
+  };
+  const auto crowd = [&] {
+    while (notices.room() > 0) notices.say("x");
+  };
+  // What could not be said before is said when there is room again.
+  const auto said_later = [&] {
+    bed.passes(100 * kMilli);
+    EXPECT_EQ(said().find_first_not_of("x|"), std::string::npos);
+    bed.passes(100 * kMilli);
+    return said();
+  };
+  said();
+  crowd();
+  for (int i = 0; i < 200; ++i) {
+    bed.client().order("B" + std::to_string(i));
+    bed.turn();
+  }
+  EXPECT_NE(said_later().find("its store is full"), std::string::npos);
+  crowd();
+  bed.kill_switch->trip("test");
+  EXPECT_NE(said_later().find("kill switch thrown"), std::string::npos);
+  crowd();
+  auto m = ouch::make<ouch::answer::Executed>();
+  m.user_ref = be32::of(7'777), m.quantity = be32::of(100), m.price = be64::of(1'000'000);
+  bed.venue.says(m);
+  EXPECT_NE(said_later().find("ALARM: "), std::string::npos);
+  bed.kill();
+  bed.venue.refusal = 'A';
+  bed.start();
+  Notices& again = bed.engine->notices();
+  while (again.room() > 0) again.say("x");
+  bed.passes(kSecond);
+  again.take_all([](const char*) {});
+  bed.passes(100 * kMilli);
+  std::string all;
+  again.take_all([&](const char* text) { all.append(text); });
+  EXPECT_NE(all.find("the login is rejected (A)"), std::string::npos);
+}
+
 // Nor does such a connection hide why a client is refused, which is told as often for each.
 TEST(EngineSafety, WhyAClientIsRefusedIsToldBesideStrangers) {
   Bed bed;
