@@ -56,6 +56,11 @@ bool Capture::open(const std::string& path, std::string& why) {
   at.sun_family = AF_UNIX;
   if (path.size() < sizeof at.sun_path) {
     std::memcpy(at.sun_path, path.c_str(), path.size() + 1);
+    struct stat old {};
+    if (lstat(path.c_str(), &old) == 0 && !S_ISSOCK(old.st_mode)) {
+      why = path + ": a file that is no socket is there";
+      return false;
+    }
     unlink(path.c_str());
     stop_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
