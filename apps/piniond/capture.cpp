@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -29,7 +30,7 @@ constexpr mode_t kOnlyOwner = 0600;
 
 Capture::Capture(const config::Config& config, const std::vector<NicPorts>& ports,
                  const TscClock& clock)
-    : clock_(clock) {
+    : clock_(clock), lock_memory_(config.host.lock_memory) {
   for (size_t i = 0; i < ports.size(); ++i) {
     std::vector<EthdevPort*> queues;
     for (const auto& queue : ports[i].queues) queues.push_back(queue.get());
@@ -56,6 +57,11 @@ bool Capture::open(const std::string& path, std::string& why) {
   at.sun_family = AF_UNIX;
   if (path.size() < sizeof at.sun_path) {
     std::memcpy(at.sun_path, path.c_str(), path.size() + 1);
+    struct stat old {};
+    if (lstat(path.c_str(), &old) == 0 && !S_ISSOCK(old.st_mode)) {
+      why = path + ": a file that is no socket is there";
+      return false;
+    }
     unlink(path.c_str());
     stop_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -111,10 +117,23 @@ void Capture::run() {
   }
 }
 
+// They are made behind the last that mlockall() has seen, and the core writes into them.
+void Capture::lock_rings() {
+  for (Source& source : sources_) {
+    if (source.locked) continue;
+    const MutableBytes ring = source.tap->ring_memory();
+    source.locked = mlock(ring.data(), ring.size()) == 0;
+    if (source.locked) continue;
+    std::fprintf(stderr, "piniond: a capture's memory cannot be locked: %s\n", strerror(errno));
+    return;
+  }
+}
+
 bool Capture::begin(int client) {
   std::string out;
   put_section(out, "piniond");
   for (const std::string& name : interfaces_) put_interface(out, name);
+  if (lock_memory_) lock_rings();
   for (const Source& source : sources_) source.tap->start();
   return send_all(client, out);
 }

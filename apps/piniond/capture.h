@@ -31,12 +31,14 @@ class Capture {
   struct Source {
     CaptureTap* tap;
     uint32_t interface;
+    bool locked = false;
   };
 
   void add(const std::string& name, const std::vector<EthdevPort*>& ports);
   void run();
   void serve(int client);
   bool begin(int client);
+  void lock_rings();
   bool pass_on(int client, Nanos begun, bool& more);
   bool send_all(int client, const std::string& out);
   bool wants_more(int client, int patience_ms);
@@ -46,6 +48,7 @@ class Capture {
   std::vector<std::string> interfaces_;
   std::vector<Source> sources_;
   const TscClock& clock_;
+  bool lock_memory_;
   int listener_ = -1, stop_ = -1;
   std::thread thread_;
 };

@@ -79,9 +79,36 @@ struct CoreLine {
 
 }  // namespace
 
+namespace {
+
+// A page that a daemon left behind, whole or as it was when it was killed. Any other file is
+// somebody's.
+bool is_ours(int fd) {
+  struct stat file {};
+  uint32_t magic = 0;
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return false;
+  if (file.st_size == 0) return true;
+  if (pread(fd, &magic, sizeof magic, 0) != sizeof magic) return false;
+  const bool unfinished = magic == 0 && file.st_size == sizeof(rio_status_page);
+  return magic == RIO_STATUS_MAGIC || unfinished;
+}
+
+bool remove_old(const std::string& path, std::string& error) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return true;
+  const bool ours = fd >= 0 && is_ours(fd);
+  if (fd >= 0) ::close(fd);
+  if (ours && unlink(path.c_str()) == 0) return true;
+  error = path + (ours ? std::string(": cannot be removed: ") + std::strerror(errno)
+                       : ": a file that is no status page is there");
+  return false;
+}
+
+}  // namespace
+
 bool StatusPage::open(const std::string& path, uint32_t mode, std::optional<uint32_t> group,
                       std::string& error) {
-  unlink(path.c_str());
+  if (!remove_old(path, error)) return false;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   void* at = MAP_FAILED;
   const gid_t owner = group.value_or(static_cast<gid_t>(-1));
@@ -142,8 +169,7 @@ void StatusPage::add_usage(const Cores& cores, const DmaRegions& regions) {
       sum([](const Usage& u) { return u.sessions; }));
   add(RIO_STATUS_GAUGE, "sockets", "", sum([](const Usage& u) { return u.sockets; }));
   add(RIO_STATUS_GAUGE, "streams", "of these: TCP", sum([](const Usage& u) { return u.streams; }));
-  add(RIO_STATUS_GAUGE, "request_queues", "",
-      sum([](const Usage& u) { return u.request_queues; }));
+  add(RIO_STATUS_GAUGE, "request_queues", "", sum([](const Usage& u) { return u.request_queues; }));
   add(RIO_STATUS_GAUGE, "hot_queues", "request queues that cores poll",
       sum([](const Usage& u) { return u.hot_queues; }));
   add(RIO_STATUS_GAUGE, "requests", "accepted and not completed",
@@ -251,8 +277,7 @@ void StatusPage::add_counters(const Cores& cores) {
             &Counters::icmp_errors_suppressed},
        }) {
     uint64_t total = 0;
-    for (size_t i = 0; i < cores.size(); ++i)
-      total += glance(cores[i].kernel->counters().*counter);
+    for (size_t i = 0; i < cores.size(); ++i) total += glance(cores[i].kernel->counters().*counter);
     add(RIO_STATUS_COUNTER, name, text, total);
   }
 }
@@ -275,8 +300,7 @@ void StatusPage::add_strays(const Cores& cores) {
 void StatusPage::add_drops(const Cores& cores) {
   for (size_t d = 1; d < kDropCount; ++d) {
     uint64_t total = 0;
-    for (size_t i = 0; i < cores.size(); ++i)
-      total += glance(cores[i].kernel->counters().drops[d]);
+    for (size_t i = 0; i < cores.size(); ++i) total += glance(cores[i].kernel->counters().drops[d]);
     const auto drop = static_cast<Drop>(d);
     add(RIO_STATUS_DROP, drop_name(drop), drop_text(drop), total);
   }

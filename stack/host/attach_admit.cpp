@@ -1,7 +1,9 @@
 // Who may come in: the listening socket, the peer's credentials against the policies, and the
 // limits on those who knock. Refusals are answered, so that an application can tell its user why.
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,11 +26,64 @@ constexpr int kBacklog = 64;
 constexpr int kAcceptsPerTurn = 16;
 constexpr size_t kGroupsMax = 1024;
 constexpr Nanos kListenerPause = 10 * kMilli;
+constexpr Nanos kDebtPause = 64;  // of a user, as a multiple of what it owes
 #ifdef SO_PEERPIDFD
 constexpr int kPeerPidfd = SO_PEERPIDFD;
 #else
 constexpr int kPeerPidfd = 77;  // of Linux 6.5, on all machines that Pinion runs on
 #endif
+
+// Held from the look for another daemon until this one listens: one that has bound its socket and
+// does not listen yet answers nobody, and would be taken for dead. Gone with its file afterwards,
+// since a daemon that runs may remove nothing; a killed one's file keeps nobody out.
+class StartLock {
+ public:
+  explicit StartLock(const std::string& socket) : path_(socket + ".lock") {}
+  ~StartLock() {
+    if (fd_ < 0) return;
+    unlink(path_.c_str());
+    close(fd_);
+  }
+  StartLock(const StartLock&) = delete;
+  StartLock& operator=(const StartLock&) = delete;
+
+  int take(const char*& why) {
+    why = "its lock file";
+    for (;;) {
+      const int fd = open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+      if (fd < 0) return -errno;
+      const int status = try_lock(fd, why);
+      if (status == 0) {
+        fd_ = fd;
+        return 0;
+      }
+      close(fd);
+      if (status != -ESTALE) return status;
+    }
+  }
+
+ private:
+  // -ESTALE: whoever had it has removed it.
+  int try_lock(int fd, const char*& why) const {
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return -errno;
+      why = "another daemon is starting there";
+      return -EADDRINUSE;
+    }
+    struct stat held {
+    }, named{};
+    if (fstat(fd, &held) != 0) return -errno;
+    if (lstat(path_.c_str(), &named) != 0 || held.st_ino != named.st_ino ||
+        held.st_dev != named.st_dev)
+      return -ESTALE;
+    if (S_ISREG(held.st_mode) && held.st_size == 0) return 0;
+    why = "its lock file (.lock) is somebody else's";
+    return -EEXIST;
+  }
+
+  std::string path_;
+  int fd_ = -1;
+};
 
 // A socket file that nobody answers is what a killed daemon left behind. Any other file is
 // somebody's; connect() refuses that in the same way.
@@ -62,7 +117,10 @@ int AttachServer::listen_at(std::string& why) {
   }
   std::memcpy(address.sun_path, config_.path.data(), config_.path.size());
   const char* found = nullptr;
-  if (const int status = remove_stale(address, found); status != 0) {
+  StartLock lock(config_.path);
+  int status = lock.take(found);
+  if (status == 0) status = remove_stale(address, found);
+  if (status != 0) {
     why = config_.path + ": " + found;
     if (status != -EADDRINUSE && status != -EEXIST) why.append(": ").append(strerror(-status));
     return status;
@@ -152,7 +210,7 @@ void AttachServer::admit(int fd) {
   c.uid = peer.uid;
   c.policy = static_cast<uint32_t>(policy);
   c.session = nullptr;
-  c.waiting = false;
+  c.waiting = c.paused = false;
   c.deadline = monotonic_now() + config_.handshake_timeout;
   const auto index = static_cast<uint32_t>(&c - connections_.data());
   if (watch(fd, Source::connection, index, c.generation, EPOLLIN | EPOLLRDHUP) != 0 ||
@@ -196,6 +254,7 @@ const char* AttachServer::too_many(uint32_t uid, uint32_t attaches_per_s_max) {
   }
   if (half_open >= config_.half_open_max || of_user >= config_.half_open_per_user_max)
     return "too many attaches are half done: try again";
+  if (in_debt(uid, monotonic_now())) return "this user's sockets take too long: try again";
   if (attaches_per_s_max == 0) return nullptr;
   UserRate& rate = rate_of(uid, monotonic_now());
   if (rate.limit == 0) rate.tokens = attaches_per_s_max;
@@ -220,6 +279,7 @@ AttachServer::UserRate& AttachServer::rate_of(uint32_t uid, Nanos now) {
   const double limit = rate->limit;
   const double earned = static_cast<double>(now - rate->last) / kSecond * limit;
   rate->tokens = std::min(limit, rate->tokens + earned);
+  rate->debt = std::max<Nanos>(rate->debt - (now - rate->last) / kDebtPause, 0);
   rate->last = now;
   return *rate;
 }

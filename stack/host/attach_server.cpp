@@ -30,6 +30,7 @@ constexpr Nanos kTurn = 50 * kMilli;          // of the thread: how soon it sees
 constexpr Nanos kStopPatience = kSecond;
 constexpr uint32_t kRatesRemembered = 64;
 constexpr Nanos kSignalPause = 64;  // of a user, as a multiple of the last one's cost
+constexpr Nanos kHonestPart = 50;   // of reply_max: 100 us, where an honest turn takes a few
 
 }  // namespace
 
@@ -124,7 +125,10 @@ void AttachServer::dispatch(uint64_t tag, uint32_t events) {
   if (c.fd < 0 || (c.generation & 0xFFFFFFFu) != generation) return;
   const bool died = static_cast<Source>(tag >> 60) == Source::process;
   if (died || (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0) return drop(c);
-  if (!c.waiting) readable(c);
+  if (c.waiting) return;
+  if (!in_debt(c.uid, monotonic_now())) return readable(c);
+  c.paused = true;
+  set_events(c, EPOLLRDHUP);
 }
 
 void AttachServer::readable(Connection& c) {
@@ -133,7 +137,9 @@ void AttachServer::readable(Connection& c) {
   msghdr header{};
   header.msg_iov = &io;
   header.msg_iovlen = 1;
+  const Nanos before = thread_cpu_now();
   const ssize_t n = recvmsg(c.fd, &header, MSG_DONTWAIT);
+  charge(c.uid, thread_cpu_now() - before);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0 || (header.msg_flags & MSG_TRUNC) != 0) return drop(c);
   const char* why = "";
@@ -213,11 +219,33 @@ void AttachServer::reply_to(Connection& c) {
 bool AttachServer::answer(Connection& c, const rio_control& reply, int fds[2]) {
   const Nanos before = thread_cpu_now();
   const bool sent = send_reply(c.fd, reply, fds);
-  if (!sent && (errno == EPIPE || errno == ECONNRESET)) return false;  // it has gone
-  c.slow_replies = thread_cpu_now() - before < config_.reply_max ? 0 : c.slow_replies + 1;
+  const int error = errno;
+  const Nanos cost = thread_cpu_now() - before;
+  charge(c.uid, cost);
+  if (!sent && (error == EPIPE || error == ECONNRESET)) return false;  // it has gone
+  c.slow_replies = cost < config_.reply_max ? 0 : c.slow_replies + 1;
   const bool served = sent && c.slow_replies < config_.slow_replies_max;
   if (!served) status_.hung_up.fetch_add(1);
   return served;
+}
+
+// Receiving, answering and closing walk the application's wait queue alike. Who makes that long
+// owes the time, on all connections and on those that it makes anew; an honest turn is free.
+void AttachServer::charge(uint32_t uid, Nanos cost) {
+  if (cost >= config_.reply_max / kHonestPart) rate_of(uid, monotonic_now()).debt += cost;
+}
+
+// What interrupts this thread is charged as well, so some debt is borne.
+bool AttachServer::in_debt(uint32_t uid, Nanos now) {
+  return rate_of(uid, now).debt > config_.slow_replies_max * config_.reply_max;
+}
+
+void AttachServer::resume_paused(Nanos now) {
+  for (Connection& c : connections_) {
+    if (!c.paused || in_debt(c.uid, now)) continue;
+    c.paused = false;
+    set_events(c, EPOLLIN | EPOLLRDHUP);
+  }
 }
 
 bool AttachServer::send_reply(int fd, const rio_control& reply, int fds[2]) {
@@ -253,10 +281,12 @@ void AttachServer::went_live(Connection& c) {
 
 // The application is gone, or must go. Its connection is closed at once, its session step by step.
 void AttachServer::drop(Connection& c) {
+  const Nanos before = thread_cpu_now();
   close(std::exchange(c.fd, -1));
+  charge(c.uid, thread_cpu_now() - before);
   if (c.pidfd >= 0) close(std::exchange(c.pidfd, -1));
   ++c.generation;
-  c.waiting = false;
+  c.waiting = c.paused = false;
   c.slow_replies = 0;
   HostSession* s = std::exchange(c.session, nullptr);
   if (s == nullptr) return;
@@ -372,6 +402,7 @@ void AttachServer::tick(Nanos now) {
     if (now >= c.deadline && !c.waiting) drop(c);
     else ++half_open;
   }
+  resume_paused(now);
   send_signals();
   go_on();
   const std::vector<uint32_t> ending = ending_;  // step_end takes finished ones out
@@ -399,8 +430,10 @@ Nanos AttachServer::next_tick(Nanos now) const {
   if (!ending_.empty() || !signals_.empty()) return kEndRetry;
   Nanos next = sessions_.used() > 0 ? kEvictionLook : kNever;
   if (listen_again_ != kNever) next = std::min(next, listen_again_ - now);
-  for (const Connection& c : connections_)
+  for (const Connection& c : connections_) {
+    if (c.paused) next = std::min(next, kEndRetry);
     if (c.fd >= 0 && c.deadline != kNever && !c.waiting) next = std::min(next, c.deadline - now);
+  }
   return std::max<Nanos>(next, 0);
 }
 

@@ -27,7 +27,8 @@ struct AttachServerConfig {
   uint32_t half_open_per_user_max = 16;
   Nanos handshake_timeout = kSecond;
   Nanos reply_max = 5 * kMilli;   // of the thread's own time: a longer one is slow
-  uint32_t slow_replies_max = 3;  // in a row; then their reader is not served any more
+  uint32_t slow_replies_max = 3;  // in a row; then their reader is not served any more; as much
+                                  // of the thread's time may a user owe
   SessionsConfig sessions;
 };
 
@@ -69,6 +70,7 @@ class AttachServer {
     Nanos deadline = 0;       // of the handshake; kNever once attached
     HostSession* session = nullptr;
     bool waiting = false;  // its request is at the core: nothing more is read
+    bool paused = false;   // its user is in debt: nothing is read
     uint32_t slow_replies = 0;  // in a row
   };
   struct UserRate {
@@ -77,6 +79,7 @@ class AttachServer {
     double tokens = 0;
     uint32_t limit = 0;  // attaches a second
     Nanos next_signal = 0;  // of those that the core hands over
+    Nanos debt = 0;  // of the thread's time, for slow turns at this user's sockets
   };
   // Handed over by a core: signals of this user are too slow for it.
   struct Signal {
@@ -107,6 +110,9 @@ class AttachServer {
   int find_policy(const Peer& peer) const;
   const char* too_many(uint32_t uid, uint32_t attaches_per_s_max);
   UserRate& rate_of(uint32_t uid, Nanos now);
+  void charge(uint32_t uid, Nanos cost);
+  bool in_debt(uint32_t uid, Nanos now);
+  void resume_paused(Nanos now);
   void refuse(int fd, int status, const char* why);
 
   void readable(Connection& c);

@@ -74,8 +74,13 @@ void CaptureTap::sent(size_t taken) {
   sending_ = 0;
 }
 
-void CaptureTap::start() {
+MutableBytes CaptureTap::ring_memory() {
   if (ring_ == nullptr) ring_ = std::make_unique<HandOver>(kRingBytes);
+  return ring_->memory();
+}
+
+void CaptureTap::start() {
+  (void)ring_memory();
   while (!ring_->front().empty()) ring_->pop();  // of the one who looked before
   __atomic_store_n(&starts_, starts_ + 1, __ATOMIC_RELAXED);
   __atomic_store_n(&on_, true, __ATOMIC_RELEASE);

@@ -42,7 +42,9 @@ class CaptureTap {
 
   // ---- the looker's; one at a time
 
-  // The ring is made when somebody looks for the first time, and stays.
+  // The ring is made when somebody looks for the first time, and stays. Where the core must not
+  // wait for memory, its is locked before start().
+  MutableBytes ring_memory();
   void start();
   void stop() { __atomic_store_n(&on_, false, __ATOMIC_RELEASE); }
   // What has come since, at most so many; each(packet). Returns how many.

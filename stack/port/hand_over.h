@@ -33,6 +33,9 @@ class HandOver {
   HandOver(const HandOver&) = delete;
   HandOver& operator=(const HandOver&) = delete;
 
+  // To be locked. It is filled: neither end is the first to touch a page of it.
+  MutableBytes memory() { return {bytes_.get(), mask_ + 1}; }
+
   // ---- the producer's
 
   // Room for a record of so many bytes, 8-byte aligned, which the caller fills in before publish.

@@ -137,6 +137,8 @@ std::span<const SackBlock> Loss::take_dsack(Walk& walk) {
     walk.out.dsack = true;
     ++stats.dsacks;
     walk.dsack_of_probe = tlp_.outstanding && first.right == tlp_.end_seq;
+    // A quarter more, for a timer of the peer's that is late.
+    if (walk.dsack_of_probe) rtt.be_patient(walk.config.max_ack_delay / 4 * 5);
   }
   return all.subspan(1);
 }

@@ -101,7 +101,7 @@ void Loss::tlp_arm(const LossConfig& config, Nanos now) {
     return;
   }
   Nanos pto = rtt.measured() ? std::max(2 * rtt.srtt, config.rtt.granularity) : kSecond;
-  if (board_.segments() == 1) pto += config.max_ack_delay;
+  if (board_.segments() == 1) pto = std::max(pto + config.max_ack_delay, rtt.patience);
   pto_at_ = std::min(now + pto, rto_at_);
 }
 

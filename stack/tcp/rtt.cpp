@@ -16,7 +16,7 @@ void Rtt::sample(const RttConfig& config, Nanos rtt, Nanos now, uint32_t expecte
   STACK_DCHECK(rtt >= 0 && expected_samples > 0);
   rtt = std::clamp<Nanos>(rtt, 1, kSecond * 3600);  // 0 means "nothing measured"
   backoffs = 0;
-  ++samples;
+  if (++samples % kPatientFor == 0) patience /= 2;
   note_min(config, rtt, now);
   if (srtt == 0) {  // 2.2
     srtt = rtt;
@@ -38,7 +38,7 @@ void Rtt::handshake_timed_out(const RttConfig& config) {
 }
 
 Nanos Rtt::base_rto(const RttConfig& config) const {
-  return std::clamp(rto_, config.rto_min, config.rto_max);
+  return std::clamp(std::max(rto_, patience), config.rto_min, config.rto_max);
 }
 
 Nanos Rtt::rto(const RttConfig& config) const {

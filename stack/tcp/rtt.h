@@ -18,6 +18,7 @@ struct Rtt {
   Nanos srtt = 0, rttvar = 0;  // 0: nothing measured yet
   uint32_t backoffs = 0;       // timeouts in a row: the RTO is doubled this many times
   uint32_t samples = 0;        // free-running
+  Nanos patience = 0;          // the least RTO, for a while: see be_patient
 
   void start(const RttConfig& config);
   // A round-trip time of a segment that was sent once, or that its timestamp identifies (Karn, RFC
@@ -28,6 +29,10 @@ struct Rtt {
   void note_min(const RttConfig& config, Nanos rtt, Nanos now);
   // The timer fired: 5.5. The doubled value stays until there is a sample.
   void back_off() { backoffs += backoffs < 31; }
+  // The peer had what was sent to it again by time alone: it holds its ACKs back, and what was sent
+  // twice is no sample, so the RTO would never learn of it. Halved every kPatientFor samples.
+  void be_patient(Nanos least) { patience = least; }
+  static constexpr uint32_t kPatientFor = 64;
   // The handshake is done, and its SYN or SYN-ACK timed out at least once: 5.7.
   void handshake_timed_out(const RttConfig& config);
 

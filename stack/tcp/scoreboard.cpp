@@ -23,14 +23,17 @@ void Scoreboard::push(SegmentPool& pool, Seq seq, uint32_t length, Nanos now) {
   STACK_DCHECK(length > 0 && (order_.empty() || order_.back()->end() == seq));
   SentSegment* s = pool.take();
   STACK_CHECK(s != nullptr);
-  // Every field, the links below: to clear the whole first costs more than all the rest.
-  s->seq = seq, s->length = length;
-  s->sent_at = s->first_sent_at = now;
-  s->nth = transmissions_++;
-  s->fate = SegmentFate::in_flight;
-  s->timed_out = false;
-  s->retransmissions = 0;
-  s->count = 1;
+  // Every field, the links below: to clear the whole first costs more than all the rest. One that
+  // is added does not compile here.
+  auto& [begin, bytes, sent_at, first_sent_at, nth, fate, timed_out, resends, merged, order, time] =
+      *s;
+  begin = seq, bytes = length;
+  sent_at = first_sent_at = now;
+  nth = transmissions_++;
+  fate = SegmentFate::in_flight;
+  timed_out = false;
+  resends = 0;
+  merged = 1;
   order_.push_back(s);
   time_.push_back(s);
   count(s, true);

@@ -33,9 +33,10 @@ class Daemon : public ::testing::Test {
                               ", lock_memory: false, control_socket: {path: " + socket_path() +
                               ", mode: \"0600\"}}\n"
                               "cores: [{name: core0, cpu: " +
-                              std::to_string(first_cpu()) +
-                              ", idle: " + idle + "}]\n"
-                              "nics: [{name: nothing, device: {vdev: " + device +
+                              std::to_string(first_cpu()) + ", idle: " + idle +
+                              "}]\n"
+                              "nics: [{name: nothing, device: {vdev: " +
+                              device +
                               "}, core: core0, addresses: [10.77.0.2/24]}]\n"
                               "sessions: [{uid: " +
                               std::to_string(geteuid()) + "}]\n");
@@ -105,6 +106,31 @@ TEST(Program, InheritsNoDescriptor) {
   const std::string open = run({"ls", "/proc/self/fd"}).output;
   close(kHigh);
   EXPECT_EQ(open, "0\n1\n2\n3\n") << "the last is the directory";
+}
+
+// Beside its socket a daemon finds what an earlier one left, and what is somebody else's.
+TEST_F(Daemon, ReplacesNoFileThatIsNotItsOwn) {
+  const std::string page = socket_path() + ".status", capture = socket_path() + ".capture";
+  const auto content = [](const std::string& path) {
+    std::ifstream in(path);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  scratch_.write("control.sock.status", "mine");
+  const Outcome refused = run({PINION_DAEMON, configuration()});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.output.find(page + ": a file that is no status page is there"),
+            std::string::npos)
+      << refused.output;
+  EXPECT_EQ(content(page), "mine");
+  // One that was killed before it had filled its page.
+  scratch_.write("control.sock.status", "");
+  scratch_.write("control.sock.capture", "mine");
+  start();
+  EXPECT_NE(daemon_->output().find("no captures: " + capture), std::string::npos);
+  EXPECT_EQ(content(capture), "mine");
+  EXPECT_EQ(daemon_->end(SIGKILL), 128 + SIGKILL);
+  start();
+  EXPECT_EQ(daemon_->end(SIGTERM), 0) << daemon_->output();
 }
 
 TEST_F(Daemon, EndsOnSigterm) {
@@ -256,9 +282,9 @@ TEST_F(Daemon, DoctorSaysWhatAConfigurationLacks) {
 
 // host.doctor: the same findings at the start, before anything is opened.
 TEST_F(Daemon, LooksAtTheMachineFirst) {
-  for (const auto& [how, finds, stops] : {std::tuple("require", true, true),
-                                          std::tuple("warn", true, false),
-                                          std::tuple("off", false, false)}) {
+  for (const auto& [how, finds, stops] :
+       {std::tuple("require", true, true), std::tuple("warn", true, false),
+        std::tuple("off", false, false)}) {
     std::ifstream in(configuration());
     std::string text{std::istreambuf_iterator<char>(in), {}};
     constexpr std::string_view kHost = "host: {hugepages_mb: ";

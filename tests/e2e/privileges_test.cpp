@@ -124,6 +124,23 @@ TEST_F(Privileges, BothKeysTurnItOff) {
   end();
 }
 
+// The ring of a capture is made after mlockall(), and the core writes into it.
+TEST_F(Privileges, ACaptureIsInLockedMemory) {
+  start("net_ring0");
+  const auto locked_kb = [&] {
+    auto status = status_of("/proc/" + std::to_string(daemon_->pid()) + "/status");
+    return std::stoul(status["VmLck"]);
+  };
+  const unsigned long before = locked_kb();
+  Program capture(
+      {PINION_CTL, "--socket", socket_path(), "capture", scratch_.path("capture.pcapng")});
+  ASSERT_TRUE(capture.says("capturing")) << capture.output();
+  EXPECT_TRUE(within(kPatienceMs, [&] { return locked_kb() >= before + 4096; }))
+      << before << " " << locked_kb() << daemon_->output();
+  EXPECT_EQ(capture.end(SIGINT), 0) << capture.output();
+  end();
+}
+
 // A device that the daemon makes itself, and to which long payloads are attached.
 TEST_F(Privileges, ATapWorksWithoutThem) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to make a tap device";
@@ -185,7 +202,7 @@ TEST(PrivilegesOfAProcess, ACallThatIsNotOnTheListFailsAndIsNamed) {
         if (!refused(fork())) return 5;
         if (!refused(prctl(PR_SET_DUMPABLE, 1))) return 6;
         if (daemon::refused_system_calls.load() != 8) return 7;
-        std::thread([] {}).join();  // threads it may have
+        std::thread([] {}).join();                                // threads it may have
         if (!refused(socket(AF_UNIX, SOCK_STREAM, 0))) return 8;  // whoever listens may trust root
         int pair[2];
         return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 ? 0 : 9;

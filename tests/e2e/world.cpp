@@ -349,7 +349,7 @@ std::string configuration() {
               ? std::string(", {prefix: \"::/0\", via: \"") + kKernelIp6 + "\", nic: nic}"
               : "") +
          "]\n"
-         // Of a NIC with several cores, policies have ports of their own.
+         // Of a NIC with several cores, ports that are bound are none of the ephemeral ones.
          "sessions: [{user: root, bind: " +
          (is_shared() ? "[\"*:1-6999\", \"*:7001-32767\"]" : "[\"*:1-65535\"]") +
          ", groups: [224.0.0.0/4, \"ff00::/8\"]}, "

@@ -1,10 +1,15 @@
 // Attach, live, die: real processes with an ordinary user's rights against the daemon's host. What
 // an application can do to the daemon by coming, going, dying or misbehaving at the door.
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -276,6 +281,49 @@ TEST(Door, OnlyAStaleSocketIsReplaced) {
   }
   AttachServer after_a_death(config, {&link});  // the socket is still there
   EXPECT_EQ(after_a_death.open(why), 0) << why;
+  unlink(path.c_str());
+  rmdir(dir.c_str());
+}
+
+// A daemon that has bound its socket and does not listen yet answers nobody, and is not dead.
+TEST(Door, ADaemonThatIsStartingKeepsItsSocket) {
+  const std::string dir = make_daemon_dir(), path = dir + "/control.sock", lock = path + ".lock";
+  CoreLink link;
+  std::string why;
+  ASSERT_EQ(link.open(why), 0) << why;
+  AttachServerConfig config;
+  config.path = path;
+  const int starting = open(lock.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_EQ(flock(starting, LOCK_EX), 0);
+  const int bound = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(bound, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  struct stat before {
+  }, after{};
+  ASSERT_EQ(stat(path.c_str(), &before), 0);
+  {
+    AttachServer server(config, {&link});
+    EXPECT_EQ(server.open(why), -EADDRINUSE);
+    EXPECT_EQ(why, path + ": another daemon is starting there");
+    ASSERT_EQ(stat(path.c_str(), &after), 0);
+    EXPECT_EQ(after.st_ino, before.st_ino);
+  }
+  close(starting);  // killed: its file stays
+  close(bound);
+  {
+    AttachServer server(config, {&link});
+    EXPECT_EQ(server.open(why), 0) << why;
+    EXPECT_EQ(stat(lock.c_str(), &after), -1) << "nothing stays";
+  }
+  const int file = open(lock.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  ASSERT_EQ(write(file, "mine", 4), 4);
+  close(file);
+  AttachServer server(config, {&link});
+  EXPECT_EQ(server.open(why), -EEXIST) << why;
+  EXPECT_EQ(stat(lock.c_str(), &after), 0);
+  unlink(lock.c_str());
   unlink(path.c_str());
   rmdir(dir.c_str());
 }

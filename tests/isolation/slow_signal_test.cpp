@@ -147,5 +147,37 @@ TEST(SlowReply, OneIsBorneAndARowOfThemIsNot) {
   EXPECT_EQ(daemon.status().hung_up.load(), 1u);
 }
 
+// The account is the user's: a new connection pays for what the one before it took, and is let in
+// when that is paid off.
+TEST(SlowReply, ANewConnectionDoesNotBeginWithACleanSheet) {
+  Daemon daemon({.handshake_timeout = 60 * kSecond, .reply_max = kMilli});
+  Process app([&] {
+    const auto ask = [&](RawClient& client) {
+      return client.send(RawClient::attach()) ? client.status() : -EPIPE;
+    };
+    RawClient first(daemon.socket_path());
+    {
+      Waiters waiters;
+      waiters.wait_for(first.fd());
+      // Refused for what it is, and at once: this client speaks another version.
+      rio_control other = RawClient::attach();
+      other.a = 0;
+      if (!first.send(other) || first.status() >= 0) return 1;
+      first.hang_up();
+    }
+    RawClient second(daemon.socket_path());
+    (void)second.send(RawClient::attach());  // it may have been refused before
+    if (second.status() != -EAGAIN) return 2;
+    const Nanos until = monotonic_now() + 60 * kSecond;
+    for (;;) {
+      RawClient later(daemon.socket_path());
+      if (ask(later) == 0) return 0;
+      if (monotonic_now() > until) return 3;
+      usleep(10'000);
+    }
+  });
+  EXPECT_EQ(app.wait(), 0);
+}
+
 }  // namespace
 }  // namespace pinion::testing

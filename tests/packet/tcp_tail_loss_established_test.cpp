@@ -13,11 +13,10 @@ TcpBedOptions probing() {
   return options;
 }
 
-// Makes the round trip 10 ms.
-void measure(TcpBed& bed) {
+void measure(TcpBed& bed, Nanos round_trip = 10 * kMilli) {
   for (uint32_t i = 0; i < 8; ++i) {
     bed.socket->send("m", 100 + i);
-    bed.wait(10 * kMilli);
+    bed.wait(round_trip);
     bed.remote.expects({.seq = 1 + i, .data = "m"});
     bed.remote.sends({.seq = 1, .ack = 2 + i});
     bed.socket->expects_sent(100 + i);
@@ -39,6 +38,28 @@ TEST(TcpRecovery, ProbeOfTheTail) {
   bed.socket->expects_sent(1);
 }
 
+// A peer that holds its ACKs back for longer than the timeout: it gets one segment twice, says so,
+// and is waited for from then on.
+TEST(TcpRecovery, ADelayedAckIsWaitedForOnceItsPeerHasSaidSo) {
+  TcpBedOptions options = probing();
+  options.peer.net.tcp.min_rto = 5 * kMilli;
+  TcpBed bed(TcpState::established, options);
+  measure(bed, kMilli);
+  bed.socket->send("a", 1);
+  bed.wait(7 * kMilli);
+  EXPECT_EQ(bed.remote.take_all().size(), 2u);
+  const uint32_t base = bed.remote.irs + 9;
+  bed.remote.sends({.seq = 1, .ack = 10, .options = kNop + kNop + sack({{base, base + 1}})});
+  bed.socket->expects_sent(1);
+  for (uint32_t i = 0; i < 3; ++i) {
+    bed.socket->send("b", 2 + i);
+    bed.wait(44 * kMilli);
+    EXPECT_EQ(bed.remote.take_all().size(), 1u);
+    bed.remote.sends({.seq = 1, .ack = 11 + i});
+    bed.socket->expects_sent(2 + i);
+  }
+}
+
 TEST(TcpRecovery, RackMarksWhatIsOlder) {
   TcpBed bed(TcpState::established, probing());
   measure(bed);
@@ -47,8 +68,8 @@ TEST(TcpRecovery, RackMarksWhatIsOlder) {
   bed.remote.expects_data(9, 9 + 2 * kMss, kMss);
   bed.wait(10 * kMilli);
   const uint32_t base = bed.remote.irs + 9;
-  bed.remote.sends({.seq = 1, .ack = 9,
-                    .options = kNop + kNop + sack({{base + kMss, base + 2 * kMss}})});
+  bed.remote.sends(
+      {.seq = 1, .ack = 9, .options = kNop + kNop + sack({{base + kMss, base + 2 * kMss}})});
   bed.wait(40 * kMilli);
   const std::vector<Seg> again = bed.remote.take_all();
   ASSERT_EQ(again.size(), 1u) << "one ACK is enough: no three duplicates are to be had";

@@ -37,6 +37,7 @@ OpenNetwork::~OpenNetwork() {
 bool OpenNetwork::open(const Config& config, bool any_tsc, std::string& why) {
   const NetworkConfig sizes{.streams_max = streams_of(config),
                             .accepted_max = accepted_max(config),
+                            .datagram_sockets_max = datagram_sockets_of(config),
                             .datagrams_max = 512};
   if (config.stack.transport == Transport::kernel) {
     network_ = std::make_unique<KernelNetwork>(sizes);

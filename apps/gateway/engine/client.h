@@ -13,6 +13,12 @@ namespace pinion::gateway {
 
 class Client;
 
+// Connections that came to nothing, as far as people are told of them.
+struct Dropped {
+  Nanos next = 0;  // when the next one is worth a notice
+  uint64_t untold = 0;
+};
+
 class ClientSink {
  public:
   virtual ~ClientSink() = default;
@@ -48,9 +54,14 @@ class Client final : public fix::Application {
   // reports after last_report are those that it is told after a start with a larger store. A store
   // that was emptied, by a new day or the client, ends that.
   bool store_is_full() const { return session_->store().next_out() >= full_at_; }
-  void note_full_store() { full_at_ = session_->store().next_out(); }
+  void note_full_store() {
+    full_at_ = session_->store().next_out();
+    full_store_untold = true;
+  }
+  bool full_store_untold = false;  // to people
   // Since when it is away with orders that shall go then; kNever: it is not, or they are gone.
   Nanos away_since = kNever;
+  Dropped dropped = {};  // that named this session in their Logons
 
   fix::Answer on_message(fix::Session&, const fix::Message& m, const fix::Now& now) override {
     return sink_.on_client_message(*this, m, now);

@@ -41,4 +41,9 @@ inline uint32_t streams_of(const Config& config) {
   return accepted_max(config) + doors_of(config) + 16;
 }
 
+// The lines, and the re-requests.
+inline uint32_t datagram_sockets_of(const Config& config) {
+  return static_cast<uint32_t>(config.venue.market_data.lines.size()) + 1;
+}
+
 }  // namespace pinion::gateway

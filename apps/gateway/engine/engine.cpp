@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstring>
+#include <utility>
 
 #include "gateway/engine/doors.h"
 
@@ -23,6 +24,8 @@ constexpr const char* kVenueZone = "America/New_York";
 constexpr uint16_t kVenueSource = 0xffff, kOwnSource = 0xfffe;  // of records that no client's are
 constexpr Nanos kStopWithin = 3 * kSecond;
 constexpr Nanos kTellUnreachedEvery = 60 * kSecond;
+// Of the room for notices.
+constexpr size_t kLeftByStrangers = Notices::kKept / 4, kLeftByClients = Notices::kKept / 8;
 constexpr size_t kOuchMax = 96;  // of what the desk sends
 // Above all numbers of records: ExecIDs of what the journal did not take.
 constexpr uint64_t kUnrecorded = uint64_t{1} << 62;
@@ -205,6 +208,7 @@ int Engine::turn(const fix::Now& now) {
   look_at_books();
   if (kill_.thrown() != killed_) look_at_kill();
   look_at_journal();
+  tell_untold();
   cancel_for_those_away();
   desk_.poll(now.monotonic_ns);
   return events;
@@ -223,7 +227,7 @@ void Engine::look_at_books() {
 void Engine::look_at_kill() {
   killed_ = kill_.thrown();
   record_event("kill switch %s", killed_ ? "thrown" : "back");
-  notices_.say("kill switch %s", killed_ ? "thrown: no new orders" : "back: orders are taken");
+  untold_.kill = true;
   if (killed_ && config_.risk.kill_cancels_open_orders) cancel_everything("kill switch");
 }
 
@@ -237,6 +241,31 @@ void Engine::look_at_journal() {
   journal_stopped_ = journal_.stopped();
   notices_.say("ALARM: the journal %s: no new orders until the next start",
                disk == journal::DiskState::failed ? "has lost its disk" : "has no room");
+}
+
+// Whose state is known from then on, and would not be told again.
+void Engine::tell_untold() {
+  const auto due = [&](bool untold) { return untold && notices_.room() > 0; };
+  if (due(untold_.alarm != nullptr))
+    notices_.say("ALARM: %s", std::exchange(untold_.alarm, nullptr));
+  if (due(untold_.kill)) {
+    untold_.kill = false;
+    notices_.say("kill switch %s", killed_ ? "thrown: no new orders" : "back: orders are taken");
+  }
+  if (due(untold_.venue_is_over)) {
+    untold_.venue_is_over = false;
+    tell_venue_is_over();
+  }
+  if (!due(untold_.full_stores)) return;
+  untold_.full_stores = false;
+  for (const auto& client : clients_) {
+    if (due(client->full_store_untold)) {
+      client->full_store_untold = false;
+      notices_.say("session %s: its store is full, no more reports: start with more store_mb",
+                   client->config().name.c_str());
+    }
+    untold_.full_stores |= client->full_store_untold;
+  }
 }
 
 void Engine::cancel_everything(const char* why) {
@@ -319,15 +348,32 @@ fix::AcceptorCounters Engine::connections() const {
   return all;
 }
 
-// Whoever reaches the port decides how often: one a second is told, the others counted.
-void Engine::on_stranger_dropped(const Endpoint& peer, const char* why) {
-  const bool crowded = notices_.room() < Notices::kKept / 4;  // others have more to say
-  if (crowded || now_.monotonic_ns < strangers_next_) return void(++strangers_untold_);
-  strangers_next_ = now_.monotonic_ns + kSecond;
-  notices_.say("connection from %s:%u dropped: %s", peer.ip.c_str(), unsigned{peer.port}, why);
-  if (strangers_untold_ == 0) return;
-  notices_.say("and %llu before it", static_cast<unsigned long long>(strangers_untold_));
-  strangers_untold_ = 0;
+// Whoever reaches the port decides how often: one a second is told, the others counted. Those that
+// know a session's CompIDs count apart, so that who knows none does not hide why a client is
+// refused.
+void Engine::on_dropped(const Endpoint& peer, const fix::Session* whose, const char* why) {
+  const auto port = unsigned{peer.port};
+  for (const auto& client : clients_) {
+    if (&client->session() != whose) continue;
+    if (!may_tell(client->dropped, kLeftByClients)) return;
+    const char* name = client->config().name.c_str();
+    const uint64_t untold = std::exchange(client->dropped.untold, 0);
+    notices_.say("session %s: connection from %s:%u dropped: %s (%llu untold before it)", name,
+                 peer.ip.c_str(), port, why, static_cast<unsigned long long>(untold));
+    return;
+  }
+  if (!may_tell(strangers_, kLeftByStrangers)) return;
+  notices_.say("connection from %s:%u dropped: %s", peer.ip.c_str(), port, why);
+  if (strangers_.untold == 0) return;
+  notices_.say("and %llu before it", static_cast<unsigned long long>(strangers_.untold));
+  strangers_.untold = 0;
+}
+
+bool Engine::may_tell(Dropped& dropped, size_t left_to_others) {
+  const bool crowded = notices_.room() < left_to_others;  // who have more to say
+  if (crowded || now_.monotonic_ns < dropped.next) return ++dropped.untold, false;
+  dropped.next = now_.monotonic_ns + kSecond;
+  return true;
 }
 
 // The day is the venue's session.
@@ -354,7 +400,17 @@ void Engine::on_venue_message(uint64_t, Bytes message) {
 void Engine::on_venue_lost() {
   desk_.on_venue_lost();
   const soupbintcp::Client& client = venue_.client();
-  const char* fault = soupbintcp::text_of(client.fault());
+  if (client.state() < soupbintcp::ClientState::ended) {
+    notices_.say("venue: connection lost (%s), connecting again",
+                 soupbintcp::text_of(client.fault()));
+  } else {
+    untold_.venue_is_over = true;
+  }
+}
+
+// It is not connected again.
+void Engine::tell_venue_is_over() {
+  const soupbintcp::Client& client = venue_.client();
   switch (client.state()) {
     case soupbintcp::ClientState::ended:
       return notices_.say("venue: its session has ended; start again for the next one");
@@ -362,14 +418,18 @@ void Engine::on_venue_lost() {
       return notices_.say("venue: the login is rejected (%c): user, password or session",
                           client.reject_reason());
     case soupbintcp::ClientState::failed:
-      return notices_.say("venue: not connected any more, a person must look: %s", fault);
-    default: notices_.say("venue: connection lost (%s), connecting again", fault);
+      return notices_.say("venue: not connected any more, a person must look: %s",
+                          soupbintcp::text_of(client.fault()));
+    case soupbintcp::ClientState::down:
+    case soupbintcp::ClientState::connecting:
+    case soupbintcp::ClientState::login_sent:
+    case soupbintcp::ClientState::active: return;
   }
 }
 
 // Tried again every few seconds; told at once, and then each minute.
 void Engine::on_venue_unreached(int status) {
-  if (now_.monotonic_ns < unreached_next_) return;
+  if (now_.monotonic_ns < unreached_next_ || notices_.room() == 0) return;
   unreached_next_ = now_.monotonic_ns + kTellUnreachedEvery;
   const char* why = status != 0 ? std::strerror(-status) : text_of(venue_.client().fault());
   const Endpoint& server = config_.venue.order_entry.server;
@@ -428,8 +488,8 @@ void Engine::report_to(Client& client, const Report& r) {
     routing.on_behalf_of = clients_[r.session]->config().target_comp_id;
   if (!send_report(client.session(), r, now_, routing)) {
     client.note_full_store();
-    return notices_.say("session %s: its store is full, no more reports: start with more store_mb",
-                        client.config().name.c_str());
+    untold_.full_stores = true;
+    return;
   }
   if (!counts || r.id.cause >= kUnrecorded) return;
   client.last_report = r.id;
@@ -449,7 +509,7 @@ risk::Market Engine::market(uint32_t symbol) const { return market_.market(symbo
 
 // Venue and gateway do not agree: a person must look before anything else is sent.
 void Engine::alarm(const char* what) {
-  notices_.say("ALARM: %s", what);
+  if (untold_.alarm == nullptr) untold_.alarm = what;  // the first is the cause of what follows
   record_event("alarm: %s", what);
   kill_.trip(what);
 }

@@ -84,6 +84,8 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   void reload(control::Answer& out);
   void look_at_kill();
   void look_at_journal();
+  void tell_untold();
+  void tell_venue_is_over();
   void look_at_books();
   void cancel_for_those_away();
   void cancel_everything(const char* why);
@@ -95,7 +97,8 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   void on_client_logon(Client& client) override;
   void on_client_logout(Client& client, const fix::Now& now) override;
 
-  void on_stranger_dropped(const Endpoint& peer, const char* why) override;
+  void on_dropped(const Endpoint& peer, const fix::Session* whose, const char* why) override;
+  bool may_tell(Dropped& dropped, size_t left_to_others);
 
   void on_venue_login() override;
   void on_venue_message(uint64_t number, Bytes message) override;
@@ -147,9 +150,12 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   Nanos stopping_since_ = kNever;
   journal::DiskState disk_ = journal::DiskState::good;  // as far as it was told
   bool journal_stopped_ = false;                        // as well
+  struct {  // what is said once, and has found no room for it
+    const char* alarm = nullptr;
+    bool kill = false, venue_is_over = false, full_stores = false;
+  } untold_;
   Nanos unreached_next_ = 0;  // when the next such connection is worth a notice
-  Nanos strangers_next_ = 0;  // when the next one is worth a notice
-  uint64_t strangers_untold_ = 0;
+  Dropped strangers_;
 };
 
 }  // namespace pinion::gateway

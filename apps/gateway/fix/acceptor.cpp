@@ -2,6 +2,7 @@
 #include "gateway/fix/acceptor.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pinion::fix {
 
@@ -66,7 +67,7 @@ gateway::StreamHandler* Acceptor::on_accepted(gateway::SocketId stream) {
   const gateway::Endpoint peer = network_.peer_address(stream);
   if (!make_room(peer)) {
     ++counters_.refused;
-    tell(peer, "too many connections are without a Logon");
+    tell(peer, nullptr, "too many connections are without a Logon");
     return nullptr;
   }
   const auto free = std::ranges::find(connections_, false, &Connection::open);
@@ -81,16 +82,16 @@ gateway::StreamHandler* Acceptor::on_accepted(gateway::SocketId stream) {
 
 void Acceptor::drop(Connection& c, const char* why, How how) {
   ++counters_.dropped_before_logon;
-  c.session = nullptr;
+  const Session* whose = std::exchange(c.session, nullptr);
   if (!c.open) return;
   c.open = false;
   if (how == How::at_once) network_.abort(c.stream);
   else network_.close(c.stream);
-  tell(c.peer, why);
+  tell(c.peer, whose, why);
 }
 
-void Acceptor::tell(const gateway::Endpoint& peer, const char* why) {
-  if (config_.watcher != nullptr) config_.watcher->on_stranger_dropped(peer, why);
+void Acceptor::tell(const gateway::Endpoint& peer, const Session* whose, const char* why) {
+  if (config_.watcher != nullptr) config_.watcher->on_dropped(peer, whose, why);
 }
 
 size_t Acceptor::on_received(gateway::SocketId stream, std::string_view bytes) {

@@ -16,7 +16,9 @@ namespace pinion::fix {
 // Who wants to know about connections that came to nothing.
 struct AcceptorWatcher {
   virtual ~AcceptorWatcher() = default;
-  virtual void on_stranger_dropped(const gateway::Endpoint& peer, const char* why) = 0;
+  // `whose`: the session that its Logon names; null: it is a stranger's.
+  virtual void on_dropped(const gateway::Endpoint& peer, const Session* whose,
+                          const char* why) = 0;
 };
 
 struct AcceptorConfig {
@@ -70,7 +72,7 @@ class Acceptor : public gateway::StreamHandler {
   bool make_room(const gateway::Endpoint& peer);
   enum class How : uint8_t { in_order, at_once };
   void drop(Connection& connection, const char* why, How how = How::in_order);
-  void tell(const gateway::Endpoint& peer, const char* why);
+  void tell(const gateway::Endpoint& peer, const Session* whose, const char* why);
   void on_frame(Connection& connection, const Frame& frame, std::string_view bytes);
   void on_first(Connection& connection, const Frame& frame, std::string_view bytes);
 

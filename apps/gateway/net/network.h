@@ -65,6 +65,7 @@ struct NetworkConfig {
   uint32_t accepted_max = UINT32_MAX;  // of these: whoever connects must leave room for the others
   uint32_t receive_bytes = 64u << 10;  // of each stream; what a handler leaves must be less
   uint32_t send_bytes = 256u << 10;    // of each stream, that are not on their way yet
+  uint32_t datagram_sockets_max = 8;   // of the streams_max: they have receive memory of their own
   uint32_t datagrams_max = 64;         // that wait for poll(), of each datagram socket
   uint32_t datagram_bytes = 2048;      // longer ones are dropped
   uint32_t close_ms = 2000;            // that a peer has to take what was sent before close()

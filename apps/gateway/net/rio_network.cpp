@@ -36,7 +36,6 @@ RioNetwork::RioNetwork(const NetworkConfig& config, rio_session* session, uint32
                        ControlCalls calls)
     : config_(config),
       calls_(calls),
-      receive_bytes_(std::max(config.receive_bytes, config.datagrams_max * config.datagram_bytes)),
       session_(session),
       core_(core),
       slots_(config.streams_max),
@@ -59,14 +58,16 @@ int RioNetwork::fail_here(int status, const char* what) {
 }
 
 int RioNetwork::open() {
-  const size_t bytes = size_t{config_.streams_max} * (receive_bytes_ + config_.send_bytes);
+  const size_t bytes = size_t{config_.streams_max} * stream_bytes() +
+                       size_t{config_.datagram_sockets_max} * datagram_space_bytes();
   void* memory = nullptr;
   if (const int s = rio_map_memory(session_, bytes, &memory); s != 0) return fail(s, "memory");
   memory_ = static_cast<char*>(memory);
   if (const int s = rio_register_buffer(session_, memory, bytes, &buffer_); s != 0)
     return fail(s, "buffer");
   // Twice: a slot may be used again while the core still holds the last one's connection.
-  const uint32_t entries = 2 * config_.streams_max * (kSendsMax + config_.datagrams_max + 1);
+  const uint32_t entries = 2 * (config_.streams_max * (kSendsMax + 1) +
+                                config_.datagram_sockets_max * config_.datagrams_max);
   if (const int s = rio_create_completion_queue(session_, entries, core_, RIO_NOTIFY_NONE, &cq_);
       s != 0)
     return fail(s, "completion queue");
@@ -75,8 +76,20 @@ int RioNetwork::open() {
   return 0;
 }
 
-uint32_t RioNetwork::receive_offset(const Slot& slot) const {
-  return slots_.index(slot) * (receive_bytes_ + config_.send_bytes);
+bool RioNetwork::take_datagram_space(Slot& slot) {
+  for (uint32_t i = 0; i < config_.datagram_sockets_max; ++i) {
+    if (std::ranges::any_of(
+            slots_, [&](const Slot& other) { return other.used && other.datagram_space == i; }))
+      continue;
+    slot.datagram_space = i;
+    return true;
+  }
+  return false;
+}
+
+uint32_t RioNetwork::datagram_offset(const Slot& slot, uint32_t index) const {
+  return config_.streams_max * stream_bytes() + slot.datagram_space * datagram_space_bytes() +
+         index * config_.datagram_bytes;
 }
 
 void RioNetwork::init(Slot& slot, rio_socket_t socket, Kind kind) {
@@ -85,6 +98,7 @@ void RioNetwork::init(Slot& slot, rio_socket_t socket, Kind kind) {
   slot.rq = nullptr;
   slot.handler = nullptr;
   slot.datagrams = nullptr;
+  slot.datagram_space = kNoSpace;
   slot.received.reset(memory_ + receive_offset(slot), config_.receive_bytes);
   slot.receives = slot.sends = 0;
   slot.send_at = slot.send_used = slot.unposted = 0;
@@ -188,6 +202,10 @@ int RioNetwork::open_datagram(const Endpoint& at, DatagramHandler& handler, Sock
   Slot* slot;
   if (const int s = open_socket(RIO_TYPE_DATAGRAM, Kind::datagram, slot); s != 0) return s;
   slot->datagrams = &handler;
+  if (!take_datagram_space(*slot)) {
+    destroy(*slot);
+    return fail_here(-ENOBUFS, "all datagram sockets are in use");
+  }
   int s = is_group(address) ? rio_set_option(slot->socket, RIO_SO_REUSEADDR, 1) : 0;
   if (s == 0) s = rio_bind(slot->socket, &address);
   if (s != 0) fail(s, "bind");
@@ -329,8 +347,7 @@ void RioNetwork::post_receive(Slot& slot) {
 }
 
 void RioNetwork::post_datagram_receive(Slot& slot, uint32_t index) {
-  const rio_slice slice{buffer_, receive_offset(slot) + index * config_.datagram_bytes,
-                        config_.datagram_bytes};
+  const rio_slice slice{buffer_, datagram_offset(slot, index), config_.datagram_bytes};
   if (rio_receive(slot.rq, &slice, 0, index) == 0) ++slot.receives;
 }
 
@@ -448,9 +465,8 @@ void RioNetwork::on_datagram(Slot& slot, const rio_result& result) {
   const SocketId id = slots_.id(slot);
   const auto index = static_cast<uint32_t>(result.request_context);
   if (result.status == 0)
-    slot.datagrams->on_datagram(
-        id, {memory_ + receive_offset(slot) + index * config_.datagram_bytes, result.bytes},
-        result.time_ns);
+    slot.datagrams->on_datagram(id, {memory_ + datagram_offset(slot, index), result.bytes},
+                                result.time_ns);
   Slot* still = slots_.find(id);
   if (still != nullptr && still->kind == Kind::datagram && result.status != -ECANCELED)
     post_datagram_receive(*still, index);

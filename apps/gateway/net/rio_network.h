@@ -13,6 +13,9 @@ namespace pinion::gateway {
 // inline): no other thread may ask it anything, and asking is a function call.
 enum class ControlCalls : uint8_t { own_thread, inline_host };
 
+//
+// Memory: what each stream receives and sends, streams_max times; behind it the datagrams that wait
+// for poll(), as often as there may be datagram sockets, which need far more of it.
 class RioNetwork final : public Network {
  public:
   // The session is the caller's, and outlives this.
@@ -49,6 +52,7 @@ class RioNetwork final : public Network {
   // At close_by it is reset instead, so a peer that does not read keeps no slot.
   // closing: its socket is closed or about to be; the answer or completions are still to come, and
   // come soon, since no send waits for the peer any more.
+  static constexpr uint32_t kNoSpace = UINT32_MAX;
   enum class Kind : uint8_t { listener, accepted, stream, connecting, flushing, closing, datagram };
   struct Slot {
     bool used = false;
@@ -58,6 +62,7 @@ class RioNetwork final : public Network {
     rio_rq* rq = nullptr;
     StreamHandler* handler = nullptr;
     DatagramHandler* datagrams = nullptr;
+    uint32_t datagram_space = kNoSpace;  // which one: kept until the slot is free
     ReceiveSpace received;
     uint32_t receives = 0;  // outstanding
     uint32_t sends = 0;
@@ -83,8 +88,14 @@ class RioNetwork final : public Network {
   void destroy(Slot& slot, ControlRequest::What how = ControlRequest::What::close);
   void release_if_quiet(Slot& slot);
   void lost(Slot& slot, int status);
-  uint32_t receive_offset(const Slot& slot) const;
-  uint32_t send_offset(const Slot& slot) const { return receive_offset(slot) + receive_bytes_; }
+  uint32_t stream_bytes() const { return config_.receive_bytes + config_.send_bytes; }
+  uint32_t datagram_space_bytes() const { return config_.datagrams_max * config_.datagram_bytes; }
+  uint32_t receive_offset(const Slot& slot) const { return slots_.index(slot) * stream_bytes(); }
+  uint32_t send_offset(const Slot& slot) const {
+    return receive_offset(slot) + config_.receive_bytes;
+  }
+  bool take_datagram_space(Slot& slot);
+  uint32_t datagram_offset(const Slot& slot, uint32_t index) const;
   void post_receive(Slot& slot);
   void copy_in(Slot& slot, std::string_view bytes);
   void post_sends(Slot& slot);
@@ -102,7 +113,6 @@ class RioNetwork final : public Network {
 
   NetworkConfig config_;
   ControlCalls calls_;
-  uint32_t receive_bytes_;
   rio_session* session_;
   uint32_t core_;
   rio_cq* cq_ = nullptr;

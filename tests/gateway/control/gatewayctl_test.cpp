@@ -37,7 +37,8 @@ class FakeGateway {
     EXPECT_TRUE(server_.open(directory_.path + "/control.sock", why)) << why;
     trading_ = std::thread([this] {
       while (!stop_) {
-        if (!stuck_) mailbox_.serve([this](std::string_view l, Answer& out) { answer(l, out); });
+        if (stuck_) is_stuck_ = true;
+        else mailbox_.serve([this](std::string_view l, Answer& out) { answer(l, out); });
       }
     });
     housekeeping_ = std::thread([this] {
@@ -56,7 +57,11 @@ class FakeGateway {
     housekeeping_.join();
   }
   const std::string& directory() const { return directory_.path; }
-  void get_stuck() { stuck_ = true; }
+  // It may be on its way to the mailbox.
+  void get_stuck() {
+    stuck_ = true;
+    EXPECT_TRUE(within(kPatienceMs, [this] { return is_stuck_.load(); }));
+  }
   e2e::Outcome ctl(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {kCtl, "--state-dir", directory_.path});
     return e2e::run(arguments);
@@ -83,7 +88,7 @@ class FakeGateway {
   ScratchDirectory directory_;
   Mailbox mailbox_;
   ControlServer server_{mailbox_};
-  std::atomic<bool> stop_ = false, stuck_ = false;
+  std::atomic<bool> stop_ = false, stuck_ = false, is_stuck_ = false;
   uint64_t asked_ = 0;
   std::thread trading_, housekeeping_;
 };

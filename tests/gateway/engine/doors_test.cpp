@@ -30,10 +30,10 @@ TEST(Doors, AllSessionsOfAPortMayComeAtOnce) {
     }
 }
 
-// RIO's streams take 1.25 MiB each, and a session of piniond has 256 MiB unless it is said.
-TEST(Doors, TwentySessionsFitTheUsualMemory) {
-  EXPECT_LE(streams_of(with_clients(20, 1)) * 5 / 4, 200u);
-  EXPECT_LE(streams_of(with_clients(20, 20)) * 5 / 4, 200u);
+// RIO's streams take 320 KiB each, and a session of piniond has 256 MiB unless it is said.
+TEST(Doors, SixtyFourSessionsFitTheUsualMemory) {
+  EXPECT_LE(streams_of(with_clients(64, 1)) * 320 / 1024, 200u);
+  EXPECT_LE(streams_of(with_clients(64, 64)) * 320 / 1024, 200u);
 }
 
 }  // namespace

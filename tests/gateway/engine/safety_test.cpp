@@ -21,11 +21,10 @@ size_t open_orders(const Bed& bed) {
 // Every event in the journal that begins with this.
 size_t events(const Bed& bed, std::string_view text) {
   size_t n = 0;
-  (void)journal::read_journal(bed.config.journal.directory,
-                              [&](const journal::RecordHeader& h, Bytes payload) {
-                                n += h.kind == journal::Kind::event &&
-                                     chars_of(payload).starts_with(text);
-                              });
+  (void)journal::read_journal(
+      bed.config.journal.directory, [&](const journal::RecordHeader& h, Bytes payload) {
+        n += h.kind == journal::Kind::event && chars_of(payload).starts_with(text);
+      });
   return n;
 }
 
@@ -367,6 +366,93 @@ TEST(EngineSafety, AConnectionWithoutASessionIsToldOnceASecond) {
   EXPECT_EQ(bed.engine->connections().dropped_before_logon, 4u);
   for (TestClient& stranger : strangers) stranger.disconnect(bed.now);
   late.disconnect(bed.now);
+}
+
+// What is said once waits for room in the log.
+TEST(EngineSafety, NothingIsToldOnceAndLost) {
+  Bed bed([](Config& c) {
+    c.clients.push_back(drop_copy(c));
+    c.clients[1].store_bytes = 16u << 10;
+  });
+  bed.trades();
+  Notices& notices = bed.engine->notices();
+  const auto said = [&] {
+    std::string all;
+    notices.take_all([&](const char* text) { all.append(text).append("|"); });
+    return all;
+  };
+  const auto crowd = [&] {
+    while (notices.room() > 0) notices.say("x");
+  };
+  // What could not be said before is said when there is room again.
+  const auto said_later = [&] {
+    bed.passes(100 * kMilli);
+    EXPECT_EQ(said().find_first_not_of("x|"), std::string::npos);
+    bed.passes(100 * kMilli);
+    return said();
+  };
+  said();
+  crowd();
+  for (int i = 0; i < 200; ++i) {
+    bed.client().order("B" + std::to_string(i));
+    bed.turn();
+  }
+  EXPECT_NE(said_later().find("its store is full"), std::string::npos);
+  crowd();
+  bed.kill_switch->trip("test");
+  EXPECT_NE(said_later().find("kill switch thrown"), std::string::npos);
+  crowd();
+  auto m = ouch::make<ouch::answer::Executed>();
+  m.user_ref = be32::of(7'777), m.quantity = be32::of(100), m.price = be64::of(1'000'000);
+  bed.venue.says(m);
+  EXPECT_NE(said_later().find("ALARM: "), std::string::npos);
+  bed.kill();
+  bed.venue.refusal = 'A';
+  bed.start();
+  Notices& again = bed.engine->notices();
+  while (again.room() > 0) again.say("x");
+  bed.passes(kSecond);
+  again.take_all([](const char*) {});
+  bed.passes(100 * kMilli);
+  std::string all;
+  again.take_all([&](const char* text) { all.append(text); });
+  EXPECT_NE(all.find("the login is rejected (A)"), std::string::npos);
+}
+
+// Nor does such a connection hide why a client is refused, which is told as often for each.
+TEST(EngineSafety, WhyAClientIsRefusedIsToldBesideStrangers) {
+  Bed bed;
+  bed.trades();
+  const auto said = [&] {
+    std::string all;
+    bed.engine->notices().take_all([&](const char* text) { all.append(text).append("|"); });
+    return all;
+  };
+  said();
+  const std::string name = bed.config.clients[0].target_comp_id;
+  TestClient stranger(bed.network, "NOBODY");
+  TestClient twins[2] = {{bed.network, name}, {bed.network, name}};
+  stranger.connect(bed.now);
+  for (TestClient& twin : twins) twin.connect(bed.now);
+  bed.turn();
+  const std::string refused = "session " + bed.config.clients[0].name +
+                              ": connection from :0 dropped: its session is connected already (";
+  EXPECT_EQ(said(),
+            "connection from :0 dropped: no session here has its BeginString, SenderCompID and "
+            "TargetCompID|" +
+                refused + "0 untold before it)|");
+  // While nobody takes them, there is room for this when there is none for strangers any more.
+  bed.passes(2 * kSecond);
+  said();
+  for (size_t i = 0; i < Notices::kKept - 10; ++i) bed.engine->notices().say("x");
+  TestClient later(bed.network, name), unknown(bed.network, "NOBODY");
+  unknown.connect(bed.now);
+  later.connect(bed.now);
+  bed.turn();
+  const std::string all = said();
+  EXPECT_EQ(all.substr(all.rfind("x|") + 2), refused + "1 untold before it)|");
+  for (TestClient* client : {&stranger, &twins[0], &twins[1], &later, &unknown})
+    client->disconnect(bed.now);
 }
 
 // What a client says is repeated in answers, but not at any length: they must be sent.

@@ -40,11 +40,13 @@ struct AnyOrder : Application {
 };
 
 struct DroppedStrangers : AcceptorWatcher {
-  void on_stranger_dropped(const gateway::Endpoint& peer, const char* why) override {
+  void on_dropped(const gateway::Endpoint& peer, const Session* whose, const char* why) override {
     last = peer.ip + ": " + why;
+    of = whose;
     ++count;
   }
   std::string last;
+  const Session* of = nullptr;
   int count = 0;
 };
 
@@ -239,16 +241,18 @@ TEST_F(AcceptorTest, WhyAStrangerIsDroppedIsTold) {
   now_.utc_ns -= int64_t{3600} * 1'000'000'000;
   const std::string early = logon("TWO");
   now_.utc_ns = time;
+  const Session *one = sessions_[0].get(), *two = sessions_[1].get();
   const struct {
     std::string bytes, why;
+    const Session* of = nullptr;
   } cases[] = {
       {"GET / HTTP/1.1\r\n\r\n", "what it sent first is no FIX message"},
       {logon("THREE"), "no session here has its BeginString, SenderCompID and TargetCompID"},
-      {logon("ONE"), "its session is connected already"},
-      {early, "SendingTime is too far from this clock"},
-      {logon("TWO", "98=1|108=30|"), "EncryptMethod is not 0"},
-      {logon("TWO", "98=0|108=-1|"), "HeartBtInt is wrong"},
-      {logon("TWO", "98=0|"), "its Logon has a wrong field"},
+      {logon("ONE"), "its session is connected already", one},
+      {early, "SendingTime is too far from this clock", two},
+      {logon("TWO", "98=1|108=30|"), "EncryptMethod is not 0", two},
+      {logon("TWO", "98=0|108=-1|"), "HeartBtInt is wrong", two},
+      {logon("TWO", "98=0|"), "its Logon has a wrong field", two},
   };
   for (const auto& c : cases) {
     AcceptorClient stranger;
@@ -256,6 +260,7 @@ TEST_F(AcceptorTest, WhyAStrangerIsDroppedIsTold) {
     ASSERT_TRUE(network_.send(stranger.stream, c.bytes));
     EXPECT_TRUE(polled([&] { return stranger.closed; })) << c.why;
     EXPECT_EQ(watcher_.last, "127.0.0.1: " + c.why);
+    EXPECT_EQ(watcher_.of, c.of) << c.why;
   }
   EXPECT_EQ(watcher_.count, 7);
   EXPECT_TRUE(sessions_[0]->connected());

@@ -587,6 +587,24 @@ TEST_F(NetworkContract, AddressesOfBothEnds) {
   }
 }
 
+// As many streams as a gateway has for 64 clients at a port each, in the memory that a session has
+// when nothing else is configured.
+TEST_F(NetworkContract, TheStreamsOf64ClientsFitIntoASession) {
+  TearDownNetworks();
+  config_ = {.streams_max = 464, .datagram_sockets_max = 1, .datagrams_max = 512};
+  MakeNetworks();
+  if (HasFatalFailure()) return;
+  DatagramEnd a, b;
+  SocketId first, second;
+  EXPECT_EQ(rio_->open_datagram({kPinionIp, 0}, a, first), 0) << rio_->error();
+  EXPECT_EQ(rio_->open_datagram({kPinionIp, 0}, b, second), -ENOBUFS);
+  rio_->close(first);
+  EXPECT_TRUE(within(kPatienceMs, [&] {
+    EXPECT_GE(rio_->poll(), 0);
+    return rio_->open_datagram({kPinionIp, 0}, b, second) == 0;
+  }));
+}
+
 TEST_F(NetworkContract, DatagramsTellWhenTheyCame) {
   for (const Pair& p : pairs()) {
     DatagramEnd a, b;

@@ -206,6 +206,39 @@ TEST(Tlp, ADsackOfTheProbeMeansNoLoss) {
   EXPECT_EQ(bed.loss.congestion.ssthresh, UINT32_MAX);
 }
 
+// A LAN, and a peer that holds the ACK of a single segment back: the timeout comes first, once.
+// What was sent twice is no sample, so nothing else would teach the connection to wait.
+TEST(Tlp, ADsackOfTheProbeTeachesToWaitForADelayedAck) {
+  LossBed bed({.rtt = 100 * kMicro});
+  bed.config.rtt.rto_min = 5 * kMilli;
+  bed.config.max_ack_delay = 40 * kMilli;
+  bed.output(1);
+  EXPECT_EQ(bed.loss.deadline(), bed.now + 5 * kMilli);
+  EXPECT_EQ(bed.fire(), LossTimer::probe);
+  bed.send_probe(0);
+  bed.pass(100 * kMicro);
+  bed.ack(1, {{0, 1}});
+  for (uint32_t i = 1; i < 5; ++i) {
+    bed.output(1);
+    EXPECT_GE(bed.loss.deadline(), bed.now + 50 * kMilli);
+    bed.pass(44 * kMilli);
+    bed.ack(i + 1);
+  }
+  // For several segments in flight the ACK is not held back: a probe is sent as ever.
+  bed.output(2);
+  EXPECT_LT(bed.loss.deadline(), bed.now + 2 * bed.loss.rtt.srtt + kMilli);
+  bed.pass(100 * kMicro);
+  bed.ack(7);
+  // Answers that come at once end it after a while.
+  for (uint32_t i = 7; i < 7 + 5 * Rtt::kPatientFor; ++i) {
+    bed.output(1);
+    bed.pass(100 * kMicro);
+    bed.ack(i + 1);
+  }
+  bed.output(1);
+  EXPECT_LT(bed.loss.deadline(), bed.now + 6 * kMilli);
+}
+
 TEST(Tlp, OneProbeForAMeasuredRtt) {  // 7.3
   LossBed bed({});
   bed.output(2);
