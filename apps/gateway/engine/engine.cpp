@@ -61,7 +61,8 @@ Engine::Engine(const Config& config, const Secrets& secrets, const EngineParts& 
       market_(config_.venue.market_data, {secrets.snapshot_user, secrets.snapshot_password},
               network_),
       venue_(link_config(config_.venue.order_entry, secrets), network_, *this),
-      desk_(desk_config(config_.venue.order_entry), symbols_, orders_, risk_, *this) {
+      desk_(desk_config(config_.venue.order_entry), symbols_, orders_, risk_, *this),
+      market_watch_(config_.venue.market_data) {
   ClientSink& sink = *this;
   for (const ClientConfig& client : config_.clients) {
     const auto index = static_cast<uint16_t>(clients_.size());
@@ -203,6 +204,7 @@ int Engine::turn(const fix::Now& now) {
   const int events = network_.poll();
   if (events < 0) return events;
   look_at_books();
+  market_watch_.look(market_, now.monotonic_ns, notices_);
   if (kill_.thrown() != killed_) look_at_kill();
   look_at_journal();
   cancel_for_those_away();

@@ -293,6 +293,31 @@ TEST(EngineSafety, AJournalThatWasMovedAway) {
 
 // A symbol, or a client, that the day's orders need must not go from the configuration before the
 // day ends: what the journal says would be of other orders.
+// Else a day would begin anew whose orders live at the venue.
+TEST(EngineSafety, AClockThatWasSetBack) {
+  constexpr int64_t kDay = 24 * 3'600 * kSecond;
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  bed.kill();
+  bed.now.utc_ns -= 2 * kDay;
+  EXPECT_FALSE(bed.try_start());
+  EXPECT_NE(bed.why.find("its last record is 2 days ahead of the clock"), std::string::npos)
+      << bed.why;
+  bed.kill();
+  bed.now.utc_ns += 2 * kDay;
+  bed.start();
+  bed.trades();
+  EXPECT_EQ(open_orders(bed), 1u);
+  bed.kill();
+  bed.now.utc_ns += 3 * kDay;
+  bed.start();
+  std::string said;
+  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
+  EXPECT_NE(said.find("a new day: the journal's last one ended 3 days ago"), std::string::npos);
+  EXPECT_EQ(open_orders(bed), 0u);
+}
+
 TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
   Bed bed;
   bed.trades();
