@@ -144,8 +144,19 @@ void Engine::set_limits(const RiskFileConfig& risk) {
 bool Engine::recover(std::string& why) {
   RecoveredDay day;
   if (!read_day(config_.journal.directory, day, why)) return false;
+  const int64_t ahead = day.any ? venue_date(day.last_utc_ns) - venue_date(now_.utc_ns) : 0;
+  if (ahead > 0) {
+    // By a clock that was set back a day would begin anew whose orders live.
+    why = config_.journal.directory + ": its last record is " + std::to_string(ahead) +
+          (ahead == 1 ? " day" : " days") +
+          " ahead of the clock: set the clock right, or move the journal away";
+    return false;
+  }
+  if (ahead < 0)
+    notices_.say("a new day: the journal's last one ended %lld days ago",
+                 static_cast<long long>(-ahead));
   resume_reports(day);
-  if (!day.any || venue_date(day.last_utc_ns) != venue_date(now_.utc_ns)) return true;
+  if (!day.any || ahead < 0) return true;
   std::vector<std::string> names;
   for (const auto& client : clients_) names.push_back(client->config().name);
   replaying_ = true;

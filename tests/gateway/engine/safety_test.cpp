@@ -21,11 +21,10 @@ size_t open_orders(const Bed& bed) {
 // Every event in the journal that begins with this.
 size_t events(const Bed& bed, std::string_view text) {
   size_t n = 0;
-  (void)journal::read_journal(bed.config.journal.directory,
-                              [&](const journal::RecordHeader& h, Bytes payload) {
-                                n += h.kind == journal::Kind::event &&
-                                     chars_of(payload).starts_with(text);
-                              });
+  (void)journal::read_journal(
+      bed.config.journal.directory, [&](const journal::RecordHeader& h, Bytes payload) {
+        n += h.kind == journal::Kind::event && chars_of(payload).starts_with(text);
+      });
   return n;
 }
 
@@ -364,6 +363,44 @@ TEST(EngineSafety, AVenueThatIsNotThere) {
   bed.start();
   bed.passes(kSecond);
   EXPECT_NE(said().find("the login is rejected (A)"), std::string::npos);
+}
+
+// Without books no order passes, so whoever is woken must be able to read why.
+TEST(EngineSafety, MarketDataThatIsNotThereIsToldOf) {
+  Bed bed;
+  bed.venue.silent_lines = true;
+  const auto said = [&] {
+    std::string all;
+    bed.engine->notices().take_all([&](const char* text) {
+      if (std::string_view(text).starts_with("market data: ")) all.append(text + 13).append("|");
+    });
+    return all;
+  };
+  bed.passes(2 * kSecond);
+  EXPECT_EQ(said(), "") << "no line could have been heard yet";
+  bed.passes(10 * kSecond);
+  EXPECT_EQ(said(),
+            "line A, group 239.1.1.1:1, is silent|line B, group 239.1.1.2:2, is silent|"
+            "3 of 3 books are stale (not started, silent): no orders pass there|");
+  bed.passes(60 * kSecond);
+  EXPECT_EQ(said(), "") << "once";
+  bed.venue.silent_lines = false;
+  bed.passes(2 * kSecond);
+  EXPECT_EQ(said(),
+            "line A, group 239.1.1.1:1, is heard|line B, group 239.1.1.2:2, is heard|"
+            "all books are fresh|");
+  std::byte room[64];
+  moldudp64::PacketWriter other(room, Alpha<10>::of("DAY0\n"), 5);
+  const size_t bytes = other.finish_end_of_session();
+  for (int i = 0; i < 3; ++i) {
+    bed.network.send_datagram(kLineB, chars_of({room, bytes}));
+    bed.passes(kSecond);
+  }
+  EXPECT_EQ(said(),
+            "session DAY1 is followed, packets of session DAY0? are left alone (1 so far); a "
+            "new start follows what it hears first|");
+  EXPECT_NE(bed.command("status").find("\"other_session\":3"), std::string::npos);
+  EXPECT_NE(bed.command("book AAPL").find("\"why\":\"fresh\""), std::string::npos);
 }
 
 // A client that is configured otherwise than we are learns nothing from the protocol: somebody here
