@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -133,13 +134,20 @@ int doctor(const std::string& file) {
   return status;
 }
 
+// What a full disk has cut short is not said: a script must not take it for all.
+int said(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  std::fprintf(stderr, "pinionctl: standard output: %s\n", std::strerror(errno));
+  return 3;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
       "Looks at a running Pinion daemon, which does not notice; and prepares the machine for one.\n"
       "Exit status: 0; 1: there is nothing to look at, or it failed; 2: the daemon is gone or "
-      "silent."};
+      "silent; 3: what there is to say cannot be written."};
   app.fallthrough();  // before the subcommands, which take it over: `status --all`
   Choice choice;
   app.add_option("--socket", choice.socket,
@@ -182,8 +190,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   CLI11_PARSE(app, argc, argv);
   if (capture->parsed()) return ctl::capture(choice.socket, out, seconds);
-  if (check->parsed()) return doctor(file);
-  if (list->parsed()) return ctl::nic_list();
+  if (check->parsed()) return said(doctor(file));
+  if (list->parsed()) return said(ctl::nic_list());
   if (bind->parsed()) return ctl::nic_bind(pci, force);
   if (unbind->parsed()) return ctl::nic_unbind(pci);
   if (devices->parsed()) return ctl::rdma_list();
@@ -191,5 +199,5 @@ int main(int argc, char** argv) {
   choice.status = app.got_subcommand("status");
   choice.counters = app.got_subcommand("counters");
   choice.metrics = app.got_subcommand("metrics");
-  return look(choice);
+  return said(look(choice));
 }

@@ -301,7 +301,8 @@ bool open_nic(const config::Config& config, const config::Nic& nic, NicPorts& ou
   const auto queues = static_cast<uint32_t>(nic.cores.size());
   if (!EthdevPort::open_queues(port_config(config, nic, nic.device), queues, out.queues, why))
     return false;
-  out.device().refresh_link();  // the cores are told of it from the start
+  out.name = nic.name;
+  out.told_up = out.device().refresh_link();  // the cores are told of it from the start
   if (!nic.backup) return true;
   PortConfig backup = port_config(config, nic, *nic.backup);
   backup.mac = out.device().capabilities().mac;
@@ -310,7 +311,7 @@ bool open_nic(const config::Config& config, const config::Nic& nic, NicPorts& ou
     why.insert(0, "backup: ");
     return false;
   }
-  out.backup->refresh_link();
+  out.backup_told_up = out.backup->refresh_link();
   out.bond = std::make_unique<BondPort>(out.device(), *out.backup);
   return true;
 }
@@ -345,9 +346,20 @@ std::vector<std::pair<std::string, std::string>> describe_ports(
   return out;
 }
 
+namespace {
+
+// Whoever reads why an application hears nothing must find when it began.
+void tell_link(const std::string& name, const char* which, const EthdevPort& port, bool& told_up) {
+  if (port.link_up() == told_up) return;
+  told_up = port.link_up();
+  std::fprintf(stderr, "pinion: nic %s%s: link %s\n", name.c_str(), which, told_up ? "up" : "down");
+}
+
+}  // namespace
+
 bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
   bool changed = false;
-  for (const NicPorts& nic : ports) {
+  for (NicPorts& nic : ports) {
     for (EthdevPort* port : {&nic.device(), nic.backup.get()}) {
       if (port == nullptr) continue;
       const bool was_up = port->link_up();
@@ -357,6 +369,8 @@ bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
         std::fprintf(stderr, "pinion: restarted a NIC that sent nothing any more: %s\n",
                      port->describe().c_str());
     }
+    tell_link(nic.name, "", nic.device(), nic.told_up);
+    if (nic.backup) tell_link(nic.name, " backup", *nic.backup, nic.backup_told_up);
   }
   return changed;
 }

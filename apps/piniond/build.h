@@ -21,6 +21,8 @@ struct NicPorts {
   std::vector<std::unique_ptr<EthdevPort>> queues;  // the device's; the first looks after it
   std::unique_ptr<EthdevPort> backup;               // null without
   std::unique_ptr<BondPort> bond;                   // over both
+  std::string name;
+  bool told_up = false, backup_told_up = false;  // the links, as far as it was told
 
   NicPorts() = default;
   NicPorts(NicPorts&&) = default;
@@ -64,8 +66,8 @@ Clock clock_of(TscClock& tsc);
 bool open_ports(const config::Config& config, const TscClock& clock, std::vector<NicPorts>& ports,
                 std::string& why);
 // A line for each port: its name, and what it is.
-std::vector<std::pair<std::string, std::string>> describe_ports(
-    const config::Config& config, const std::vector<NicPorts>& ports);
+std::vector<std::pair<std::string, std::string>> describe_ports(const config::Config& config,
+                                                                const std::vector<NicPorts>& ports);
 // Five times a second: links, the clocks of NICs that stamp, and NICs that have stopped. True: a
 // link has come or gone.
 bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock);

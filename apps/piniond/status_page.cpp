@@ -77,10 +77,6 @@ struct CoreLine {
   uint64_t value;
 };
 
-}  // namespace
-
-namespace {
-
 // A page that a daemon left behind, whole or as it was when it was killed. Any other file is
 // somebody's.
 bool is_ours(int fd) {
@@ -108,16 +104,22 @@ bool remove_old(const std::string& path, std::string& error) {
 
 bool StatusPage::open(const std::string& path, uint32_t mode, std::optional<uint32_t> group,
                       std::string& error) {
+  // All of it now: a page that its file system has no room for later would be a SIGBUS, and the end
+  // of a daemon that works.
+  const auto reserve = [](int fd) {
+    errno = posix_fallocate(fd, 0, sizeof(rio_status_page));
+    return errno == 0;
+  };
   if (!remove_old(path, error)) return false;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   void* at = MAP_FAILED;
   const gid_t owner = group.value_or(static_cast<gid_t>(-1));
-  if (fd >= 0 && ftruncate(fd, sizeof(rio_status_page)) == 0 &&
-      fchown(fd, static_cast<uid_t>(-1), owner) == 0 && fchmod(fd, mode & 0444) == 0)
+  if (fd >= 0 && reserve(fd) && fchown(fd, static_cast<uid_t>(-1), owner) == 0 &&
+      fchmod(fd, mode & 0444) == 0)
     at = mmap(nullptr, sizeof(rio_status_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (at == MAP_FAILED) {
     error = path + ": cannot make the status page: " + std::strerror(errno);
-    if (fd >= 0) ::close(fd);
+    if (fd >= 0) unlink(path.c_str()), ::close(fd);
     return false;
   }
   ::close(fd);

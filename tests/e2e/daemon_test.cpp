@@ -258,6 +258,15 @@ TEST_F(Daemon, CtlShowsWhatIsGoingOn) {
   EXPECT_EQ(daemon_->end(SIGTERM), 0);
 }
 
+// A file system that is full later must not end a daemon that works: its page is there to the end.
+TEST_F(Daemon, ItsStatusPageIsReservedAtTheStart) {
+  start();
+  struct stat page {};
+  ASSERT_EQ(stat((socket_path() + ".status").c_str(), &page), 0);
+  EXPECT_GE(static_cast<uint64_t>(page.st_blocks) * 512, static_cast<uint64_t>(page.st_size));
+  EXPECT_EQ(daemon_->end(SIGTERM), 0);
+}
+
 // On whatever machine this is: the configuration of these tests starts, so the doctor must say so.
 TEST_F(Daemon, DoctorSaysWhatAConfigurationLacks) {
   const Outcome good = run({PINION_CTL, "doctor", configuration()});

@@ -69,5 +69,13 @@ TEST_F(Metrics, SayThatThereIsNoDaemon) {
   EXPECT_EQ(samples, (std::map<std::string, uint64_t>{{"pinion_up", 0}}));
 }
 
+// Half a page of numbers must not be taken for all of them.
+TEST_F(Metrics, SayThatTheyCannotBeWritten) {
+  EXPECT_EQ(run({"sh", "-c",
+                 "exec " PINION_CTL " --socket " + scratch().path("none") + " metrics >/dev/full"})
+                .status,
+            3);
+}
+
 }  // namespace
 }  // namespace pinion::e2e

@@ -97,6 +97,7 @@ TEST_F(Nic, ConnectionsSurviveLinkFlaps) {
     ASSERT_EQ(peer.receive(3000), pattern(3000)) << flap;
     ASSERT_EQ(stream.receive(5000), pattern(5000)) << flap;
   }
+  EXPECT_TRUE(daemon_says("nic nic: link down\npinion: nic nic: link up\n")) << daemon_said();
 }
 
 TEST_F(Nic, ADaemonThatWasKilledStartsAgain) {

@@ -463,6 +463,8 @@ uint64_t World::of_core(uint32_t core, const std::string& name) {
 
 std::string World::daemon_said() { return shared->daemon->output(); }
 
+bool World::daemon_says(const std::string& text) { return shared->daemon->says(text); }
+
 bool World::cuts_as_said(uint64_t before) {
   if (daemon_said().find("segmentation device") == std::string::npos)
     return gauge("tcp_tso_frames") == before;

@@ -112,7 +112,8 @@ class World : public ::testing::Test {
   static uint64_t gauge(const std::string& name);
   // What one of two cores counted, or has: its number, and a row of pinionctl's table.
   static uint64_t of_core(uint32_t core, const std::string& name);
-  static std::string daemon_said();
+  static std::string daemon_said();                  // up to what was last waited for
+  static bool daemon_says(const std::string& text);  // it did, or does so in time
   // TCP has had frames cut since there were `before` of them, if the NIC said at the start that it
   // does so; and else none.
   static bool cuts_as_said(uint64_t before);

@@ -1,8 +1,22 @@
 #include "gateway/book/books.h"
 
+#include <cstdio>
+#include <iterator>
+
 #include "base/check.h"
 
 namespace pinion::book {
+
+StaleText::StaleText(uint8_t stale) {
+  static constexpr const char* kNames[] = {"not started", "hole",   "corrupt",
+                                           "full",        "behind", "silent"};
+  size_t used = 0;
+  for (size_t i = 0; i < std::size(kNames); ++i) {
+    if ((stale >> i & 1) == 0) continue;
+    used += static_cast<size_t>(
+        std::snprintf(text + used, sizeof text - used, "%s%s", used == 0 ? "" : ", ", kNames[i]));
+  }
+}
 
 Books::Books(const BooksConfig& config) : by_locate_(0x10000, kUnseen), orders_(config.orders_max) {
   STACK_CHECK(config.symbols.size() < kNotOurs);
@@ -46,7 +60,10 @@ void Books::apply(Bytes message) {
     case Read::ok: return;
     case Read::unknown_type: ++counters_.unknown_types; return;  // of a newer revision
     case Read::empty:
-    case Read::too_short: ++counters_.too_short; corrupt_ = true; return mark_all(kCorrupt);
+    case Read::too_short:
+      ++counters_.too_short;
+      corrupt_ = true;
+      return mark_all(kCorrupt);
   }
 }
 

@@ -24,6 +24,12 @@ enum Stale : uint8_t {
   kSilent = 32,     // nothing is heard of the venue: likewise
 };
 
+// "behind, silent"; "fresh" if nothing holds.
+struct StaleText {
+  explicit StaleText(uint8_t stale);
+  char text[64] = "fresh";
+};
+
 struct Book {
   Book(std::string_view name, size_t levels_max)
       : symbol(Alpha<8>::of(name)), bids(true, levels_max), asks(false, levels_max) {}

@@ -9,6 +9,8 @@
 //                                                             k >  n: start over, as for a hole
 //                                                             behind n, or more than is kept
 #pragma once
+#include <algorithm>
+
 #include "gateway/book/books.h"
 #include "gateway/wire/message_store.h"
 
@@ -25,6 +27,11 @@ class Feed {
   }
   bool loading() const { return state_ == State::loading; }
   bool live() const { return state_ == State::live; }
+  // Whether a stream that goes on with this number has come to where the snapshot was taken. Before
+  // that the books are of a later moment, and nothing yet has shown that they are of this stream.
+  bool reached(uint64_t next) const {
+    return state_ == State::stale || (state_ == State::live && next >= apply_from_);
+  }
   bool ended() const { return ended_; }
   uint64_t snapshots_merged() const { return merged_; }
 
@@ -62,12 +69,14 @@ class Feed {
     books_.begin_snapshot();
     state_ = State::loading;
   }
-  void snapshot_message(Bytes bytes) {
+  // next: the number that the stream goes on with, of which heartbeats tell as well (0: unknown). A
+  // snapshot of far more than that is not of this stream.
+  void snapshot_message(Bytes bytes, uint64_t next = 0, uint64_t ahead_max = UINT64_MAX) {
     if (state_ != State::loading) return;
     const auto* end = !bytes.empty() && static_cast<char>(bytes[0]) == itch::Snapshot::kType
                           ? in_place<itch::Snapshot>(bytes)
                           : nullptr;
-    if (end) merge(end->sequence.get());
+    if (end) merge(end->sequence.get(), next, ahead_max);
     else books_.apply(bytes);
   }
   void abandon_snapshot() {
@@ -92,11 +101,12 @@ class Feed {
   }
   // from: the first live number that the snapshot does not contain. Before it nothing counts; from
   // it on we must have everything.
-  void merge(uint64_t from) {
+  void merge(uint64_t from, uint64_t next, uint64_t ahead_max) {
     keeping_ = false;
-    const uint64_t have_from = first_kept_ ? first_kept_ : next_live_;
-    const bool never_live = next_live_ == 0;  // the first live message will show a hole
-    if (from == Digits20::kBad || hole_end_ > from || (!never_live && have_from > from)) {
+    // 0: the first live message will show a hole.
+    const uint64_t have_from = first_kept_ ? first_kept_ : std::max(next_live_, next);
+    const bool too_far = from > next && from - next > ahead_max;
+    if (from == Digits20::kBad || too_far || hole_end_ > from || have_from > from) {
       state_ = State::stale;
       return;
     }

@@ -1,7 +1,9 @@
 // gatewayctl: looks at a running gateway and tells it what to do, over its control socket; and
 // reads journals. What a command answers is the gateway's business: this shows whatever comes.
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -116,6 +118,13 @@ void add_kill(CLI::App& app, Choice& choice) {
   });
 }
 
+// What a full disk has cut short is not said: a script must not take it for all.
+int said(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  std::fprintf(stderr, "gatewayctl: standard output: %s\n", std::strerror(errno));
+  return 3;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -124,7 +133,8 @@ int main(int argc, char** argv) {
       "its configuration.\n"
       "Exit status: 0; 1: the gateway refused, the journal is damaged, the configuration wrong,\n"
       "and stderr says why;\n"
-      "2: no gateway answers there, or nothing can be read; 100 and above: wrong arguments."};
+      "2: no gateway answers there, or nothing can be read; 3: what there is to say cannot be\n"
+      "written; 100 and above: wrong arguments."};
   app.fallthrough();  // before the commands, which inherit it: options may stand behind them
   Choice choice;
   auto* directory = app.add_option("--state-dir", choice.state_dir,
@@ -149,7 +159,7 @@ int main(int argc, char** argv) {
   journal->require_subcommand(1);
   app.require_subcommand(1);
   CLI11_PARSE(app, argc, argv);
-  if (checked->parsed()) return check(file);
-  if (journal->parsed()) return look_at_journal(journal_directory, dump->parsed());
-  return top->parsed() ? run_top(choice) : ask(choice);
+  if (checked->parsed()) return said(check(file));
+  if (journal->parsed()) return said(look_at_journal(journal_directory, dump->parsed()));
+  return said(top->parsed() ? run_top(choice) : ask(choice));
 }

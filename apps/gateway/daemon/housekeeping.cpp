@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <ctime>
 
@@ -69,7 +70,9 @@ void Housekeeping::run() {
       looked_after_ = now;
       network_.look_after();
     }
-    if (kill_.persist() != 0) std::fprintf(stderr, "pinion-gateway: %s\n", kill_.error());
+    const int persisted = kill_.persist();
+    if (persisted != 0 && persisted != -EALREADY)
+      std::fprintf(stderr, "pinion-gateway: %s\n", kill_.error());
     log();
   }
 }

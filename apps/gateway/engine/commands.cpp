@@ -156,16 +156,24 @@ void Engine::answer_lines(control::Answer& out) const {
         .number("won", line.counters.won)
         .number("lost", line.counters.lost)
         .number("gaps", line.counters.gaps)
-        .number("malformed", line.counters.malformed);
+        .number("malformed", line.counters.malformed)
+        .number("other_session", line.counters.other_session)
+        .number("too_far", line.counters.too_far);
   }
   out.facts("market_data")
+      .text("session", s.session.get())
       .number("messages", s.books.messages)
       .number("holes", s.stream.holes)
       .number("healed", s.stream.healed)
       .number("given_up", s.stream.given_up)
       .number("requests", s.stream.requests)
+      .number("missed", s.stream.missed)
       .number("snapshots", s.snapshots_merged)
+      .number("snapshots_broken", s.snapshots.broken)
+      .number("snapshots_useless", s.snapshots.useless)
+      .text("snapshot_login", s.snapshot_login_refused ? "refused" : "good")
       .number("stale_books", s.stale_books)
+      .text("books", book::StaleText(s.stale_why).text)
       .number("full_books", s.full_books);
 }
 
@@ -247,6 +255,7 @@ void Engine::answer_book(std::string_view symbol, control::Answer& out) const {
   out.facts("book")
       .text("symbol", book->symbol.get())
       .text("state", book->fresh() ? "fresh" : "stale")
+      .text("why", book::StaleText(book->stale).text)
       .format("trading", "%c", book->trading_state == 0 ? '?' : book->trading_state)
       .format("reg_sho", "%c", book->reg_sho == 0 ? '?' : book->reg_sho)
       .number("volume", book->volume)

@@ -64,7 +64,8 @@ Engine::Engine(const Config& config, const Secrets& secrets, const EngineParts& 
       market_(config_.venue.market_data, {secrets.snapshot_user, secrets.snapshot_password},
               network_),
       venue_(link_config(config_.venue.order_entry, secrets), network_, *this),
-      desk_(desk_config(config_.venue.order_entry), symbols_, orders_, risk_, *this) {
+      desk_(desk_config(config_.venue.order_entry), symbols_, orders_, risk_, *this),
+      market_watch_(config_.venue.market_data) {
   ClientSink& sink = *this;
   for (const ClientConfig& client : config_.clients) {
     const auto index = static_cast<uint16_t>(clients_.size());
@@ -146,8 +147,19 @@ void Engine::set_limits(const RiskFileConfig& risk) {
 bool Engine::recover(std::string& why) {
   RecoveredDay day;
   if (!read_day(config_.journal.directory, day, why)) return false;
+  const int64_t ahead = day.any ? venue_date(day.last_utc_ns) - venue_date(now_.utc_ns) : 0;
+  if (ahead > 0) {
+    // By a clock that was set back a day would begin anew whose orders live.
+    why = config_.journal.directory + ": its last record is " + std::to_string(ahead) +
+          (ahead == 1 ? " day" : " days") +
+          " ahead of the clock: set the clock right, or move the journal away";
+    return false;
+  }
+  if (ahead < 0)
+    notices_.say("a new day: the journal's last one ended %lld days ago",
+                 static_cast<long long>(-ahead));
   resume_reports(day);
-  if (!day.any || venue_date(day.last_utc_ns) != venue_date(now_.utc_ns)) return true;
+  if (!day.any || ahead < 0) return true;
   std::vector<std::string> names;
   for (const auto& client : clients_) names.push_back(client->config().name);
   replaying_ = true;
@@ -206,6 +218,7 @@ int Engine::turn(const fix::Now& now) {
   const int events = network_.poll();
   if (events < 0) return events;
   look_at_books();
+  market_watch_.look(market_, now.monotonic_ns, notices_);
   if (kill_.thrown() != killed_) look_at_kill();
   look_at_journal();
   tell_untold();

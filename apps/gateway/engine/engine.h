@@ -11,6 +11,7 @@
 #include "gateway/control/counter.h"
 #include "gateway/control/histogram.h"
 #include "gateway/engine/client.h"
+#include "gateway/engine/market_watch.h"
 #include "gateway/engine/notices.h"
 #include "gateway/engine/recovery.h"
 #include "gateway/market/market_data.h"
@@ -20,7 +21,7 @@
 namespace pinion::gateway {
 
 struct Secrets {
-  std::string username, password;            // of the order port
+  std::string username, password;  // of the order port
   std::string snapshot_user, snapshot_password;
 };
 
@@ -34,11 +35,11 @@ struct EngineParts {
 
 // From the moment at which the turn began that brought it.
 struct Stages {
-  control::Histogram parsed;     // an order is the desk's
-  control::Histogram decided;    // it has passed all checks, is in the journal and encoded
-  control::Histogram sent;       // it is the network's: order to wire, but for the NIC
+  control::Histogram parsed;         // an order is the desk's
+  control::Histogram decided;        // it has passed all checks, is in the journal and encoded
+  control::Histogram sent;           // it is the network's: order to wire, but for the NIC
   control::Histogram tick_to_trade;  // and since the last market data that came
-  control::Histogram answered;   // from the turn of the venue's answer to its report's sending
+  control::Histogram answered;       // from the turn of the venue's answer to its report's sending
 };
 
 class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
@@ -137,6 +138,7 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   std::vector<std::unique_ptr<fix::Acceptor>> acceptors_;
   std::unique_ptr<RiskFileConfig> offered_;
   Notices notices_;
+  MarketWatch market_watch_;
   Stages stages_;
 
   fix::Now now_;             // of this turn

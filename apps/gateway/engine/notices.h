@@ -23,6 +23,9 @@ class Notices {
     va_start(arguments, format);
     (void)std::vsnprintf(texts_[head_ % kKept].data(), kTextMax, format, arguments);
     va_end(arguments);
+    // Others' words, a venue's session for one, write no lines of their own.
+    for (char* c = texts_[head_ % kKept].data(); *c != 0; ++c)
+      if (*c < ' ' || *c > '~') *c = '?';
     rio_word64_store(&published_, ++head_);
   }
   size_t room() const { return kKept - (head_ - rio_word64_load(&tail_)); }

@@ -149,10 +149,12 @@ MarketDataStatus MarketData::status(Nanos now) const {
   out.snapshots = snapshot_.counters();
   out.snapshots_merged = stream_.feed().snapshots_merged();
   out.snapshot_login_refused = snapshot_.refused();
+  out.session = receiver.session(), out.other_session = receiver.other_session();
   out.ended = stream_.feed().ended();
   out.books = books().counters();
   for (size_t i = 0; i < books().size(); ++i) {
     out.stale_books += !books().at(i).fresh();
+    out.stale_why |= books().at(i).stale;
     out.full_books += (books().at(i).stale & book::kFull) != 0;
   }
   return out;

@@ -33,17 +33,20 @@ struct MarketDataStatus {
   };
   size_t lines = 0;
   LineStatus line[2];
-  moldudp64::LineCounters retransmit;    // answers to re-requests
+  moldudp64::LineCounters retransmit;  // answers to re-requests
   moldudp64::ReceiverState state = moldudp64::ReceiverState::waiting;
   moldudp64::ReceiverCounters stream;  // holes, healed, given up, requests ...
-  uint64_t requests_unsent = 0;         // the network took them not
+  uint64_t requests_unsent = 0;        // the network took them not
   SnapshotCounters snapshots;
   uint64_t snapshots_merged = 0;
   bool snapshot_login_refused = false;  // the user or the password: it is not tried again
   bool ended = false;
-  book::BooksCounters books;  // times_stale, corrupt, full ...
+  Alpha<10> session = Alpha<10>::of("");        // that is followed; blank: none yet
+  Alpha<10> other_session = Alpha<10>::of("");  // that came last and is left alone
+  book::BooksCounters books;                    // times_stale, corrupt, full ...
   uint32_t stale_books = 0;
-  uint32_t full_books = 0;  // no snapshot mends these: larger Limits do
+  uint8_t stale_why = book::kFresh;  // of any of them
+  uint32_t full_books = 0;           // no snapshot mends these: larger Limits do
 };
 
 class MarketData final : gateway::DatagramHandler, gateway::StreamHandler {

@@ -27,13 +27,12 @@ void SnapshotSession::on_connected(Nanos now) {
 
 // The first message means that the login was accepted: until then, books that are good are used.
 size_t SnapshotSession::input(Bytes stream, Nanos now) {
-  book::Feed& feed = stream_.feed();
   const size_t used = client_.input(stream, now, [&](uint64_t, Bytes message) {
     // A server that begins later than with the first message leaves orders out.
     if (client_.missed() != 0) return;
-    if (!begun_ && stream_.wants_snapshot()) feed.begin_snapshot();
+    if (!begun_ && stream_.wants_snapshot()) stream_.begin_snapshot(now);
     begun_ = true;
-    feed.snapshot_message(message);
+    stream_.snapshot_message(message, now);
   });
   poll(now);
   return used;

@@ -12,6 +12,7 @@ using moldudp64::ReceiverState;
 Stream::Stream(const StreamConfig& config)
     : lines_(config.lines),
       line_silence_(config.receiver.line_silence),
+      ahead_max_(config.receiver.ahead_max),
       books_(config.books),
       feed_(books_, {config.kept_messages_max, config.kept_messages_max * itch::kMessageBytesMax}),
       receiver_(config.receiver),
@@ -27,7 +28,8 @@ void Stream::look(Nanos now) {
   if (silent != silent_) books_.mark(book::kSilent, silent_ = silent);
   const ReceiverState state = receiver_.state();
   const bool behind = state == ReceiverState::requesting ||
-                      (state == ReceiverState::holding && behind_);
+                      (state == ReceiverState::holding && behind_) ||
+                      !feed_.reached(receiver_.expected());
   if (behind != behind_) books_.mark(book::kBehind, behind_ = behind);
 }
 

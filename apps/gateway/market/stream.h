@@ -1,8 +1,9 @@
 // The market data of one venue without a socket: the lines' datagrams become books, and at every
 // moment a book says whether it may be believed. Owns moldudp64's receiver, the feed and the books.
 //
-// Beyond what makes books stale themselves: while a hole is asked for they are behind, and when all
-// lines are silent they are silent. A hole that the other line fills within gap_wait is no reason:
+// Beyond what makes books stale themselves: while a hole is asked for they are behind, and so they
+// are until the stream has come to where their snapshot was taken; when all lines are silent they
+// are silent. A hole that the other line fills within gap_wait is no reason:
 // two lines never bring a packet in the same moment.
 #pragma once
 #include <vector>
@@ -30,6 +31,15 @@ class Stream {
   void poll(Nanos now) {
     receiver_.poll(now, feed_);
     look(now);
+  }
+  // What a GLIMPSE session brings.
+  void begin_snapshot(Nanos now) {
+    feed_.begin_snapshot();
+    look(now);
+  }
+  void snapshot_message(Bytes message, Nanos now) {
+    feed_.snapshot_message(message, receiver_.expected(), ahead_max_);
+    if (!feed_.loading()) look(now);
   }
   // As moldudp64::Receiver's.
   size_t request(MutableBytes out, uint32_t& server, Nanos now) {
@@ -68,6 +78,7 @@ class Stream {
 
   size_t lines_;
   Nanos line_silence_;
+  uint64_t ahead_max_;
   book::Books books_;
   book::Feed feed_;
   moldudp64::Receiver receiver_;

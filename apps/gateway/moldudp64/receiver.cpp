@@ -27,14 +27,18 @@ Receiver::Receiver(const ReceiverConfig& config)
 bool Receiver::admit(Line which, Bytes datagram, Nanos now, Packet& packet) {
   LineCounters& line = lines_[static_cast<size_t>(which)];
   ++line.packets;
-  if (parse(datagram, packet) != Parse::ok) return ++line.malformed, false;
-  if (session_.get().empty()) session_ = packet.session;
-  if (packet.session.get() != session_.get()) return ++line.other_session, false;
-  if (state_ == ReceiverState::waiting) {
-    if (config_.first == 0) expected_ = packet.sequence;
-    state_ = ReceiverState::live;
+  // Numbers begin with 1.
+  if (parse(datagram, packet) != Parse::ok || packet.sequence == 0) return ++line.malformed, false;
+  if (!session_.get().empty() && packet.session.get() != session_.get()) {
+    other_session_ = packet.session;
+    return ++line.other_session, false;
   }
   if (!plausible(which, packet)) return ++line.too_far, false;
+  if (state_ == ReceiverState::waiting) {
+    if (config_.first == 0) expected_ = packet.sequence;
+    session_ = packet.session;
+    state_ = ReceiverState::live;
+  }
   line.last_heard = now;
   if (state_ == ReceiverState::ended) return false;
   known_end_ = std::max(known_end_, packet.end());
@@ -45,16 +49,16 @@ bool Receiver::admit(Line which, Bytes datagram, Nanos now, Packet& packet) {
   return true;
 }
 
-// A packet far ahead is a lie, or there was a long outage: then another packet soon tells of the
-// same place, the next one of its line or any of the other line. (An answer to a request is of what
-// was asked for, and no witness.)
+// A packet far ahead is a lie, or there was a long outage, or we begin in the middle of a day: then
+// another packet soon tells of the same place, the next one of its line or any of the other line.
+// (An answer to a request is of what was asked for, and no witness.)
 bool Receiver::plausible(Line which, const Packet& packet) {
   const uint64_t known = std::max(expected_, known_end_);
   if (packet.end() <= known || packet.end() - known <= config_.ahead_max) return true;
   if (which == Line::retransmit) return false;
   const Leap before = leap_;
-  leap_ = {which, packet.sequence, packet.end()};
-  if (before.end == 0) return false;
+  leap_ = {which, packet.session, packet.sequence, packet.end()};
+  if (before.end == 0 || before.session != packet.session) return false;
   const bool repeats = which == before.line && packet.sequence < before.end;
   const uint64_t apart = packet.sequence > before.sequence ? packet.sequence - before.sequence
                                                            : before.sequence - packet.sequence;

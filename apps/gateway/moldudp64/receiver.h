@@ -39,7 +39,7 @@ struct LineCounters {
   uint64_t late_count = 0;
   uint64_t malformed = 0;
   uint64_t other_session = 0;
-  uint64_t too_far = 0;  // leaps that nothing else has told of
+  uint64_t too_far = 0;          // leaps that nothing else has told of
   Nanos last_heard = INT64_MIN;  // a packet that may be true
 };
 
@@ -61,6 +61,7 @@ class Receiver {
   bool live() const { return state_ == ReceiverState::live; }
   uint64_t expected() const { return expected_; }
   const Alpha<10>& session() const { return session_; }
+  const Alpha<10>& other_session() const { return other_session_; }  // the last one left alone
   const LineCounters& line(Line which) const { return lines_[static_cast<size_t>(which)]; }
   const ReceiverCounters& counters() const { return counters_; }
   bool line_silent(Line which, Nanos now) const {
@@ -158,12 +159,13 @@ class Receiver {
 
   ReceiverConfig config_;
   ReceiverState state_ = ReceiverState::waiting;
-  Alpha<10> session_;
-  uint64_t expected_;       // the next number to deliver
-  uint64_t known_end_ = 0;  // the number behind everything that is known to exist
+  Alpha<10> session_, other_session_ = Alpha<10>::of("");
+  uint64_t expected_;            // the next number to deliver
+  uint64_t known_end_ = 0;       // the number behind everything that is known to exist
   uint64_t end_of_session_ = 0;  // true only as long as it is known_end_
   struct Leap {
     Line line = Line::a;
+    Alpha<10> session = Alpha<10>::of("");
     uint64_t sequence = 0, end = 0;
   } leap_;  // the last packet that was too far ahead
   bool end_told_ = false;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace pinion::risk {
 
@@ -47,6 +48,12 @@ void KillSwitch::trip(std::string_view reason) {
 }
 
 int KillSwitch::persist() {
+  const int status = try_to_persist();
+  const int last = std::exchange(persist_status_, status);
+  return status != 0 && status == last ? -EALREADY : status;
+}
+
+int KillSwitch::try_to_persist() {
   // Pairs with the release in trip(): the reason is complete.
   const bool tripped = trips_.load(std::memory_order_acquire) != 0;
   if (!tripped || file_there_ || path_[0] == '\0') return 0;
@@ -96,13 +103,17 @@ int KillSwitch::open_directory() const {
 int KillSwitch::write_file(int directory) const {
   const int fd = openat(directory, &path_[name_], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return -errno;
+  // Written in part is no room for the rest. The first that fails is the reason.
   int status = 0;
+  const auto must = [&](bool good) {
+    if (!good && status == 0) status = -errno;
+  };
+  errno = ENOSPC;
   const auto bytes = static_cast<ssize_t>(reason_bytes_);
-  if (write(fd, reason_.data(), reason_bytes_) != bytes || write(fd, "\n", 1) != 1) status = -EIO;
-  if (fsync(fd) != 0) status = -errno;
+  must(write(fd, reason_.data(), reason_bytes_) == bytes && write(fd, "\n", 1) == 1);
+  must(fsync(fd) == 0);
   close(fd);
-  // A new name lasts when its directory was written.
-  if (fsync(directory) != 0) status = -errno;
+  must(fsync(directory) == 0);  // a new name lasts when its directory was written
   return status;
 }
 

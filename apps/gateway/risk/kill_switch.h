@@ -29,7 +29,7 @@ class KillSwitch {
 
   // The housekeeping thread's. Writes the file if it was thrown since. 0; or a negative errno, and
   // error(): the file could not be written. It is thrown all the same, and the next call tries
-  // again.
+  // again; -EALREADY: and failed as the last one did, so there is nothing new to tell.
   int persist();
   // The file goes first: when that fails it stays thrown (a negative errno, and error()). -EAGAIN:
   // it was thrown again meanwhile.
@@ -42,6 +42,7 @@ class KillSwitch {
  private:
   int fail(int status, const char* what);
   int open_directory() const;
+  int try_to_persist();
   int write_file(int directory) const;
 
   std::array<char, kPathMax + 1> path_{};  // ends with a zero byte; empty: memory alone
@@ -50,6 +51,7 @@ class KillSwitch {
   // that it was thrown again while the file was on its way out.
   std::atomic<uint64_t> trips_{0};
   bool file_there_ = false;
+  int persist_status_ = 0;
   // Written by trip() while trips_ is 0, read by persist() while it is not: the release in trip()
   // and the acquire in persist() are one pair, unkill()'s exchange and the acquire in trip()
   // another.

@@ -6,6 +6,10 @@
 
 namespace pinion::soupbintcp {
 
+namespace {
+constexpr Nanos kLasts = kSecond;
+}
+
 const char* text_of(ClientFault fault) {
   switch (fault) {
     case ClientFault::none: return "the server closed it";
@@ -25,8 +29,11 @@ void Client::on_connected(Nanos now) {
   last_heard_ = last_sent_ = now;
 }
 
-// The back-off doubles until a login succeeds, which sets it back.
+// The back-off doubles until a session lasts, which sets it back. A login alone does not: a venue
+// that breaks what it has accepted, or two gateways of one account, would keep everybody busy.
 void Client::on_closed(Nanos now) {
+  if (state_ == ClientState::active && now - accepted_at_ >= kLasts)
+    backoff_ = config_.reconnect_first;
   wants_close_ = login_due_ = logout_ = false;
   if (state_ == ClientState::ended || state_ == ClientState::rejected ||
       state_ == ClientState::failed) {
@@ -83,7 +90,7 @@ void Client::on_accepted(const LoginAccepted& accepted) {
   session_ = Alpha<10>::of(accepted.session.get());
   state_ = ClientState::active;
   fault_ = ClientFault::none;
-  backoff_ = config_.reconnect_first;
+  accepted_at_ = last_heard_;
 }
 
 void Client::poll(Nanos now) {

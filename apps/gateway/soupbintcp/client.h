@@ -129,7 +129,7 @@ class Client {
   Alpha<10> session_ = Alpha<10>::of("");
   uint64_t next_ = 1, missed_ = 0;
   Nanos backoff_, retry_at_ = INT64_MIN;
-  Nanos last_heard_ = 0, last_sent_ = 0;
+  Nanos last_heard_ = 0, last_sent_ = 0, accepted_at_ = 0;
 };
 
 }  // namespace pinion::soupbintcp

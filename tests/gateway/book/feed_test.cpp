@@ -193,5 +193,34 @@ TEST(Feed, ASnapshotBeforeAnyLiveMessageIsCheckedByTheFirst) {
   }
 }
 
+// Of another day, of another stream, or a lie: what comes live would be taken for old.
+TEST(Feed, ASnapshotOfFarAheadIsNotOfThisStream) {
+  for (const uint64_t ahead : {1'000u, 1'001u}) {
+    FeedBench b;
+    b.live(4);
+    b.feed.begin_snapshot();
+    EXPECT_FALSE(b.feed.reached(5));
+    b.feed.snapshot_message(bytes_of_message(snapshot_end(5 + ahead)), 5, 1'000);
+    EXPECT_EQ(b.feed.live(), ahead == 1'000u);
+    EXPECT_EQ(b.books.at(0).fresh(), ahead == 1'000u);
+    EXPECT_EQ(b.feed.wants_snapshot(), ahead != 1'000u);
+    if (ahead != 1'000u) continue;
+    EXPECT_FALSE(b.feed.reached(1'004));
+    EXPECT_TRUE(b.feed.reached(1'005));
+  }
+}
+
+// Only heartbeats were heard: the stream is at 9 all the same.
+TEST(Feed, ASnapshotOfBeforeAHeartbeatStartsOver) {
+  for (const uint64_t n : {8u, 9u}) {
+    FeedBench b;
+    b.feed.begin_snapshot();
+    b.snapshot_orders(n);
+    b.feed.snapshot_message(bytes_of_message(snapshot_end(n)), 9);
+    EXPECT_EQ(b.feed.live(), n == 9) << n;
+    EXPECT_EQ(b.books.at(0).fresh(), n == 9) << n;
+  }
+}
+
 }  // namespace
 }  // namespace pinion::book

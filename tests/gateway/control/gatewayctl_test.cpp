@@ -156,6 +156,16 @@ TEST(GatewayCtl, SaysThatTheTradingThreadIsStuck) {
             "stuck, or starved of its CPU\n");
 }
 
+// A dump that a full disk has cut short must not look like a whole one.
+TEST(GatewayCtl, SaysThatItsAnswerCannotBeWritten) {
+  FakeGateway gateway;
+  const e2e::Outcome full = e2e::run(
+      {"sh", "-c",
+       std::string("exec ") + kCtl + " --state-dir " + gateway.directory() + " orders >/dev/full"});
+  EXPECT_EQ(full.status, 3);
+  EXPECT_EQ(full.output, "gatewayctl: standard output: No space left on device\n");
+}
+
 TEST(GatewayCtl, SaysWhoIsNotThere) {
   ScratchDirectory directory;
   const std::string socket = directory.path + "/control.sock";

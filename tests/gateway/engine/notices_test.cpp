@@ -26,5 +26,12 @@ TEST(Notices, TheOldestStayWhileNobodyTakesThem) {
   EXPECT_EQ(notices.room(), Notices::kKept);
 }
 
+// A venue's session, a peer's name: others choose these bytes.
+TEST(Notices, WhatOthersSayWritesNoLinesOfItsOwn) {
+  Notices notices;
+  notices.say("session %s", "A\nB\x1b[31m\xff");
+  notices.take_all([](const char* text) { EXPECT_STREQ(text, "session A?B?[31m?"); });
+}
+
 }  // namespace
 }  // namespace pinion::gateway

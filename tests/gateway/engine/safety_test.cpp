@@ -292,6 +292,31 @@ TEST(EngineSafety, AJournalThatWasMovedAway) {
 
 // A symbol, or a client, that the day's orders need must not go from the configuration before the
 // day ends: what the journal says would be of other orders.
+// Else a day would begin anew whose orders live at the venue.
+TEST(EngineSafety, AClockThatWasSetBack) {
+  constexpr int64_t kDay = 24 * 3'600 * kSecond;
+  Bed bed;
+  bed.trades();
+  opens(bed, "A1");
+  bed.kill();
+  bed.now.utc_ns -= 2 * kDay;
+  EXPECT_FALSE(bed.try_start());
+  EXPECT_NE(bed.why.find("its last record is 2 days ahead of the clock"), std::string::npos)
+      << bed.why;
+  bed.kill();
+  bed.now.utc_ns += 2 * kDay;
+  bed.start();
+  bed.trades();
+  EXPECT_EQ(open_orders(bed), 1u);
+  bed.kill();
+  bed.now.utc_ns += 3 * kDay;
+  bed.start();
+  std::string said;
+  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
+  EXPECT_NE(said.find("a new day: the journal's last one ended 3 days ago"), std::string::npos);
+  EXPECT_EQ(open_orders(bed), 0u);
+}
+
 TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
   Bed bed;
   bed.trades();
@@ -338,6 +363,44 @@ TEST(EngineSafety, AVenueThatIsNotThere) {
   bed.start();
   bed.passes(kSecond);
   EXPECT_NE(said().find("the login is rejected (A)"), std::string::npos);
+}
+
+// Without books no order passes, so whoever is woken must be able to read why.
+TEST(EngineSafety, MarketDataThatIsNotThereIsToldOf) {
+  Bed bed;
+  bed.venue.silent_lines = true;
+  const auto said = [&] {
+    std::string all;
+    bed.engine->notices().take_all([&](const char* text) {
+      if (std::string_view(text).starts_with("market data: ")) all.append(text + 13).append("|");
+    });
+    return all;
+  };
+  bed.passes(2 * kSecond);
+  EXPECT_EQ(said(), "") << "no line could have been heard yet";
+  bed.passes(10 * kSecond);
+  EXPECT_EQ(said(),
+            "line A, group 239.1.1.1:1, is silent|line B, group 239.1.1.2:2, is silent|"
+            "3 of 3 books are stale (not started, silent): no orders pass there|");
+  bed.passes(60 * kSecond);
+  EXPECT_EQ(said(), "") << "once";
+  bed.venue.silent_lines = false;
+  bed.passes(2 * kSecond);
+  EXPECT_EQ(said(),
+            "line A, group 239.1.1.1:1, is heard|line B, group 239.1.1.2:2, is heard|"
+            "all books are fresh|");
+  std::byte room[64];
+  moldudp64::PacketWriter other(room, Alpha<10>::of("DAY0\n"), 5);
+  const size_t bytes = other.finish_end_of_session();
+  for (int i = 0; i < 3; ++i) {
+    bed.network.send_datagram(kLineB, chars_of({room, bytes}));
+    bed.passes(kSecond);
+  }
+  EXPECT_EQ(said(),
+            "session DAY1 is followed, packets of session DAY0? are left alone (1 so far); a "
+            "new start follows what it hears first|");
+  EXPECT_NE(bed.command("status").find("\"other_session\":3"), std::string::npos);
+  EXPECT_NE(bed.command("book AAPL").find("\"why\":\"fresh\""), std::string::npos);
 }
 
 // A client that is configured otherwise than we are learns nothing from the protocol: somebody here

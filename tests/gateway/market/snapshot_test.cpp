@@ -27,13 +27,50 @@ TEST(MarketSnapshot, JoinsInTheMiddleOfTheDay) {
   EXPECT_FALSE(b.all_fresh());
   b.make_snapshot(9);
   b.snapshot_session();
+  EXPECT_EQ(b.aapl().stale, book::kBehind) << "the stream has not shown yet that it is of it";
+  b.gets(Line::a, 6, 2);
+  EXPECT_EQ(b.aapl().stale, book::kBehind);
+  b.gets(Line::a, 8, 0);
+  EXPECT_EQ(b.aapl().stale, book::kBehind);
+  b.gets(Line::a, 8, 1);
   EXPECT_TRUE(b.all_fresh());
-  b.gets(Line::a, 6, 5);
+  b.gets(Line::a, 9, 2);
   EXPECT_EQ(b.aapl().bids.size(), 10u);
   EXPECT_TRUE(b.all_fresh());
   EXPECT_FALSE(b.session.wants_connection(b.now + 600 * kSecond));
   EXPECT_EQ(b.session.counters().attempts, 1u);
   EXPECT_EQ(b.session.counters().broken + b.session.counters().useless, 0u);
+}
+
+// Books that nothing moves any more must not look like books of a quiet market.
+TEST(MarketSnapshot, OneThatTheStreamDoesNotComeToIsNoneToTradeOn) {
+  LateStart b;
+  b.make_snapshot(9);
+  b.snapshot.clear();
+  const itch::Snapshot far{Char::of('G'), Digits20::of(200'000)};
+  ASSERT_TRUE(b.snapshot.append(bytes_of_message(far)));
+  b.snapshot_session();
+  EXPECT_FALSE(b.all_fresh());
+  EXPECT_EQ(b.session.counters().useless, 1u);
+  b.time_passes(kSecond);
+  b.make_snapshot(9);
+  b.snapshot_session();
+  b.gets(Line::a, 6, 3);
+  EXPECT_TRUE(b.all_fresh());
+}
+
+// A heartbeat, and nothing else, was heard before: it says where the stream is.
+TEST(MarketSnapshot, OneOfBeforeTheFirstHeartbeatIsNotMerged) {
+  Bench b(Bench::config(0));
+  b.gets(Line::a, 9, 0);
+  b.make_snapshot(7);
+  b.snapshot_session();
+  EXPECT_FALSE(b.all_fresh());
+  EXPECT_EQ(b.session.counters().useless, 1u);
+  b.time_passes(kSecond);
+  b.make_snapshot(9);
+  b.snapshot_session();
+  EXPECT_TRUE(b.all_fresh());
 }
 
 TEST(MarketSnapshot, OtherBooksAreGoodUntilTheLoginIsAccepted) {

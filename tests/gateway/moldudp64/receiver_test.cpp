@@ -197,6 +197,34 @@ TEST(MoldReceiver, MalformedAndMadNumbersAreCountedAndLeftAlone) {
   EXPECT_TRUE(b.receiver.live());
 }
 
+TEST(MoldReceiver, NumbersBeginWithOne) {
+  Bench b;
+  b.gets(Line::a, 0, 2);
+  EXPECT_EQ(b.receiver.state(), ReceiverState::waiting);
+  EXPECT_EQ(b.receiver.line(Line::a).malformed, 1u);
+}
+
+// Where the day is joined, and of which session it is, one packet alone does not say: what strays
+// in before the first true one would make all that follows old, or another's.
+TEST(MoldReceiver, InTheMiddleOfADayItBeginsWhereTwoPacketsSay) {
+  for (const uint64_t lie : {UINT64_MAX, uint64_t{700'000'000}}) {
+    Bench b;
+    b.gets(Line::a, lie, 0, Alpha<10>::of(lie == UINT64_MAX ? "DAY1" : "DAY0"));
+    EXPECT_EQ(b.receiver.state(), ReceiverState::waiting);
+    b.gets(Line::a, 400'000'005, 1);
+    b.gets(Line::b, 400'000'005, 1);
+    b.gets(Line::a, 400'000'006, 1);
+    EXPECT_EQ(b.said.text, "400000005 400000006 ");
+    EXPECT_EQ(b.receiver.session().get(), "DAY1");
+    b.gets(Line::a, 400'000'007, 1, Alpha<10>::of("DAY0"));
+    EXPECT_EQ(b.receiver.other_session().get(), "DAY0");
+  }
+  Bench quiet;
+  quiet.gets(Line::a, 400'000'005, 0);
+  quiet.gets(Line::a, 400'000'005, 0);
+  EXPECT_TRUE(quiet.receiver.live()) << "two heartbeats are two packets";
+}
+
 TEST(MoldReceiver, ALeapIsBelievedOnceASecondPacketTellsOfIt) {
   struct Case {
     Line line;
@@ -205,11 +233,11 @@ TEST(MoldReceiver, ALeapIsBelievedOnceASecondPacketTellsOfIt) {
     bool believed;
   };
   for (const Case& c : {Case{Line::a, 9'001, 1, true}, Case{Line::b, 9'000, 1, true},
-                        Case{Line::a, 9'040, 1, true},   // one was lost in between
-                        Case{Line::b, 8'999, 2, true},   // the other line is behind
-                        Case{Line::a, 9'001, 0, true},   // a heartbeat
-                        Case{Line::a, 9'000, 1, false},  // the same packet again
-                        Case{Line::b, 70'000, 1, false}, // another lie
+                        Case{Line::a, 9'040, 1, true},    // one was lost in between
+                        Case{Line::b, 8'999, 2, true},    // the other line is behind
+                        Case{Line::a, 9'001, 0, true},    // a heartbeat
+                        Case{Line::a, 9'000, 1, false},   // the same packet again
+                        Case{Line::b, 70'000, 1, false},  // another lie
                         Case{Line::retransmit, 9'001, 1, false}}) {
     SCOPED_TRACE(c.sequence);
     Bench b({.first = 1, .attempts = 0, .ahead_max = 1'000});

@@ -2,6 +2,8 @@
 #include "gateway/risk/kill_switch.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,6 +83,25 @@ TEST_F(KillSwitchTest, ThrownAndSetBackAndThrown) {
   kill.trip(std::string(KillSwitch::kReasonMax + 1, 'x'));
   EXPECT_EQ(kill.persist(), 0);
   EXPECT_EQ(first_line(path), std::string(KillSwitch::kReasonMax, 'x'));
+}
+
+// It is tried in each round of a thread that writes the log, and told of once.
+TEST_F(KillSwitchTest, AFileThatCannotBeWrittenIsToldOfOnce) {
+  KillSwitch kill;
+  ASSERT_EQ(kill.open(dir_ + "/kill"), 0);
+  kill.trip("no room");
+  const auto before = signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit nothing{0, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+  EXPECT_EQ(kill.persist(), -EFBIG) << "the reason itself";
+  EXPECT_EQ(kill.persist(), -EALREADY);
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  signal(SIGXFSZ, before);
+  EXPECT_EQ(kill.persist(), 0);
+  EXPECT_EQ(first_line(dir_ + "/kill"), "no room");
+  EXPECT_EQ(kill.persist(), 0);
 }
 
 // In doubt it is thrown.

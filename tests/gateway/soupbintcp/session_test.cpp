@@ -127,7 +127,7 @@ TEST(SoupSession, AfterABreakTheMissedMessagesCome) {
   EXPECT_EQ(p.got, "1=one 2=two 3=three ");
 }
 
-TEST(SoupSession, BackOffDoublesToItsLimitAndALoginSetsItBack) {
+TEST(SoupSession, BackOffDoublesToItsLimitAndASessionThatLastsSetsItBack) {
   SoupPair p;
   Nanos wait = 100 * kMilli;
   for (int i = 0; i < 8; ++i) {
@@ -142,8 +142,17 @@ TEST(SoupSession, BackOffDoublesToItsLimitAndALoginSetsItBack) {
   EXPECT_EQ(wait, 5 * kSecond);
   p.connect();
   p.exchange();
+  p.time_passes(kSecond);
+  p.exchange();
   p.disconnect();
   EXPECT_EQ(p.client.next_deadline(), p.now + 100 * kMilli);
+  p.time_passes(100 * kMilli);
+  p.connect();
+  p.exchange();
+  EXPECT_EQ(p.client.state(), ClientState::active);
+  p.time_passes(kSecond - 1);
+  p.disconnect();
+  EXPECT_EQ(p.client.next_deadline(), p.now + 200 * kMilli) << "a login that was broken at once";
 }
 
 TEST(SoupSession, HeartbeatsKeepAQuietSessionAlive) {

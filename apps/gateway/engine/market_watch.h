@@ -1,0 +1,38 @@
+// What people must hear of market data, since without books no order passes: lines that are silent,
+// a session that is not followed, a snapshot's login that is refused, books that stay stale.
+#pragma once
+#include "gateway/engine/notices.h"
+#include "gateway/market/market_data.h"
+
+namespace pinion::gateway {
+
+class MarketWatch {
+ public:
+  explicit MarketWatch(const MarketDataConfig& config) : config_(config) {}
+
+  // In each turn; looks a few times a second. The stream and who sends into it decide how often
+  // something changes: a change of one thing is told every ten seconds at most.
+  void look(const market::MarketData& data, Nanos now, Notices& notices);
+
+ private:
+  // A state that is good or bad, as far as it was told.
+  struct Told {
+    bool bad = false;
+    Nanos since = kNever;    // that it is otherwise
+    Nanos next = INT64_MIN;  // when it may be told
+    bool due(bool is_bad, Nanos lasting, Nanos now);
+  };
+
+  void look_at_line(size_t line, const market::MarketDataStatus& s, Nanos now, Notices& notices);
+  void look_at_session(const market::MarketDataStatus& s, Nanos now, Notices& notices);
+  void look_at_snapshots(const market::MarketDataStatus& s, Nanos now, Notices& notices);
+  void look_at_books(const market::MarketDataStatus& s, Nanos now, Notices& notices);
+
+  MarketDataConfig config_;
+  Nanos next_ = INT64_MIN;
+  Told silent_[2], stale_, refused_, ended_;
+  uint64_t others_ = 0, snapshots_failed_ = 0;  // as far as they were told
+  Nanos others_next_ = INT64_MIN, snapshots_next_ = INT64_MIN;
+};
+
+}  // namespace pinion::gateway
