@@ -1,12 +1,12 @@
 // piniond: configuration -> DPDK ports -> kernels -> core threads and control thread. The
 // composition root and nothing else. Ends on SIGTERM or SIGINT; everything it made goes with it.
 #include <malloc.h>
-
+#include <rio/ring.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <algorithm>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -64,6 +64,28 @@ void housekeeping(const sigset_t& signals, std::vector<NicPorts>& ports, TscCloc
     look_at_bonds(ports);
   }
 }
+
+// Two stations with one address take each other's packets. Told at once, so that whoever looks for
+// the reason finds when it began, and then each minute while it lasts.
+class ClaimWatch {
+ public:
+  void look(const Cores& cores, Nanos now) {
+    uint64_t claims = 0;
+    for (size_t i = 0; i < cores.size(); ++i)
+      for (const Drop why : {Drop::arp_conflict, Drop::nd_conflict})
+        claims += rio_word64_load(&cores[i].kernel->counters().drops[static_cast<size_t>(why)]);
+    if (claims == told_ || now < next_) return;
+    told_ = claims, next_ = now + 60 * kSecond;
+    std::fprintf(stderr,
+                 "pinion: another station claims an address of ours (packets so far: %llu): "
+                 "pinionctl capture shows whose they are\n",
+                 static_cast<unsigned long long>(claims));
+  }
+
+ private:
+  uint64_t told_ = 0;
+  Nanos next_ = 0;
+};
 
 // Everything is open, and no application has come in yet. What a physical NIC shall reach is locked
 // when its session comes, whatever lock_memory says. A bifurcated NIC's driver needs its rights at
@@ -164,8 +186,10 @@ int run(const config::Config& config, const Lenience& lenience) {
   std::printf("piniond: %s ready, control socket %s\n", config.instance.c_str(),
               control.path.c_str());
   std::fflush(stdout);
+  ClaimWatch claims;
   housekeeping(signals, ports, *tsc, [&] {
     status.update(cores, attach.status(), ports, regions);
+    claims.look(cores, tsc->now());
     // No NIC's receive interrupt tells a sleeping core of it.
     if (look_after_ports(ports, *tsc)) cores.wake();
   });

@@ -53,6 +53,20 @@ TEST_F(Neighbours, NobodyAnswers) {
   EXPECT_EQ(app.send("into the void", "10.77.0.77", 9), -EHOSTUNREACH);
 }
 
+// A reply of a station that says it is Pinion (RFC 826): counted, and told.
+TEST_F(Neighbours, AnotherStationClaimsTheAddress) {
+  const MacAddress other{0x02, 0, 0, 0, 0, 0x66};
+  const uint64_t before = drops("arp_conflict");
+  const std::string station(other.begin(), other.end()), us("\x0a\x4d\x00\x02", 4);
+  const MacAddress pinion = pinion_mac();
+  const std::string to(pinion.begin(), pinion.end());
+  const std::string reply("\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02", 10);
+  send_raw(to + station + reply + station + us + to + us);
+  EXPECT_TRUE(within(kPatienceMs, [&] { return drops("arp_conflict") == before + 1; }));
+  EXPECT_TRUE(daemon_says("another station claims an address of ours (packets so far: 1)"))
+      << daemon_said();
+}
+
 TEST_F(Neighbours, PingOfEverySizeOfOneFrame) {
   for (const char* size : {"0", "1", "15", "56", "1000", "1471", "1472"}) {
     // All five at once; the next would leave after twenty seconds, when those are given up. An
