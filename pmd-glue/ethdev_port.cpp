@@ -49,7 +49,9 @@ Frame* begin_frame(rte_mbuf* m) {
   return frame;
 }
 
-// As rte_pktmbuf_reset() has it.
+// What of rte_pktmbuf_reset() a frame needs: its length is written when it leaves, and what else
+// that resets counts only with flags, of which there are none. The pool's buffers are its own, not
+// pinned ones from outside, which a flag would tell of.
 Frame* begin_empty(rte_mbuf* m) {
   m->ol_flags = 0;
   m->data_len = 0;

@@ -92,6 +92,10 @@ bool is_ours(int fd) {
 bool remove_old(const std::string& path, std::string& error) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return true;
+  if (fd < 0 && errno != ELOOP) {
+    error = path + ": cannot be looked at: " + std::strerror(errno);
+    return false;
+  }
   const bool ours = fd >= 0 && is_ours(fd);
   if (fd >= 0) ::close(fd);
   if (ours && unlink(path.c_str()) == 0) return true;

@@ -26,7 +26,8 @@ constexpr int kBacklog = 64;
 constexpr int kAcceptsPerTurn = 16;
 constexpr size_t kGroupsMax = 1024;
 constexpr Nanos kListenerPause = 10 * kMilli;
-constexpr Nanos kDebtPause = 64;  // of a user, as a multiple of what it owes
+constexpr Nanos kRefusalPause = 4;  // of the listener, as a multiple of what a refusal took
+constexpr Nanos kDebtPause = 64;    // of a user, as a multiple of what it owes
 #ifdef SO_PEERPIDFD
 constexpr int kPeerPidfd = SO_PEERPIDFD;
 #else
@@ -145,14 +146,14 @@ int AttachServer::listen_at(std::string& why) {
 }
 
 void AttachServer::accept_some() {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  for (int i = 0; i < kAcceptsPerTurn && listen_again_ == kNever; ++i) {
     const int fd = accept_one();
     if (fd >= 0) {
       admit(fd);
     } else if (errno == EAGAIN) {
       return;
     } else if (errno == EMFILE || errno == ENFILE ? !refuse_one() : errno != ECONNABORTED) {
-      return pause_listener();
+      return pause_listener(kListenerPause);
     }
   }
 }
@@ -166,15 +167,15 @@ bool AttachServer::refuse_one() {
   if (spare_ < 0) return false;
   close(std::exchange(spare_, -1));
   const int fd = accept_one();
-  if (fd >= 0) refuse(fd, -EAGAIN, "the daemon has no descriptors left");
+  if (fd >= 0) refuse(fd, {}, -EAGAIN, "the daemon has no descriptors left");
   spare_ = open_spare();
   return fd >= 0;
 }
 
 // Whoever knocks now waits, and readiness that cannot be served does not become a spin.
-void AttachServer::pause_listener() {
+void AttachServer::pause_listener(Nanos time) {
   watch(listener_, Source::listener, 0, 0, 0);
-  listen_again_ = monotonic_now() + kListenerPause;
+  listen_again_ = monotonic_now() + time;
 }
 
 int AttachServer::open_spare() { return eventfd(0, EFD_CLOEXEC); }
@@ -191,19 +192,20 @@ int AttachServer::open_pidfd(int fd, int pid) {
 
 void AttachServer::admit(int fd) {
   Peer peer;
-  if (!read_peer(fd, peer)) return refuse(fd, -EPERM, "the peer's credentials cannot be read");
+  if (!read_peer(fd, peer)) return refuse(fd, {}, -EPERM, "the peer's credentials cannot be read");
   const int policy = find_policy(peer);
   if (policy < 0)
-    return refuse(fd, -EPERM, "the daemon's configuration (sessions) does not admit this user");
+    return refuse(fd, peer.uid, -EPERM,
+                  "the daemon's configuration (sessions) does not admit this user");
   const uint32_t rate = config_.policies[static_cast<size_t>(policy)].attaches_per_s_max;
-  if (const char* why = too_many(peer.uid, rate)) return refuse(fd, -EAGAIN, why);
+  if (const char* why = too_many(peer.uid, rate)) return refuse(fd, peer.uid, -EAGAIN, why);
   const auto place = std::find_if(connections_.begin(), connections_.end(),
                                   [](const Connection& c) { return c.fd < 0; });
-  if (place == connections_.end()) return refuse(fd, -EAGAIN, "too many connections");
+  if (place == connections_.end()) return refuse(fd, peer.uid, -EAGAIN, "too many connections");
   const int pidfd = open_pidfd(fd, peer.pid);
   if (pidfd < 0 && (errno == EMFILE || errno == ENFILE))
-    return refuse(fd, -EAGAIN, "the daemon has no descriptors left");
-  if (pidfd < 0) return refuse(fd, -ESRCH, "the connecting process is gone");
+    return refuse(fd, peer.uid, -EAGAIN, "the daemon has no descriptors left");
+  if (pidfd < 0) return refuse(fd, peer.uid, -ESRCH, "the connecting process is gone");
   Connection& c = *place;
   c.fd = fd;
   c.pidfd = pidfd;
@@ -284,15 +286,22 @@ AttachServer::UserRate& AttachServer::rate_of(uint32_t uid, Nanos now) {
   return *rate;
 }
 
-void AttachServer::refuse(int fd, int status, const char* why) {
+// What that takes is the knocker's to decide as well, and costs nobody but this thread anything. So
+// those who wait for it are served between two refusals, and whoever knocks next waits.
+void AttachServer::refuse(int fd, std::optional<uint32_t> uid, int status, const char* why) {
   status_.refused.fetch_add(1);  // before whoever is refused can know it
   rio_control reply{};
   reply.magic = RIO_CONTROL_MAGIC;
   reply.opcode = RIO_CTL_ATTACH;
   refuse_control(reply, status, why);
   int none[2] = {-1, -1};
+  const Nanos before = thread_cpu_now();
   send_reply(fd, reply, none);
   close(fd);
+  const Nanos cost = thread_cpu_now() - before;
+  if (!is_slow(cost)) return;
+  if (uid) charge(*uid, cost);
+  pause_listener(kRefusalPause * cost);
 }
 
 }  // namespace pinion

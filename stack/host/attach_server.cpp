@@ -160,7 +160,7 @@ void AttachServer::handle(Connection& c, const rio_control& message) {
     if (!is_attach) refuse_control(reply, -EPROTO, "not attached yet");
     if (!is_attach || !attach(c, reply)) {
       int none[2] = {-1, -1};
-      send_reply(c.fd, reply, none);
+      answer(c, reply, none);
       return drop(c);
     }
   }
@@ -232,8 +232,10 @@ bool AttachServer::answer(Connection& c, const rio_control& reply, int fds[2]) {
 // Receiving, answering and closing walk the application's wait queue alike. Who makes that long
 // owes the time, on all connections and on those that it makes anew; an honest turn is free.
 void AttachServer::charge(uint32_t uid, Nanos cost) {
-  if (cost >= config_.reply_max / kHonestPart) rate_of(uid, monotonic_now()).debt += cost;
+  if (is_slow(cost)) rate_of(uid, monotonic_now()).debt += cost;
 }
+
+bool AttachServer::is_slow(Nanos cost) const { return cost >= config_.reply_max / kHonestPart; }
 
 // What interrupts this thread is charged as well, so some debt is borne.
 bool AttachServer::in_debt(uint32_t uid, Nanos now) {

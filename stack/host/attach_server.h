@@ -9,6 +9,7 @@
 #pragma once
 #include <atomic>
 #include <deque>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,7 +22,7 @@ namespace pinion {
 struct AttachServerConfig {
   std::string path = "/run/pinion/control.sock";
   uint32_t mode = 0660;
-  int64_t group = -1;  // gid; -1: unchanged
+  int64_t group = -1;                   // gid; -1: unchanged
   std::vector<SessionPolicy> policies;  // the first that fits an application is its own
   uint32_t half_open_max = 64;          // connections that are not attached yet, of all users
   uint32_t half_open_per_user_max = 16;
@@ -55,7 +56,7 @@ class AttachServer {
   struct Status {
     std::atomic<uint32_t> sessions{0}, half_open{0}, ending{0};
     std::atomic<uint64_t> attached{0}, refused{0}, ended{0}, broken{0}, evicted{0};
-    std::atomic<uint64_t> hung_up{0};  // on applications: see answer()
+    std::atomic<uint64_t> hung_up{0};          // on applications: see answer()
     std::atomic<uint64_t> barriers_failed{0};  // membarrier is forbidden: queues stay hot
   };
   const Status& status() const { return status_; }
@@ -69,17 +70,17 @@ class AttachServer {
     uint32_t generation = 0;  // an event of an earlier connection in this place is stale
     Nanos deadline = 0;       // of the handshake; kNever once attached
     HostSession* session = nullptr;
-    bool waiting = false;  // its request is at the core: nothing more is read
-    bool paused = false;   // its user is in debt: nothing is read
+    bool waiting = false;       // its request is at the core: nothing more is read
+    bool paused = false;        // its user is in debt: nothing is read
     uint32_t slow_replies = 0;  // in a row
   };
   struct UserRate {
     uint32_t uid = 0;
     Nanos last = 0;  // 0: free
     double tokens = 0;
-    uint32_t limit = 0;  // attaches a second
+    uint32_t limit = 0;     // attaches a second
     Nanos next_signal = 0;  // of those that the core hands over
-    Nanos debt = 0;  // of the thread's time, for slow turns at this user's sockets
+    Nanos debt = 0;         // of the thread's time, for slow turns at this user's sockets
   };
   // Handed over by a core: signals of this user are too slow for it.
   struct Signal {
@@ -102,7 +103,7 @@ class AttachServer {
   void accept_some();
   int accept_one();
   bool refuse_one();
-  void pause_listener();
+  void pause_listener(Nanos time);
   static int open_spare();
   static int open_pidfd(int fd, int pid);
   void admit(int fd);
@@ -111,9 +112,10 @@ class AttachServer {
   const char* too_many(uint32_t uid, uint32_t attaches_per_s_max);
   UserRate& rate_of(uint32_t uid, Nanos now);
   void charge(uint32_t uid, Nanos cost);
+  bool is_slow(Nanos cost) const;
   bool in_debt(uint32_t uid, Nanos now);
   void resume_paused(Nanos now);
-  void refuse(int fd, int status, const char* why);
+  void refuse(int fd, std::optional<uint32_t> uid, int status, const char* why);
 
   void readable(Connection& c);
   void handle(Connection& c, const rio_control& message);
@@ -146,7 +148,7 @@ class AttachServer {
   std::vector<uint32_t> ending_;  // slots of sessions on their way out
   std::vector<KernelMessage*> idle_barriers_;
   std::deque<uint32_t> unfinished_;  // slots of sessions whose request takes several turns
-  std::vector<Signal> signals_;  // one a session at most
+  std::vector<Signal> signals_;      // one a session at most
   Status status_;
   int listener_ = -1, epoll_ = -1;
   int spare_ = -1;  // given up to tell an application that there are no descriptors

@@ -139,15 +139,18 @@ struct SelfStream {
 class RawClient {
  public:
   explicit RawClient(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
     fd_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    connected_ = connect_to(path, fd_) == 0;
   }
   ~RawClient() { hang_up(); }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
+  static int connect_to(const std::string& path, int fd) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    return connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
   bool connected() const { return connected_; }
   int fd() const { return fd_; }
   void hang_up() {

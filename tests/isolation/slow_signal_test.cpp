@@ -33,9 +33,14 @@ struct Waiters {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     const size_t each = std::min<size_t>(limit.rlim_cur - 64, kDescriptorsMax) / 2;
+    wait_for({fd}, each, each);
+  }
+  // For each of them: copies * epolls waiters.
+  void wait_for(const std::vector<int>& fds, size_t copies_each, size_t epolls) {
     std::vector<int> copies;
-    for (size_t i = 0; i < each; ++i) copies.push_back(dup(fd));
-    for (size_t i = 0; i < each; ++i) {
+    for (const int fd : fds)
+      for (size_t i = 0; i < copies_each; ++i) copies.push_back(dup(fd));
+    for (size_t i = 0; i < epolls; ++i) {
       const int epoll = epoll_create1(EPOLL_CLOEXEC);
       held.push_back(epoll);
       for (const int copy : copies) {
@@ -177,6 +182,55 @@ TEST(SlowReply, ANewConnectionDoesNotBeginWithACleanSheet) {
     }
   });
   EXPECT_EQ(app.wait(), 0);
+}
+
+// Who is not let in costs a visit for each knock, however many knock at once: between two of them
+// those who are in are served.
+TEST(SlowReply, WhoIsRefusedDoesNotHoldUpOthers) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to knock as another user";
+  constexpr size_t kKnocks = 16, kCopies = 40, kEpolls = 200;
+  Daemon daemon({.reply_max = kMilli});
+  int go[2], done[2];
+  ASSERT_EQ(pipe(go) + pipe(done), 0);
+  const auto told = [&] {
+    char byte;
+    return read(go[0], &byte, 1) == 1;
+  };
+  Process bystander([&] {
+    Application app;
+    if (const int status = app.attach(daemon.socket_path()); status != 0) return status;
+    Process::ready();
+    rio::CompletionQueue another;
+    if (!told() || another.create(app.session, 16) != 0) return 1;
+    return write(done[1], "d", 1) == 1 ? 0 : 2;
+  });
+  ASSERT_TRUE(bystander.wait_ready());
+  Process knocker(
+      [&] {
+        std::vector<int> sockets;
+        for (size_t i = 0; i < kKnocks; ++i)
+          sockets.push_back(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+        Waiters waiters;
+        waiters.wait_for(sockets, kCopies, kEpolls);
+        for (const int fd : sockets)
+          if (RawClient::connect_to(daemon.socket_path(), fd) != 0) return 1;
+        Process::ready();
+        char byte;
+        for (const int fd : sockets)
+          while (recv(fd, &byte, 1, 0) > 0) {
+          }
+        return 0;
+      },
+      kNobody - 1);
+  ASSERT_TRUE(knocker.wait_ready());
+  char byte;
+  ASSERT_EQ(write(go[1], "g", 1), 1);
+  ASSERT_EQ(read(done[0], &byte, 1), 1);
+  EXPECT_LT(daemon.status().refused.load(), kKnocks);
+  EXPECT_EQ(bystander.wait(), 0);
+  EXPECT_EQ(knocker.wait(), 0);
+  EXPECT_EQ(daemon.status().refused.load(), kKnocks);
+  for (const int fd : {go[0], go[1], done[0], done[1]}) close(fd);
 }
 
 }  // namespace
