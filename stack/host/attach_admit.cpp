@@ -49,7 +49,7 @@ class StartLock {
   StartLock& operator=(const StartLock&) = delete;
 
   int take(const char*& why) {
-    why = "its lock file";
+    why = "its lock file (.lock)";
     for (;;) {
       const int fd = open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
       if (fd < 0) return -errno;

@@ -45,7 +45,7 @@ TEST_F(Listening, APathThatDoesNotFitIsRefused) {
 TEST_F(Listening, WhatTheSystemRefusesIsSaidWithThePath) {
   const auto [status, why] = open_at(path("none/control.sock"));
   EXPECT_EQ(status, -ENOENT);
-  EXPECT_EQ(why, path("none/control.sock") + ": bind: No such file or directory");
+  EXPECT_EQ(why, path("none/control.sock") + ": its lock file (.lock): No such file or directory");
 }
 
 TEST_F(Listening, AnotherDaemonIsLeftAlone) {
