@@ -290,9 +290,7 @@ TEST(EngineSafety, AJournalThatWasMovedAway) {
   opens(bed, "A3");
 }
 
-// A symbol, or a client, that the day's orders need must not go from the configuration before the
-// day ends: what the journal says would be of other orders.
-// Else a day would begin anew whose orders live at the venue.
+// There is no start then: a day would begin anew whose orders live at the venue.
 TEST(EngineSafety, AClockThatWasSetBack) {
   constexpr int64_t kDay = 24 * 3'600 * kSecond;
   Bed bed;
@@ -315,8 +313,15 @@ TEST(EngineSafety, AClockThatWasSetBack) {
   bed.engine->notices().take_all([&](const char* text) { said.append(text); });
   EXPECT_NE(said.find("a new day: the journal's last one ended 3 days ago"), std::string::npos);
   EXPECT_EQ(open_orders(bed), 0u);
+  bed.kill();
+  bed.now.utc_ns += kDay;
+  bed.start();
+  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
+  EXPECT_NE(said.find("a new day: the journal's last one ended 1 day ago"), std::string::npos);
 }
 
+// A symbol, or a client, that the day's orders need must not go from the configuration before the
+// day ends: what the journal says would be of other orders.
 TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
   Bed bed;
   bed.trades();
