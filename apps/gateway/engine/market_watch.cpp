@@ -16,11 +16,11 @@ int length_of(const Alpha<10>& session) { return static_cast<int>(session.get().
 }  // namespace
 
 // The first look is at a state that nobody has doubted yet.
-bool MarketWatch::Told::due(bool is_bad, Nanos lasting, Nanos now) {
-  if (is_bad == bad) return since = kNever, false;
+bool MarketWatch::Pace::due(bool changed, Nanos lasting, Nanos now) {
+  if (!changed) return since = kNever, false;
   if (since == kNever) since = now;
   if (now - since < lasting || now < next) return false;
-  bad = is_bad, since = kNever, next = now + kTellEvery;
+  since = kNever, next = now + kTellEvery;
   return true;
 }
 
@@ -83,9 +83,12 @@ void MarketWatch::look_at_snapshots(const market::MarketDataStatus& s, Nanos now
 }
 
 void MarketWatch::look_at_books(const market::MarketDataStatus& s, Nanos now, Notices& notices) {
-  const bool stale = s.stale_books != 0;
-  if (!stale_.due(stale, stale ? kLasting + config_.line_silence : 0, now)) return;
-  if (!stale_.bad) return notices.say("market data: all books are fresh");
+  const bool stale = s.stale_books != 0, all = s.stale_books == config_.symbols.size();
+  const bool changed = s.stale_why != told_books_.why || all != told_books_.all;
+  if (!stale) told_books_.since = kNever;  // what is stale next has not lasted yet
+  if (!told_books_.due(changed, stale ? kLasting + config_.line_silence : 0, now)) return;
+  told_books_.why = s.stale_why, told_books_.all = all;
+  if (!stale) return notices.say("market data: all books are fresh");
   notices.say("market data: %u of %zu books are stale (%s): no orders pass there", s.stale_books,
               config_.symbols.size(), book::StaleText(s.stale_why).text);
 }
