@@ -24,11 +24,20 @@ bool MarketWatch::Pace::due(bool changed, Nanos lasting, Nanos now) {
   return true;
 }
 
+// Looking at a thousand books takes time that an order would wait: not while all stay fresh.
+market::MarketDataStatus MarketWatch::status(const market::MarketData& data, Nanos now) {
+  const uint64_t times_stale = data.books().counters().times_stale;
+  if (!were_stale_ && times_stale == times_stale_) return data.stream_status(now);
+  const market::MarketDataStatus s = data.status(now);
+  were_stale_ = s.stale_books != 0, times_stale_ = times_stale;
+  return s;
+}
+
 // Others have more to say when there is little room left. What is not told now is later.
 void MarketWatch::look(const market::MarketData& data, Nanos now, Notices& notices) {
   if (now < next_ || notices.room() < Notices::kKept / 4) return;
   next_ = now + kLookEvery;
-  const market::MarketDataStatus s = data.status(now);
+  const market::MarketDataStatus s = status(data, now);
   if (ended_.due(s.ended, 0, now)) {
     notices.say("market data: session %.*s has ended; start again for the next one",
                 length_of(s.session), s.session.get().data());

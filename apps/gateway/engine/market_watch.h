@@ -34,6 +34,7 @@ class MarketWatch {
     bool all = false;
   };
 
+  market::MarketDataStatus status(const market::MarketData& data, Nanos now);
   void look_at_line(size_t line, const market::MarketDataStatus& s, Nanos now, Notices& notices);
   void look_at_session(const market::MarketDataStatus& s, Nanos now, Notices& notices);
   void look_at_snapshots(const market::MarketDataStatus& s, Nanos now, Notices& notices);
@@ -43,6 +44,8 @@ class MarketWatch {
   Nanos next_ = INT64_MIN;
   Told silent_[2], refused_, ended_;
   ToldOfBooks told_books_;
+  bool were_stale_ = true;  // some books, when they were looked at last
+  uint64_t times_stale_ = 0;
   uint64_t others_ = 0, snapshots_failed_ = 0;  // as far as they were told
   Nanos others_next_ = INT64_MIN, snapshots_next_ = INT64_MIN;
 };
