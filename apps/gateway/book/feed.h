@@ -71,7 +71,7 @@ class Feed {
   }
   // next: the number that the stream goes on with, of which heartbeats tell as well (0: unknown). A
   // snapshot of far more than that is not of this stream.
-  void snapshot_message(Bytes bytes, uint64_t next = 0, uint64_t ahead_max = UINT64_MAX) {
+  void snapshot_message(Bytes bytes, uint64_t next, uint64_t ahead_max) {
     if (state_ != State::loading) return;
     const auto* end = !bytes.empty() && static_cast<char>(bytes[0]) == itch::Snapshot::kType
                           ? in_place<itch::Snapshot>(bytes)
@@ -82,6 +82,11 @@ class Feed {
   void abandon_snapshot() {
     if (state_ == State::loading) state_ = State::stale;
     keeping_ = false;
+  }
+  // The one that was merged is not of this stream: there are no books again.
+  void disown_snapshot() {
+    books_.begin_snapshot();
+    state_ = State::stale;
   }
 
  private:

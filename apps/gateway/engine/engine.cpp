@@ -156,8 +156,8 @@ bool Engine::recover(std::string& why) {
     return false;
   }
   if (ahead < 0)
-    notices_.say("a new day: the journal's last one ended %lld days ago",
-                 static_cast<long long>(-ahead));
+    notices_.say("a new day: the journal's last one ended %lld day%s ago",
+                 static_cast<long long>(-ahead), ahead == -1 ? "" : "s");
   resume_reports(day);
   if (!day.any || ahead < 0) return true;
   std::vector<std::string> names;

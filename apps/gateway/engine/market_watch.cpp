@@ -16,19 +16,28 @@ int length_of(const Alpha<10>& session) { return static_cast<int>(session.get().
 }  // namespace
 
 // The first look is at a state that nobody has doubted yet.
-bool MarketWatch::Told::due(bool is_bad, Nanos lasting, Nanos now) {
-  if (is_bad == bad) return since = kNever, false;
+bool MarketWatch::Pace::due(bool changed, Nanos lasting, Nanos now) {
+  if (!changed) return since = kNever, false;
   if (since == kNever) since = now;
   if (now - since < lasting || now < next) return false;
-  bad = is_bad, since = kNever, next = now + kTellEvery;
+  since = kNever, next = now + kTellEvery;
   return true;
+}
+
+// Looking at a thousand books takes time that an order would wait: not while all stay fresh.
+market::MarketDataStatus MarketWatch::status(const market::MarketData& data, Nanos now) {
+  const uint64_t times_stale = data.books().counters().times_stale;
+  if (!were_stale_ && times_stale == times_stale_) return data.stream_status(now);
+  const market::MarketDataStatus s = data.status(now);
+  were_stale_ = s.stale_books != 0, times_stale_ = times_stale;
+  return s;
 }
 
 // Others have more to say when there is little room left. What is not told now is later.
 void MarketWatch::look(const market::MarketData& data, Nanos now, Notices& notices) {
   if (now < next_ || notices.room() < Notices::kKept / 4) return;
   next_ = now + kLookEvery;
-  const market::MarketDataStatus s = data.status(now);
+  const market::MarketDataStatus s = status(data, now);
   if (ended_.due(s.ended, 0, now)) {
     notices.say("market data: session %.*s has ended; start again for the next one",
                 length_of(s.session), s.session.get().data());
@@ -83,9 +92,12 @@ void MarketWatch::look_at_snapshots(const market::MarketDataStatus& s, Nanos now
 }
 
 void MarketWatch::look_at_books(const market::MarketDataStatus& s, Nanos now, Notices& notices) {
-  const bool stale = s.stale_books != 0;
-  if (!stale_.due(stale, stale ? kLasting + config_.line_silence : 0, now)) return;
-  if (!stale_.bad) return notices.say("market data: all books are fresh");
+  const bool stale = s.stale_books != 0, all = s.stale_books == config_.symbols.size();
+  const bool changed = s.stale_why != told_books_.why || all != told_books_.all;
+  if (!stale) told_books_.since = kNever;  // what is stale next has not lasted yet
+  if (!told_books_.due(changed, stale ? kLasting + config_.line_silence : 0, now)) return;
+  told_books_.why = s.stale_why, told_books_.all = all;
+  if (!stale) return notices.say("market data: all books are fresh");
   notices.say("market data: %u of %zu books are stale (%s): no orders pass there", s.stale_books,
               config_.symbols.size(), book::StaleText(s.stale_why).text);
 }

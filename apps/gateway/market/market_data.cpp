@@ -134,7 +134,7 @@ size_t MarketData::on_received(gateway::SocketId, std::string_view bytes) {
 
 void MarketData::on_closed(gateway::SocketId, int) { snapshot_.on_closed(); }
 
-MarketDataStatus MarketData::status(Nanos now) const {
+MarketDataStatus MarketData::stream_status(Nanos now) const {
   const moldudp64::Receiver& receiver = stream_.receiver();
   MarketDataStatus out;
   out.lines = stream_.lines();
@@ -152,6 +152,11 @@ MarketDataStatus MarketData::status(Nanos now) const {
   out.session = receiver.session(), out.other_session = receiver.other_session();
   out.ended = stream_.feed().ended();
   out.books = books().counters();
+  return out;
+}
+
+MarketDataStatus MarketData::status(Nanos now) const {
+  MarketDataStatus out = stream_status(now);
   for (size_t i = 0; i < books().size(); ++i) {
     out.stale_books += !books().at(i).fresh();
     out.stale_why |= books().at(i).stale;

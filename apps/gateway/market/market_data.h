@@ -86,6 +86,8 @@ class MarketData final : gateway::DatagramHandler, gateway::StreamHandler {
 
   const Stream& stream() const { return stream_; }
   MarketDataStatus status(Nanos now) const;
+  // Without a look at each book, of which there may be a thousand: none counts as stale.
+  MarketDataStatus stream_status(Nanos now) const;
 
  private:
   int fail(int status, const std::string& what);

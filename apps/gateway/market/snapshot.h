@@ -17,7 +17,7 @@ struct SnapshotPace {
 struct SnapshotCounters {
   uint64_t attempts = 0;
   uint64_t broken = 0;   // ended before a snapshot was complete, or came with a part missing
-  uint64_t useless = 0;  // complete, or given up, and not to be merged: the next one may be
+  uint64_t useless = 0;  // complete, or given up, and not of this stream: the next one may be
 };
 
 class SnapshotSession {
@@ -25,7 +25,11 @@ class SnapshotSession {
   SnapshotSession(const soupbintcp::ClientConfig& client, const SnapshotPace& pace, Stream& stream)
       : client_config_(client), pace_(pace), stream_(stream), client_(client) {}
 
-  const SnapshotCounters& counters() const { return counters_; }
+  SnapshotCounters counters() const {
+    SnapshotCounters out = counters_;
+    out.useless += stream_.snapshots_disowned();
+    return out;
+  }
   bool busy() const { return busy_; }
   // The login was not authorised: it is not tried again, and a person must look.
   bool refused() const { return refused_; }

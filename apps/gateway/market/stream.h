@@ -38,8 +38,11 @@ class Stream {
     look(now);
   }
   void snapshot_message(Bytes message, Nanos now) {
+    if (!feed_.loading()) return;
     feed_.snapshot_message(message, receiver_.expected(), ahead_max_);
-    if (!feed_.loading()) look(now);
+    if (feed_.loading()) return;
+    snapshot_ended_ = now;
+    look(now);
   }
   // As moldudp64::Receiver's.
   size_t request(MutableBytes out, uint32_t& server, Nanos now) {
@@ -59,6 +62,8 @@ class Stream {
   const moldudp64::Receiver& receiver() const { return receiver_; }
   size_t lines() const { return lines_; }
   bool silent() const { return silent_; }  // all lines
+  // That were merged, and the stream has shown that they are not of it.
+  uint64_t snapshots_disowned() const { return disowned_; }
 
   // on_stale(index) for each book that was fresh and has gone stale since the last call, whether it
   // is fresh again or not.
@@ -75,6 +80,8 @@ class Stream {
 
  private:
   void look(Nanos now);
+  void look_at_snapshot();
+  Nanos last_heard() const;  // of any line
 
   size_t lines_;
   Nanos line_silence_;
@@ -83,6 +90,8 @@ class Stream {
   book::Feed feed_;
   moldudp64::Receiver receiver_;
   bool silent_ = false, behind_ = false;
+  Nanos snapshot_ended_ = 0;
+  uint64_t disowned_ = 0;
   uint64_t told_ = 0;
   std::vector<uint64_t> told_of_;
 };

@@ -13,7 +13,6 @@ namespace pinion::gateway {
 // inline): no other thread may ask it anything, and asking is a function call.
 enum class ControlCalls : uint8_t { own_thread, inline_host };
 
-//
 // Memory: what each stream receives and sends, streams_max times; behind it the datagrams that wait
 // for poll(), as often as there may be datagram sockets, which need far more of it.
 class RioNetwork final : public Network {

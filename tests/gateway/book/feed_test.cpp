@@ -24,11 +24,13 @@ struct FeedBench {
 
   void live(uint64_t n) { feed.message(n, bytes_of_message(buy(n, static_cast<uint32_t>(n)))); }
   void snapshot_orders(uint64_t n) {
-    for (uint64_t i = 1; i < n; ++i) {
-      feed.snapshot_message(bytes_of_message(buy(i, static_cast<uint32_t>(i))));
-    }
+    for (uint64_t i = 1; i < n; ++i) snapshot_says(buy(i, static_cast<uint32_t>(i)));
   }
-  void snapshot_ends(uint64_t n) { feed.snapshot_message(bytes_of_message(snapshot_end(n))); }
+  void snapshot_ends(uint64_t n) { snapshot_says(snapshot_end(n)); }
+  template <class Message>
+  void snapshot_says(const Message& m) {
+    feed.snapshot_message(bytes_of_message(m), 0, UINT64_MAX);
+  }
   bool good_up_to(uint64_t n) const {
     return feed.live() && books.at(0).fresh() && books.open_orders() == n &&
            books.at(0).bids.size() == n;
@@ -131,8 +133,8 @@ TEST(Feed, ACorruptBookWantsASnapshotAndTheOthersGoOnUntilItBegins) {
   EXPECT_FALSE(feed.wants_snapshot());
   EXPECT_FALSE(books.at(1).fresh());
   live(3, buy(2, 10));
-  feed.snapshot_message(bytes_of_message(buy(1, 10)));
-  feed.snapshot_message(bytes_of_message(snapshot_end(3)));
+  feed.snapshot_message(bytes_of_message(buy(1, 10)), 4, 0);
+  feed.snapshot_message(bytes_of_message(snapshot_end(3)), 4, 0);
   EXPECT_TRUE(books.at(0).fresh() && books.at(1).fresh());
   EXPECT_FALSE(feed.wants_snapshot());
   EXPECT_EQ(books.open_orders(), 2u);
@@ -216,7 +218,7 @@ TEST(Feed, ASnapshotOfBeforeAHeartbeatStartsOver) {
     FeedBench b;
     b.feed.begin_snapshot();
     b.snapshot_orders(n);
-    b.feed.snapshot_message(bytes_of_message(snapshot_end(n)), 9);
+    b.feed.snapshot_message(bytes_of_message(snapshot_end(n)), 9, 0);
     EXPECT_EQ(b.feed.live(), n == 9) << n;
     EXPECT_EQ(b.books.at(0).fresh(), n == 9) << n;
   }

@@ -290,9 +290,7 @@ TEST(EngineSafety, AJournalThatWasMovedAway) {
   opens(bed, "A3");
 }
 
-// A symbol, or a client, that the day's orders need must not go from the configuration before the
-// day ends: what the journal says would be of other orders.
-// Else a day would begin anew whose orders live at the venue.
+// There is no start then: a day would begin anew whose orders live at the venue.
 TEST(EngineSafety, AClockThatWasSetBack) {
   constexpr int64_t kDay = 24 * 3'600 * kSecond;
   Bed bed;
@@ -315,8 +313,15 @@ TEST(EngineSafety, AClockThatWasSetBack) {
   bed.engine->notices().take_all([&](const char* text) { said.append(text); });
   EXPECT_NE(said.find("a new day: the journal's last one ended 3 days ago"), std::string::npos);
   EXPECT_EQ(open_orders(bed), 0u);
+  bed.kill();
+  bed.now.utc_ns += kDay;
+  bed.start();
+  bed.engine->notices().take_all([&](const char* text) { said.append(text); });
+  EXPECT_NE(said.find("a new day: the journal's last one ended 1 day ago"), std::string::npos);
 }
 
+// A symbol, or a client, that the day's orders need must not go from the configuration before the
+// day ends: what the journal says would be of other orders.
 TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
   Bed bed;
   bed.trades();
@@ -365,17 +370,19 @@ TEST(EngineSafety, AVenueThatIsNotThere) {
   EXPECT_NE(said().find("the login is rejected (A)"), std::string::npos);
 }
 
+std::string said_of_market_data(Bed& bed) {
+  std::string all;
+  bed.engine->notices().take_all([&](const char* text) {
+    if (std::string_view(text).starts_with("market data: ")) all.append(text + 13).append("|");
+  });
+  return all;
+}
+
 // Without books no order passes, so whoever is woken must be able to read why.
 TEST(EngineSafety, MarketDataThatIsNotThereIsToldOf) {
   Bed bed;
   bed.venue.silent_lines = true;
-  const auto said = [&] {
-    std::string all;
-    bed.engine->notices().take_all([&](const char* text) {
-      if (std::string_view(text).starts_with("market data: ")) all.append(text + 13).append("|");
-    });
-    return all;
-  };
+  const auto said = [&] { return said_of_market_data(bed); };
   bed.passes(2 * kSecond);
   EXPECT_EQ(said(), "") << "no line could have been heard yet";
   bed.passes(10 * kSecond);
@@ -401,6 +408,58 @@ TEST(EngineSafety, MarketDataThatIsNotThereIsToldOf) {
             "new start follows what it hears first|");
   EXPECT_NE(bed.command("status").find("\"other_session\":3"), std::string::npos);
   EXPECT_NE(bed.command("book AAPL").find("\"why\":\"fresh\""), std::string::npos);
+}
+
+// By a message about an order that there is not.
+void corrupts_a_book(Bed& bed) {
+  std::byte room[128];
+  moldudp64::PacketWriter packet(room, Alpha<10>::of("DAY1"),
+                                 bed.engine->market_data().stream().receiver().expected());
+  const auto deleted = itch::make<itch::OrderDelete>(TestVenue::kAapl + 1, 1);
+  ASSERT_TRUE(packet.add(bytes_of_message(deleted)));
+  bed.network.send_datagram(kLineA, chars_of({room, packet.finish()}));
+}
+
+// One book that stays stale all day hides no other reason, nor that all books are stale.
+TEST(EngineSafety, EachReasonForStaleBooksIsToldOf) {
+  Bed bed;
+  bed.trades();
+  bed.passes(20 * kSecond);
+  (void)said_of_market_data(bed);
+  corrupts_a_book(bed);
+  bed.passes(10 * kSecond);
+  EXPECT_EQ(said_of_market_data(bed), "1 of 3 books are stale (corrupt): no orders pass there|");
+  bed.venue.silent_lines = true;
+  bed.passes(kSecond);
+  EXPECT_EQ(said_of_market_data(bed), "") << "nothing is silent yet";
+  bed.passes(10 * kSecond);
+  EXPECT_EQ(said_of_market_data(bed),
+            "line A, group 239.1.1.1:1, is silent|line B, group 239.1.1.2:2, is silent|"
+            "3 of 3 books are stale (corrupt, silent): no orders pass there|");
+  bed.venue.silent_lines = false;
+  bed.passes(20 * kSecond);
+  EXPECT_EQ(said_of_market_data(bed),
+            "line A, group 239.1.1.1:1, is heard|line B, group 239.1.1.2:2, is heard|"
+            "1 of 3 books are stale (corrupt): no orders pass there|");
+  bed.passes(60 * kSecond);
+  EXPECT_EQ(said_of_market_data(bed), "") << "once";
+}
+
+// That the books were fresh again waits for its time to be told, and is overtaken.
+TEST(EngineSafety, ShortlyStaleIsNotToldOfForWhatWasBefore) {
+  Bed bed;
+  bed.trades();
+  bed.venue.silent_lines = true;
+  bed.passes(8 * kSecond);
+  EXPECT_NE(said_of_market_data(bed).find("3 of 3 books are stale"), std::string::npos);
+  bed.venue.silent_lines = false;
+  bed.passes(7 * kSecond);
+  EXPECT_EQ(said_of_market_data(bed).find("books"), std::string::npos) << "not so often";
+  corrupts_a_book(bed);
+  bed.passes(3 * kSecond);
+  EXPECT_EQ(said_of_market_data(bed).find("books"), std::string::npos);
+  bed.passes(2 * kSecond);
+  EXPECT_NE(said_of_market_data(bed).find("1 of 3 books"), std::string::npos);
 }
 
 // A client that is configured otherwise than we are learns nothing from the protocol: somebody here

@@ -176,7 +176,8 @@ struct Participant {
       glimpse.in.clear();
       feed.begin_snapshot();
     }
-    if (!feed.live()) glimpse.poll([&](uint64_t, Bytes m) { feed.snapshot_message(m); });
+    if (feed.live()) return;
+    glimpse.poll([&](uint64_t, Bytes m) { feed.snapshot_message(m, 0, UINT64_MAX); });
   }
 
   sockaddr_in retransmit_to;
@@ -199,7 +200,7 @@ void expect_books_of_the_snapshot(Simulator& simulator, const book::Books& books
   book::Feed feed(late, {10, 1'000});
   feed.begin_snapshot();
   for (const Nanos end = monotonic_now() + 5 * kSecond; !feed.live() && monotonic_now() < end;) {
-    glimpse.poll([&](uint64_t, Bytes m) { feed.snapshot_message(m); });
+    glimpse.poll([&](uint64_t, Bytes m) { feed.snapshot_message(m, 0, UINT64_MAX); });
   }
   ASSERT_TRUE(feed.live());
   for (size_t i = 0; i < books.size(); ++i) {

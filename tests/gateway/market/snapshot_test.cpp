@@ -22,6 +22,19 @@ struct CorruptStart : Bench {
   }
 };
 
+// The seconds at which sessions begin for ten minutes, none of which mends anything.
+std::string attempts(Bench& b, const std::function<void()>& and_then) {
+  std::string out;
+  for (const Nanos start = b.now; b.now - start < 600 * kSecond; b.time_passes(kSecond / 10)) {
+    b.gets(Line::a, b.stream.receiver().expected(), 0);
+    if (!b.session.wants_connection(b.now)) continue;
+    out += std::to_string((b.now - start) / kSecond) + " ";
+    b.snapshot_session();
+    and_then();
+  }
+  return out;
+}
+
 TEST(MarketSnapshot, JoinsInTheMiddleOfTheDay) {
   LateStart b;
   EXPECT_FALSE(b.all_fresh());
@@ -57,6 +70,58 @@ TEST(MarketSnapshot, OneThatTheStreamDoesNotComeToIsNoneToTradeOn) {
   b.snapshot_session();
   b.gets(Line::a, 6, 3);
   EXPECT_TRUE(b.all_fresh());
+}
+
+// Of the day before, when that was a small one: the stream comes to its number, some time.
+TEST(MarketSnapshot, OneThatTheStreamDoesNotSoonComeToIsNotOfIt) {
+  LateStart b;
+  b.snapshot.clear();
+  const itch::AddOrder wrong = adds(900'000);
+  ASSERT_TRUE(b.snapshot.append(bytes_of_message(wrong)));
+  const itch::Snapshot ahead{Char::of('G'), Digits20::of(1'000)};
+  ASSERT_TRUE(b.snapshot.append(bytes_of_message(ahead)));
+  b.snapshot_session();
+  b.time_passes(kSecond - 1);
+  b.gets(Line::a, 6, 1);
+  EXPECT_EQ(b.aapl().stale, book::kBehind);
+  EXPECT_FALSE(b.session.wants_connection(b.now + 600 * kSecond));
+  b.time_passes(1);
+  b.gets(Line::b, 7, 0);
+  EXPECT_EQ(b.aapl().stale, book::kNotStarted);
+  EXPECT_EQ(b.session.counters().useless, 1u);
+  ASSERT_TRUE(b.session.wants_connection(b.now));
+  for (uint64_t n = 7; n < 1'100; ++n) b.gets(Line::a, n, 1);
+  EXPECT_FALSE(b.aapl().fresh()) << "also when the stream has come to its number";
+  b.make_snapshot(1'100);
+  b.snapshot_session();
+  EXPECT_TRUE(b.all_fresh());
+  EXPECT_EQ(b.aapl().bids.size(), 1'099u);
+  EXPECT_EQ(b.stale_since(), "") << "none was fresh before";
+}
+
+TEST(MarketSnapshot, SuchOnesAreAskedForLessAndLess) {
+  LateStart b;
+  b.make_snapshot(1'000);
+  EXPECT_EQ(attempts(b, [&] { EXPECT_FALSE(b.aapl().fresh()); }),
+            "0 1 3 7 15 31 63 123 183 243 303 363 423 483 543 ");
+  EXPECT_EQ(b.session.counters().useless, 15u);
+}
+
+// While nothing is heard, or something is missing, the stream cannot show where it is.
+TEST(MarketSnapshot, OneIsNotDisownedForSilenceOrAHole) {
+  LateStart b;
+  b.make_snapshot(9);
+  b.snapshot_session();
+  b.time_passes(600 * kSecond);
+  EXPECT_EQ(b.aapl().stale, book::kBehind | book::kSilent);
+  b.gets(Line::a, 9, 0);
+  EXPECT_EQ(b.aapl().stale, book::kBehind);
+  b.time_passes(200 * kMicro);
+  EXPECT_EQ(b.request(), "6+3");
+  b.gets(Line::retransmit, 6, 3);
+  EXPECT_TRUE(b.all_fresh());
+  EXPECT_EQ(b.aapl().bids.size(), 8u);
+  EXPECT_EQ(b.session.counters().useless, 0u);
 }
 
 // A heartbeat, and nothing else, was heard before: it says where the stream is.
@@ -111,19 +176,6 @@ TEST(MarketSnapshot, ARefusedLoginIsNotTriedAgainAndHarmsNoBook) {
   EXPECT_TRUE(b.msft().fresh());
   EXPECT_EQ(b.session.counters().attempts, 2u);
   EXPECT_EQ(b.session.counters().broken, 2u);
-}
-
-// The seconds at which sessions begin for ten minutes, each of which is good and mends nothing.
-std::string attempts(Bench& b, const std::function<void()>& and_then) {
-  std::string out;
-  for (const Nanos start = b.now; b.now - start < 600 * kSecond; b.time_passes(kSecond / 10)) {
-    b.gets(Line::a, b.stream.receiver().expected(), 0);
-    if (!b.session.wants_connection(b.now)) continue;
-    out += std::to_string((b.now - start) / kSecond) + " ";
-    b.snapshot_session();
-    and_then();
-  }
-  return out;
 }
 
 TEST(MarketSnapshot, AStreamThatNothingMendsAsksLessAndLess) {
