@@ -153,12 +153,11 @@ std::string leave_sums_alone(const std::string& device, int ns) {
 
 std::string make_pair(const std::string& number) {
   const std::string ours = "pinion" + number, theirs = "kernel" + number;
-  const std::string why = ip("link add " + theirs + " type veth peer name " + ours +
-                             " netns /proc/" + std::to_string(getpid()) + "/fd/" +
-                             std::to_string(shared->pinion_ns));
+  const std::string why =
+      ip("link add " + theirs + " type veth peer name " + ours + " netns /proc/" +
+         std::to_string(getpid()) + "/fd/" + std::to_string(shared->pinion_ns));
   if (!why.empty()) return why;
-  for (const auto& [ns, device] :
-       {std::pair(shared->kernel_ns, theirs), {shared->pinion_ns, ours}})
+  for (const auto& [ns, device] : {std::pair(shared->kernel_ns, theirs), {shared->pinion_ns, ours}})
     if (const std::string wrong = leave_sums_alone(device, ns); !wrong.empty()) return wrong;
   Program up({"ip", "link", "set", ours, "addrgenmode", "none", "up"}, shared->pinion_ns);
   return up.end(0) == 0 ? "" : "ip link set: " + up.output();

@@ -100,8 +100,10 @@ Housekeeping::Then Housekeeping::reload(control::Answer& out) {
   if (load_risk(config_file_, config_, *risk, errors) != 0) {
     for (const config::ConfigError& error : errors) {
       if (!out.may_go_on()) break;
-      out.row("errors").text("file", error.file).number("line", error.line).text("message",
-                                                                                 error.message);
+      out.row("errors")
+          .text("file", error.file)
+          .number("line", error.line)
+          .text("message", error.message);
     }
     out.fail("%s: %zu errors, and nothing has changed", config_file_.c_str(), errors.size());
     return Then::done;

@@ -17,8 +17,7 @@ namespace pinion::fix {
 struct AcceptorWatcher {
   virtual ~AcceptorWatcher() = default;
   // `whose`: the session that its Logon names; null: it is a stranger's.
-  virtual void on_dropped(const gateway::Endpoint& peer, const Session* whose,
-                          const char* why) = 0;
+  virtual void on_dropped(const gateway::Endpoint& peer, const Session* whose, const char* why) = 0;
 };
 
 struct AcceptorConfig {

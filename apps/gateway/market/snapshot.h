@@ -9,8 +9,8 @@
 namespace pinion::market {
 
 struct SnapshotPace {
-  Nanos first = kSecond;            // between the beginnings of two attempts
-  Nanos max = 60 * kSecond;         // and at most
+  Nanos first = kSecond;             // between the beginnings of two attempts
+  Nanos max = 60 * kSecond;          // and at most
   Nanos attempt_max = 60 * kSecond;  // a snapshot that takes longer is given up
 };
 

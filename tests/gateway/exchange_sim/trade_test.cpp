@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "gateway/support/simulator.h"
 #include "base/rng.h"
 #include "exchange-sim/latency.h"
 #include "exchange-sim/sockets.h"
@@ -15,6 +14,7 @@
 #include "gateway/moldudp64/receiver.h"
 #include "gateway/ouch/ouch.h"
 #include "gateway/soupbintcp/client.h"
+#include "gateway/support/simulator.h"
 
 namespace pinion::exchange {
 namespace {

@@ -92,9 +92,9 @@ TEST(Rack, SentAgainBehindNewDataOfTheSameMoment) {
   bed.output(4);
   bed.pass(100 * kMilli);
   bed.ack(0, {{1, 3}});
-  bed.output(1);           // 4, by limited transmit
-  bed.ack(0, {{1, 4}});    // 0 is lost
-  bed.output(0);           // and sent again, behind 4
+  bed.output(1);         // 4, by limited transmit
+  bed.ack(0, {{1, 4}});  // 0 is lost
+  bed.output(0);         // and sent again, behind 4
   bed.pass(100 * kMilli);
   EXPECT_FALSE(bed.ack(0, {{1, 5}}).marked_lost);
   EXPECT_FALSE(bed.loss.has_lost());
@@ -118,7 +118,7 @@ TEST(Rack, AfterATimeoutOnlyWhatIsLate) {  // 6.3
   bed.output(2);
   bed.pass(290 * kMilli);
   bed.output(2);
-  EXPECT_EQ(bed.fire(), LossTimer::timeout);  // 300 ms after the first
+  EXPECT_EQ(bed.fire(), LossTimer::timeout);             // 300 ms after the first
   EXPECT_EQ(bed.loss.scoreboard().lost_bytes(), 4000u);  // no RTT of RACK's own yet: all
 
   LossBed known({.probes = false});
