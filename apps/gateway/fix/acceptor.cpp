@@ -51,7 +51,7 @@ bool Acceptor::make_room(const gateway::Endpoint& peer) {
     ++strangers;
     const uint32_t of_its_address = strangers_of(c.peer.ip);
     if (of_its_address < most) continue;
-    if (of_its_address > most || c.since < oldest->since) oldest = &c;
+    if (oldest == nullptr || of_its_address > most || c.since < oldest->since) oldest = &c;
     most = of_its_address;
   }
   if (strangers < config_.strangers_max) return true;
