@@ -348,11 +348,12 @@ std::vector<std::pair<std::string, std::string>> describe_ports(
 
 namespace {
 
-// Whoever reads why an application hears nothing must find when it began.
-void tell_link(const std::string& name, const char* which, const EthdevPort& port, bool& told_up) {
-  if (port.link_up() == told_up) return;
+// Whoever reads why an application hears nothing must find when it began. True: it has changed.
+bool tell_link(const std::string& name, const char* which, const EthdevPort& port, bool& told_up) {
+  if (port.link_up() == told_up) return false;
   told_up = port.link_up();
   std::fprintf(stderr, "pinion: nic %s%s: link %s\n", name.c_str(), which, told_up ? "up" : "down");
+  return true;
 }
 
 }  // namespace
@@ -362,15 +363,14 @@ bool look_after_ports(std::vector<NicPorts>& ports, TscClock& clock) {
   for (NicPorts& nic : ports) {
     for (EthdevPort* port : {&nic.device(), nic.backup.get()}) {
       if (port == nullptr) continue;
-      const bool was_up = port->link_up();
-      changed |= port->refresh_link() != was_up;
+      port->refresh_link();
       port->calibrate();
       if (port->needs_dma_map() && port->watch(clock.now()))
         std::fprintf(stderr, "pinion: restarted a NIC that sent nothing any more: %s\n",
                      port->describe().c_str());
     }
-    tell_link(nic.name, "", nic.device(), nic.told_up);
-    if (nic.backup) tell_link(nic.name, " backup", *nic.backup, nic.backup_told_up);
+    changed |= tell_link(nic.name, "", nic.device(), nic.told_up);
+    if (nic.backup) changed |= tell_link(nic.name, " backup", *nic.backup, nic.backup_told_up);
   }
   return changed;
 }

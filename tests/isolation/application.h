@@ -145,10 +145,14 @@ class RawClient {
   ~RawClient() { hang_up(); }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
-  static int connect_to(const std::string& path, int fd) {
+  static sockaddr_un address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    return address;
+  }
+  static int connect_to(const std::string& path, int fd) {
+    sockaddr_un address = address_of(path);
     return connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
   bool connected() const { return connected_; }

@@ -252,19 +252,33 @@ TEST_F(Attach, HowFastAUserAttachesIsLimited) {
   EXPECT_GE(daemon_->status().attached.load(), 4u);
 }
 
-// The path is the configuration's, and a mistake there cost whoever made it the file.
-TEST(Door, OnlyAStaleSocketIsReplaced) {
+// A place for control sockets, and what a server there needs.
+struct DoorBed {
   const std::string dir = make_daemon_dir(), path = dir + "/control.sock";
   CoreLink link;
   std::string why;
-  ASSERT_EQ(link.open(why), 0) << why;
   AttachServerConfig config;
-  config.path = path;
+
+  DoorBed() {
+    config.path = path;
+    EXPECT_EQ(link.open(why), 0) << why;
+  }
+  ~DoorBed() {
+    unlink(path.c_str());
+    rmdir(dir.c_str());
+  }
+};
+
+// The path is the configuration's, and a mistake there cost whoever made it the file.
+TEST(Door, OnlyAStaleSocketIsReplaced) {
+  DoorBed bed;
+  const std::string& path = bed.path;
+  std::string& why = bed.why;
   {
     const int file = open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     ASSERT_EQ(write(file, "mine", 4), 4);
     close(file);
-    AttachServer server(config, {&link});
+    AttachServer server(bed.config, {&bed.link});
     EXPECT_EQ(server.open(why), -EEXIST);
     EXPECT_EQ(why, path + ": a file that is no socket is there");
     struct stat now {};
@@ -273,38 +287,31 @@ TEST(Door, OnlyAStaleSocketIsReplaced) {
     unlink(path.c_str());
   }
   {
-    AttachServer first(config, {&link});
+    AttachServer first(bed.config, {&bed.link});
     ASSERT_EQ(first.open(why), 0) << why;
-    AttachServer second(config, {&link});
+    AttachServer second(bed.config, {&bed.link});
     EXPECT_EQ(second.open(why), -EADDRINUSE);
     EXPECT_EQ(why, path + ": another daemon answers there");
   }
-  AttachServer after_a_death(config, {&link});  // the socket is still there
+  AttachServer after_a_death(bed.config, {&bed.link});  // the socket is still there
   EXPECT_EQ(after_a_death.open(why), 0) << why;
-  unlink(path.c_str());
-  rmdir(dir.c_str());
 }
 
 // A daemon that has bound its socket and does not listen yet answers nobody, and is not dead.
 TEST(Door, ADaemonThatIsStartingKeepsItsSocket) {
-  const std::string dir = make_daemon_dir(), path = dir + "/control.sock", lock = path + ".lock";
-  CoreLink link;
-  std::string why;
-  ASSERT_EQ(link.open(why), 0) << why;
-  AttachServerConfig config;
-  config.path = path;
+  DoorBed bed;
+  const std::string path = bed.path, lock = path + ".lock";
+  std::string& why = bed.why;
   const int starting = open(lock.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   ASSERT_EQ(flock(starting, LOCK_EX), 0);
   const int bound = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  sockaddr_un address = RawClient::address_of(path);
   ASSERT_EQ(bind(bound, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   struct stat before {
   }, after{};
   ASSERT_EQ(stat(path.c_str(), &before), 0);
   {
-    AttachServer server(config, {&link});
+    AttachServer server(bed.config, {&bed.link});
     EXPECT_EQ(server.open(why), -EADDRINUSE);
     EXPECT_EQ(why, path + ": another daemon is starting there");
     ASSERT_EQ(stat(path.c_str(), &after), 0);
@@ -313,19 +320,17 @@ TEST(Door, ADaemonThatIsStartingKeepsItsSocket) {
   close(starting);  // killed: its file stays
   close(bound);
   {
-    AttachServer server(config, {&link});
+    AttachServer server(bed.config, {&bed.link});
     EXPECT_EQ(server.open(why), 0) << why;
     EXPECT_EQ(stat(lock.c_str(), &after), -1) << "nothing stays";
   }
   const int file = open(lock.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   ASSERT_EQ(write(file, "mine", 4), 4);
   close(file);
-  AttachServer server(config, {&link});
+  AttachServer server(bed.config, {&bed.link});
   EXPECT_EQ(server.open(why), -EEXIST) << why;
   EXPECT_EQ(stat(lock.c_str(), &after), 0);
   unlink(lock.c_str());
-  unlink(path.c_str());
-  rmdir(dir.c_str());
 }
 
 TEST_F(Attach, NonsenseAtTheDoor) {

@@ -6,6 +6,13 @@
 namespace pinion::gateway::test {
 namespace {
 
+// All of it since the last time, a bar behind each.
+std::string said_in(Notices& notices) {
+  std::string all;
+  notices.take_all([&](const char* text) { all.append(text).append("|"); });
+  return all;
+}
+
 void opens(Bed& bed, const std::string& id, size_t client = 0) {
   bed.client(client).order(id);
   bed.turn();
@@ -349,11 +356,7 @@ TEST(EngineSafety, AConfigurationThatDoesNotFitTheDay) {
 TEST(EngineSafety, AVenueThatIsNotThere) {
   Bed bed;
   bed.network.never_connects = true;
-  const auto said = [&] {
-    std::string all;
-    bed.engine->notices().take_all([&](const char* text) { all.append(text).append("|"); });
-    return all;
-  };
+  const auto said = [&] { return said_in(bed.engine->notices()); };
   bed.passes(30 * kSecond);
   EXPECT_GE(bed.engine->venue().connections(), 2u) << "given up, and tried again";
   EXPECT_NE(said().find("venue: no login at 10.0.0.9:8003 (silence), trying again"),
@@ -467,11 +470,7 @@ TEST(EngineSafety, ShortlyStaleIsNotToldOfForWhatWasBefore) {
 TEST(EngineSafety, AConnectionWithoutASessionIsToldOnceASecond) {
   Bed bed;
   bed.trades();
-  const auto said = [&] {
-    std::string all;
-    bed.engine->notices().take_all([&](const char* text) { all.append(text).append("|"); });
-    return all;
-  };
+  const auto said = [&] { return said_in(bed.engine->notices()); };
   said();
   TestClient strangers[3] = {{bed.network, "NOBODY"}, {bed.network, "NOBODY"}, {bed.network, "NO"}};
   for (TestClient& stranger : strangers) stranger.connect(bed.now);
@@ -498,11 +497,7 @@ TEST(EngineSafety, NothingIsToldOnceAndLost) {
   });
   bed.trades();
   Notices& notices = bed.engine->notices();
-  const auto said = [&] {
-    std::string all;
-    notices.take_all([&](const char* text) { all.append(text).append("|"); });
-    return all;
-  };
+  const auto said = [&] { return said_in(notices); };
   const auto crowd = [&] {
     while (notices.room() > 0) notices.say("x");
   };
@@ -545,11 +540,7 @@ TEST(EngineSafety, NothingIsToldOnceAndLost) {
 TEST(EngineSafety, WhyAClientIsRefusedIsToldBesideStrangers) {
   Bed bed;
   bed.trades();
-  const auto said = [&] {
-    std::string all;
-    bed.engine->notices().take_all([&](const char* text) { all.append(text).append("|"); });
-    return all;
-  };
+  const auto said = [&] { return said_in(bed.engine->notices()); };
   said();
   const std::string name = bed.config.clients[0].target_comp_id;
   TestClient stranger(bed.network, "NOBODY");

@@ -37,8 +37,8 @@ struct Bench {
             .kept_messages_max = 64};
   }
   explicit Bench(StreamConfig c = config(1), SnapshotPace pace = {})
-      : stream(c), session({.username = Alpha<6>::of("U"), .peer_timeout = 5 * kSecond}, pace,
-                           stream) {}
+      : stream(c),
+        session({.username = Alpha<6>::of("U"), .peer_timeout = 5 * kSecond}, pace, stream) {}
 
   template <class Message>
   void message_is(uint64_t number, const Message& m) {
@@ -102,13 +102,20 @@ struct Bench {
     std::vector<std::byte> bytes;
     for (size_t n = 1; n != 0 && !session.wants_close();) {
       n = session.output(room, now);
-      server.input(Bytes{room, n}, now, [&](const auto&) { return refusal; }, [](Bytes) {});
+      server.input(
+          Bytes{room, n}, now, [&](const auto&) { return refusal; }, [](Bytes) {});
       n = server.output(room, now);
       bytes.insert(bytes.end(), room, room + n);
       const size_t used = session.input(bytes, now);
       bytes.erase(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(used));
     }
     session.on_closed();
+  }
+  // Behind one that was of no use.
+  void next_snapshot(uint64_t from) {
+    time_passes(kSecond);
+    make_snapshot(from);
+    snapshot_session();
   }
   // What a server says, byte by byte as a test has it.
   template <class Packet>
@@ -124,8 +131,7 @@ struct Bench {
   void logs_in(uint64_t first = 1) {
     session.on_connecting(now);
     session.on_connected(now);
-    server_says(
-        soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(first)});
+    server_says(soupbintcp::LoginAccepted{Char::of('A'), Alpha<10>::of("S"), Digits20::of(first)});
   }
 
   std::map<uint64_t, std::vector<std::byte>> said;

@@ -65,9 +65,7 @@ TEST(MarketSnapshot, OneThatTheStreamDoesNotComeToIsNoneToTradeOn) {
   b.snapshot_session();
   EXPECT_FALSE(b.all_fresh());
   EXPECT_EQ(b.session.counters().useless, 1u);
-  b.time_passes(kSecond);
-  b.make_snapshot(9);
-  b.snapshot_session();
+  b.next_snapshot(9);
   b.gets(Line::a, 6, 3);
   EXPECT_TRUE(b.all_fresh());
 }
@@ -132,9 +130,7 @@ TEST(MarketSnapshot, OneOfBeforeTheFirstHeartbeatIsNotMerged) {
   b.snapshot_session();
   EXPECT_FALSE(b.all_fresh());
   EXPECT_EQ(b.session.counters().useless, 1u);
-  b.time_passes(kSecond);
-  b.make_snapshot(9);
-  b.snapshot_session();
+  b.next_snapshot(9);
   EXPECT_TRUE(b.all_fresh());
 }
 
