@@ -111,7 +111,7 @@ struct Tcp {
   uint32_t initial_rto_ms = 1000;
   uint32_t min_rto_ms = 5;
   uint32_t max_rto_ms = 60000;
-  uint32_t delayed_ack_us = 0;  // 0: at once
+  uint32_t delayed_ack_us = 20;  // 0: none
   bool nagle = false;
   Congestion congestion = Congestion::cubic;
   uint32_t msl_s = 60;

@@ -94,7 +94,7 @@ enum rio_control_opcode {
 #define RIO_SO_KEEPALIVE_COUNT 11u      /* probes without an answer before -ETIMEDOUT */
 #define RIO_SO_USER_TIMEOUT_MS 12u      /* without an acknowledgment, before -ETIMEDOUT */
 #define RIO_SO_LINGER_0 13u             /* 0 | 1: close resets the connection; default 0 */
-#define RIO_SO_DELAYED_ACK_US 14u       /* 0: at once; below 500000 */
+#define RIO_SO_DELAYED_ACK_US 14u       /* how long an ACK may wait for a reply; below 500000 */
 #define RIO_SO_RECEIVE_BUFFER 15u       /* bytes that may wait without a posted receive */
 #define RIO_SO_MAXSEG 16u               /* no segment carries more bytes; 0: no limit. Read of a
                                           connection: the bytes of a full segment */

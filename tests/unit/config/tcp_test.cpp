@@ -19,7 +19,7 @@ TEST(ConfigTcp, DefaultsAreTheOnesOfTheReadme) {
   EXPECT_EQ(config.tcp.connections_max, 4096u);
   EXPECT_EQ(config.tcp.initial_rto_ms, 1000u);
   EXPECT_EQ(config.tcp.min_rto_ms, 5u);
-  EXPECT_EQ(config.tcp.delayed_ack_us, 0u);
+  EXPECT_EQ(config.tcp.delayed_ack_us, 20u);
   EXPECT_FALSE(config.tcp.nagle);
   EXPECT_EQ(config.tcp.congestion, Congestion::cubic);
   EXPECT_EQ(config.tcp.receive_buffer_bytes, 262144u);
