@@ -257,6 +257,10 @@ TEST(Packetdrill, ErrorsAreThoseOfPosix) {
   char data[4];
   EXPECT_EQ(play.t.read(play.t.userdata, fd, data, sizeof data), -1);
   EXPECT_EQ(errno, ENOTCONN);
+  EXPECT_EQ(play.t.send(play.t.userdata, fd, nullptr, 4, 0), -1);
+  EXPECT_EQ(errno, EFAULT);
+  EXPECT_EQ(play.t.recv(play.t.userdata, fd, nullptr, 4, 0), -1);
+  EXPECT_EQ(errno, EFAULT);
   EXPECT_EQ(play.t.pipe(play.t.userdata, nullptr), -1);
   EXPECT_EQ(errno, ENOSYS);
   const int listener = play.listener();
