@@ -58,16 +58,19 @@ void Congestion::on_ack(const CongestionConfig& config, const CongestionAck& ack
   // for it doubles each round; else all of it but what no segment fits in.
   const uint64_t used = phase == CongestionPhase::open ? ack.flight_max : UINT32_MAX;
   if (in_slow_start()) {
-    if (used * 2 > cwnd) slow_start(config, ack.acked);
+    if (used * 2 > cwnd) slow_start(config, ack);
     return;
   }
   if (used + smss > cwnd) avoid(ack, now);
   cwnd = std::min(cwnd, config.cwnd_max);
 }
 
-void Congestion::slow_start(const CongestionConfig& config, uint32_t acked) {
+void Congestion::slow_start(const CongestionConfig& config, const CongestionAck& ack) {
   const uint32_t limit = phase == CongestionPhase::loss ? 1 : config.slow_start_limit_segments;
-  uint64_t growth = limit == 0 ? acked : std::min<uint64_t>(acked, uint64_t{limit} * smss);
+  // Without a limit, what was SACKed before has had its answer: else the ACK that ends a reordering
+  // would let it all out at once.
+  uint64_t growth = std::min<uint64_t>(ack.acked, uint64_t{limit} * smss);
+  if (limit == 0) growth = std::min(ack.acked, ack.delivered);
   // Up to ssthresh. It may lie within the growth; the rest is congestion avoidance's, and small.
   growth = std::min<uint64_t>(growth, ssthresh - cwnd);
   cwnd = static_cast<uint32_t>(std::min<uint64_t>(cwnd + growth, config.cwnd_max));

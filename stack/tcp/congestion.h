@@ -12,7 +12,7 @@ struct CongestionConfig {
   uint32_t initial_window_segments = 10;  // RFC 6928; its bound in bytes holds for MSS > 1460 too
   uint32_t cwnd_max = 1u << 30;
   // Appropriate byte counting (RFC 3465): what one ACK may add in slow start, in segments. 0: no
-  // bound. After a timeout it is one (RFC 3465 2.3).
+  // bound but what the ACK delivered. After a timeout it is one (RFC 3465 2.3).
   uint32_t slow_start_limit_segments = 2;
   bool idle_restart = true;  // RFC 5681 4.1
 };
@@ -81,7 +81,7 @@ struct Congestion {
   };
 
   void set_back(uint32_t flight_size);
-  void slow_start(const CongestionConfig& config, uint32_t acked);
+  void slow_start(const CongestionConfig& config, const CongestionAck& ack);
   void avoid(const CongestionAck& ack, Nanos now);
   void avoid_newreno(uint32_t acked);
   void avoid_cubic(uint32_t acked, Nanos srtt, Nanos now);

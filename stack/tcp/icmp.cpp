@@ -28,9 +28,8 @@ bool Tcp::icmp_error(const TcpIcmpError& error, const FourTuple& flow, Nanos now
 }
 
 // RFC 1191 and RFC 8201, for this connection alone: another learns it by itself, and nothing has to
-// age.
+// age. That all segments leave with DF proves nothing about a quote that has it: its number does.
 void Tcp::lower_path_mtu(Tcb& tcb, const TcpIcmpError& error) {
-  if (!error.dont_fragment) return;
   const bool v4 = tcb.local.address.is_v4();
   uint16_t mtu = v4 ? icmp_told_mtu(error.mtu, error.total_length) : error.mtu;
   // RFC 8201 4: no path of IPv6 is narrower, so what says so is forged, or broken.

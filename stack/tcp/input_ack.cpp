@@ -15,7 +15,6 @@ Drop Tcp::on_ack(Tcb& tcb, const TcpSegment& seg, Nanos now) {
   note_timestamp(tcb, seg, now);
   tcb.received_at = now;
   tcb.keepalives = 0;
-  if (seg.ack < una) return Drop::none;  // old, and its text may be new
   if (tcb.state == TcpState::time_wait) return Drop::none;
   const uint32_t wnd = uint32_t{seg.wnd} << (seg.has_syn() ? 0 : tcb.snd_wscale);
   const bool fin_was_out = tcb.fin_in_flight();
@@ -28,6 +27,10 @@ Drop Tcp::on_ack(Tcb& tcb, const TcpSegment& seg, Nanos now) {
                     .plain = seg.len() == 0 && wnd == tcb.snd_wnd};
   const LossOutcome out = tcb.loss.on_ack(loss_, segments_, ack, now);
   if (out.marked_lost) pend(tcb);
+  if (seg.ack < una) {  // old, but for what it SACKs; and its text may be new
+    if (out.delivered != 0) pend_output(tcb);
+    return Drop::none;
+  }
   if (wnd != 0 || seg.ack != una) tcb.probes = 0;
   update_window(tcb, seg);
   if (out.acked != 0) {
@@ -36,9 +39,13 @@ Drop Tcp::on_ack(Tcb& tcb, const TcpSegment& seg, Nanos now) {
   } else if (tcb.snd_wnd == 0 && tcb.armed(TcpTimer::user) && !tcb.owner_closed) {
     arm_user(tcb, now);  // MUST-37: a peer that answers probes keeps its connection
   }
-  if (!tcb.dead && (tcb.unsent != 0 || tcb.loss.has_lost() || (tcb.fin_queued && !tcb.fin_sent)))
-    pend(tcb);
+  if (!tcb.dead) pend_output(tcb);
   return Drop::none;
+}
+
+// Something has left the network: what waits for that may leave now.
+void Tcp::pend_output(Tcb& tcb) {
+  if (tcb.unsent != 0 || tcb.loss.has_lost() || (tcb.fin_queued && !tcb.fin_sent)) pend(tcb);
 }
 
 // The peer has taken the byte of a window probe: it was sent, after all.

@@ -22,13 +22,15 @@ Drop Tcp::unconnected_input(const TcpSegment& seg, const FourTuple& flow, const 
 }
 
 // RFC 9293 3.6.1 and RFC 6191: a SYN that is newer than everything of the old connection begins
-// another one, whose sequence numbers lie behind the old one's.
+// another one, whose sequence numbers lie behind the old one's. With a FIN it opens nothing (no
+// listener takes it), so it does not end what is remembered either.
 Drop Tcp::time_wait_syn(Tcb& tcb, const TcpSegment& seg, const FourTuple& flow, Nanos now) {
   const bool both = tcb.timestamps && seg.options.has_timestamps;
   const auto later = both ? static_cast<int32_t>(seg.options.ts_val - tcb.ts_recent) : 0;
   const bool newer = later > 0 || (later == 0 && seg.seq > tcb.rcv_nxt);
   const Socket* sk = demux_.find_listener(flow.local);
-  if (!newer || sk == nullptr) return challenge(tcb, Drop::tcp_syn_challenged, now);
+  if (!newer || seg.has_fin() || sk == nullptr)
+    return challenge(tcb, Drop::tcp_syn_challenged, now);
   // As for a grave: see Tcp::input.
   if (tcb.from_cookie && !has_room(*sk->listener)) return Drop::tcp_syn_queue_full;
   const Seq iss = next_iss(tcb, now);

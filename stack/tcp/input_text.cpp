@@ -30,7 +30,7 @@ Drop Tcp::on_text(Tcb& tcb, const TcpSegment& seg, Nanos now) {
   }
   const bool nobody = tcb.owner_closed || tcb.sk == nullptr;
   if (nobody && !data.empty()) {  // RFC 1122 4.2.2.13: it would be lost without a word
-    send_reset(tcb, now);
+    reset_at(tcb, kTcpRst, tcb.loss.snd_una(), now);  // what the peer waits for (RFC 5961 3)
     fail(tcb, -ECONNRESET, now);
     return Drop::tcp_after_close;
   }

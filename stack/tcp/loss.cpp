@@ -95,7 +95,8 @@ void Loss::path_mtu_fell(uint32_t smss) {
 
 LossOutcome Loss::on_ack(const LossConfig& config, SegmentPool& pool, const LossAck& ack,
                          Nanos now) {
-  STACK_DCHECK(snd_una_ <= ack.ack && ack.ack <= snd_nxt_);
+  STACK_DCHECK(ack.ack <= snd_nxt_);
+  if (ack.ack < snd_una_ && (!sack_ || ack.sack.empty())) return {};
   Walk walk{config, pool, ack, now};
   const uint32_t flight_before = flight_size();
   round_pipe_ = std::max(round_pipe_, pipe());
@@ -152,7 +153,7 @@ void Loss::note_delivered(Walk& walk, const SentSegment& s) {
 }
 
 void Loss::take_acked(Walk& walk) {
-  const Seq ack = walk.ack.ack;
+  const Seq ack = max(walk.ack.ack, snd_una_);
   walk.out.acked = ack - snd_una_;
   for (SentSegment* s = board_.front(); s != nullptr && s->seq < ack; s = board_.front()) {
     if (s->retransmissions != 0) walk.acked_retransmission = true;

@@ -31,7 +31,8 @@ struct LossConfig {
   Nanos max_ack_delay = 40 * kMilli;
 };
 
-// Of one ACK, which is acceptable: SND.UNA <= ack <= SND.NXT.
+// Of one ACK, which is acceptable: ack <= SND.NXT. One below SND.UNA was overtaken by a later one;
+// what it SACKs counts all the same (RFC 6675 section 5: of any ACK).
 struct LossAck {
   Seq ack;
   std::span<const SackBlock> sack{};  // as received; what makes no sense is ignored

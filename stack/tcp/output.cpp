@@ -61,7 +61,8 @@ int Tcp::send_new(Tcb& tcb, uint32_t& left, Nanos now) {
   for (bool several = false; left > 0; several = true) {
     NewSegment segment = next_new(tcb);
     if (!segment.any()) return 0;
-    if (tcb.loss.quota() < std::max(segment.length, 1u)) return 0;
+    // A FIN alone is not kept back: cwnd limits data (RFC 5681 2).
+    if (tcb.loss.quota() < segment.length) return 0;
     const uint32_t count = std::max(full_segments(tcb, left), 1u);
     if (count > 1) segment.length = count * tcb.smss, segment.fin = false;
     left -= count;

@@ -103,8 +103,11 @@ void Tcp::send_syn(Tcb& tcb, Nanos now) {
 
 // <SEQ=SND.NXT><CTL=RST>: best effort; a lost one is sent again when the peer asks.
 void Tcp::send_reset(Tcb& tcb, Nanos now) {
-  const Seq nxt = tcb.synchronized() ? tcb.loss.snd_nxt() : tcb.iss + 1;
-  if (emit(tcb, kTcpRst | kTcpAck, nxt, 0, 0, now) == 0) ++counters_.tcp_resets_sent;
+  reset_at(tcb, kTcpRst | kTcpAck, tcb.synchronized() ? tcb.loss.snd_nxt() : tcb.iss + 1, now);
+}
+
+void Tcp::reset_at(Tcb& tcb, uint8_t flags, Seq seq, Nanos now) {
+  if (emit(tcb, flags, seq, 0, 0, now) == 0) ++counters_.tcp_resets_sent;
 }
 
 // RFC 9293 3.5.2, group 1: to a segment that belongs to no connection.

@@ -143,6 +143,7 @@ class Tcp {
   void pend(Tcb& tcb) {
     if (!pending_.contains(&tcb)) pending_.push_back(&tcb);
   }
+  void pend_output(Tcb& tcb);
 
   // input.cpp: 3.10.7.4
   Drop arrives(Tcb& tcb, const TcpSegment& seg, Nanos now);
@@ -219,6 +220,7 @@ class Tcp {
   bool send_ack(Tcb& tcb, Nanos now);
   void send_syn(Tcb& tcb, Nanos now);
   void send_reset(Tcb& tcb, Nanos now);
+  void reset_at(Tcb& tcb, uint8_t flags, Seq seq, Nanos now);
   void reply_reset(const TcpSegment& seg, const FourTuple& flow, Nanos now);
   int emit_stateless(TcpSegment& seg, const FourTuple& flow, Nanos now);
   uint32_t ts_now(const Tcb& tcb, Nanos now) const;

@@ -41,9 +41,11 @@ uint32_t Tcp::buffer(const Tcb& tcb) const {
 }
 
 // Does the peer need to be told of a larger window before the next ACK tells it? Not while half of
-// the buffer is open: an application that posts each receive again would send an ACK for each.
+// the buffer is open: an application that posts each receive again would send an ACK for each. Nor
+// before anything came: SYNs tell no more than 64 KiB, and the first ACK tells the rest.
 bool Tcp::window_worth_telling(const Tcb& tcb) const {
-  const uint32_t plenty = std::max<uint32_t>(buffer(tcb) / 2, 2u * tcb.rcv_mss);
+  const uint32_t half = tcb.bytes_received == 0 ? 0 : buffer(tcb) / 2;
+  const uint32_t plenty = std::max<uint32_t>(half, 2u * tcb.rcv_mss);
   return tcb.rcv_wnd() < plenty && next_edge(tcb) != tcb.rcv_adv;
 }
 

@@ -24,6 +24,30 @@ TEST(TcpUser, CloseSendsTheRestAndFin) {
   bed.remote.expects({.seq = 16, .ack = 2});
 }
 
+// RFC 5681 2: cwnd limits data. What it holds back keeps FIN behind it; nothing else does.
+TEST(TcpUser, FinDoesNotWaitForTheCongestionWindow) {
+  TcpBedOptions options;
+  options.peer.net.tcp.min_rto = kSecond;
+  options.peer.net.tcp.tail_loss_probe = false;
+  const uint32_t nxt = 1 + 10 * kMss;  // behind the first window
+  for (const uint32_t segments : {10u, 11u}) {
+    TcpBed bed(TcpState::established, options);
+    app_sends(bed, segments);
+    bed.remote.expects_data(1, nxt, kMss);
+    EXPECT_EQ(bed.socket->shutdown(), 0);
+    bed.peer.poll(2);
+    if (segments == 10) bed.remote.expects({.flags = kFin | kAck, .seq = nxt, .ack = 1});
+    bed.remote.expects_nothing();
+    bed.remote.sends({.seq = 1, .ack = nxt});
+    if (segments == 10) bed.wait(kSecond + 10 * kMilli);  // FIN was lost
+    const Seg fin = bed.remote.expects_any();
+    EXPECT_TRUE(fin.flags & kFin);
+    EXPECT_EQ(fin.seq, nxt);
+    EXPECT_EQ(fin.data.size(), segments == 10 ? 0u : kMss);
+    bed.remote.expects_nothing();
+  }
+}
+
 TEST(TcpUser, CloseWithUnreadDataResets) {
   TcpBed bed(TcpState::established);
   bed.remote.sends({.seq = 1, .ack = 1, .data = "unread"});
@@ -49,14 +73,18 @@ TEST(TcpUser, CloseWithLinger0Resets) {
   bed.socket->expects_no_completion();
 }
 
-// RFC 1122 4.2.2.13: what comes for an application that has gone resets.
+// RFC 1122 4.2.2.13: what comes for an application that has gone resets; with the number that the
+// peer waits for, whether it has our FIN or not: it asks about any other (RFC 5961 3).
 TEST(TcpUser, DataAfterCloseResets) {
-  TcpBed bed(TcpState::established);
-  EXPECT_EQ(bed.socket->close(), 0);
-  bed.peer.poll(2);
-  bed.remote.expects({.flags = kFin | kAck, .seq = 1, .ack = 1});
-  bed.remote.sends({.seq = 1, .ack = 2, .data = "too late"});
-  EXPECT_TRUE(bed.remote.expects_any().flags & kRst);
+  for (const uint32_t ack : {1u, 2u}) {
+    TcpBed bed(TcpState::established);
+    EXPECT_EQ(bed.socket->close(), 0);
+    bed.peer.poll(2);
+    bed.remote.expects({.flags = kFin | kAck, .seq = 1, .ack = 1});
+    bed.remote.sends({.seq = 1, .ack = ack, .data = "too late"});
+    bed.remote.expects({.flags = kRst, .seq = ack});
+    bed.remote.expects_nothing();
+  }
 }
 
 TEST(TcpUser, ShutdownThenSend) {

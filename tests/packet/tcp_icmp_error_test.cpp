@@ -6,8 +6,9 @@
 namespace pinion::testing {
 namespace {
 
-Packet error_about(const TcpBed& bed, uint8_t type, uint8_t code, uint32_t seq, uint32_t rest = 0) {
-  const TcpSegment quoted{.ip = {.flags_fragment = kDontFragment, .src = kOurIp, .dst = kPeerIp},
+Packet error_about(const TcpBed& bed, uint8_t type, uint8_t code, uint32_t seq, uint32_t rest = 0,
+                   uint16_t flags = kDontFragment) {
+  const TcpSegment quoted{.ip = {.flags_fragment = flags, .src = kOurIp, .dst = kPeerIp},
                           .tcp = {.src = kOurPort, .dst = kPeerPort, .seq = seq, .flags = kAck},
                           .data = std::string(64, 'q')};
   static_cast<void>(bed);
@@ -41,8 +42,8 @@ TEST(TcpInput, W28HardErrorRefusesAConnect) {
 }
 
 TEST(TcpInput, W28SoftErrorsDoNotEndAConnect) {
-  for (const auto& [type, code] : {std::pair<uint8_t, uint8_t>{3, 0}, {3, 1}, {11, 0}, {12, 0},
-                                   {4, 0}}) {
+  for (const auto& [type, code] :
+       {std::pair<uint8_t, uint8_t>{3, 0}, {3, 1}, {11, 0}, {12, 0}, {4, 0}}) {
     TcpBed bed(TcpState::syn_sent);
     bed.peer.sends(error_about(bed, type, code, bed.remote.irs));
     EXPECT_EQ(bed.socket->connect_status(), -EINPROGRESS);
@@ -65,6 +66,17 @@ TEST(TcpInput, W29FragmentationNeeded) {
   const std::vector<Seg> again = bed.remote.take_all();
   ASSERT_FALSE(again.empty());
   for (const Seg& seg : again) EXPECT_LE(seg.data.size(), 960u);
+}
+
+// Whoever quotes may have cleared DF; the number is what says that it was ours.
+TEST(TcpInput, W29QuoteWithoutDontFragment) {
+  TcpBed bed(TcpState::established);
+  app_sends(bed, 1);
+  bed.remote.expects_data(1, 1 + kMss, kMss);
+  bed.peer.sends(error_about(bed, 3, 4, bed.remote.irs + 1, 1000, 0));
+  const std::vector<Seg> again = bed.remote.take_all();
+  ASSERT_EQ(again.size(), 2u);
+  EXPECT_EQ(again[0].data.size(), 960u);
 }
 
 TEST(TcpInput, W29FloorOfThePath) {

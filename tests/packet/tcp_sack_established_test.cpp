@@ -47,6 +47,32 @@ TEST(TcpRecovery, TwoHoles) {
   EXPECT_EQ(again, (std::vector<uint32_t>{0, 2}));
 }
 
+// RFC 6675 5: what any ACK SACKs counts, one that a later one has overtaken too. 0, 3 and 6 are
+// lost; the ACKs that tell of 4 and 5, and that repair 0, change places.
+TEST(TcpRecovery, AnOvertakenAckTellsToo) {
+  TcpBed bed(TcpState::established, recovering());
+  app_sends(bed, 10);
+  bed.remote.expects_data(1, 1 + 10 * kMss, kMss);
+  bed.wait(10 * kMilli);
+  bed.remote.take_all();
+  bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{1, 3}})});
+  bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{7, 8}, {1, 3}})});
+  bed.remote.expects_data(1, 1 + kMss, kMss);
+  bed.remote.sends({.seq = 1, .ack = 1 + 3 * kMss, .options = told(bed, {{7, 8}})});
+  const std::vector<Seg> more = bed.remote.take_all();
+  ASSERT_FALSE(more.empty());
+  EXPECT_EQ(more[0].seq, 1 + 3 * kMss);
+  uint32_t sent = more.back().seq + static_cast<uint32_t>(more.back().data.size());
+  ASSERT_LE(sent, 1 + 6 * kMss) << "6 waits for what the overtaken ACK tells";
+  bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{4, 6}, {7, 8}, {1, 3}})});
+  bool six = false;
+  for (const Seg& seg : bed.remote.take_all()) {
+    six |= seg.seq == 1 + 6 * kMss;
+    EXPECT_FALSE(seg.seq == 1 + 4 * kMss || seg.seq == 1 + 5 * kMss) << "the peer has it";
+  }
+  EXPECT_TRUE(six);
+}
+
 TEST(TcpRecovery, W45ImpossibleBlocks) {
   TcpBed bed(TcpState::established, recovering());
   app_sends(bed, 10);
@@ -61,7 +87,9 @@ TEST(TcpRecovery, W45ImpossibleBlocks) {
                                         {{base + 0x80000000u, base + 0x80000010u}}};
   for (const auto& block : bad)
     for (int i = 0; i < 2; ++i) {
-      bed.remote.sends({.seq = 1, .ack = 1, .window = static_cast<uint16_t>(50000 + i),
+      bed.remote.sends({.seq = 1,
+                        .ack = 1,
+                        .window = static_cast<uint16_t>(50000 + i),
                         .options = kNop + kNop + sack(block)});
       EXPECT_EQ(bed.remote.take_all().size(), 0u);
     }

@@ -21,6 +21,11 @@ TEST(TcpInput, W64OlderSynTimeWait) {
   answered_by_ack(TcpState::time_wait, {.flags = kSyn, .seq = 0xffff0000});
 }
 
+// It opens nothing, so it must not end TIME-WAIT either.
+TEST(TcpInput, W64NewerSynFinTimeWait) {
+  answered_by_ack(TcpState::time_wait, {.flags = kSyn | kFin, .seq = 100'000});
+}
+
 TEST(TcpInput, SynWithoutAListenerTimeWait) {
   TcpBedOptions options;
   options.active = true;
@@ -36,8 +41,8 @@ TEST(TcpInput, SynWithNewerTimestampTimeWait) {
   TcpBed bed(TcpState::time_wait, options);
   TcpEnd next(bed.peer);
   next.iss = bed.remote.iss - 100'000;
-  next.sends({.flags = kSyn,
-              .options = mss(1460) + timestamps(bed.remote.ts_now() + 1'000'000, 0)});
+  next.sends(
+      {.flags = kSyn, .options = mss(1460) + timestamps(bed.remote.ts_now() + 1'000'000, 0)});
   next.expects({.flags = kSyn | kAck, .ack = 1});
 }
 

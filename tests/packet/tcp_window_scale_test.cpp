@@ -23,8 +23,8 @@ TEST(TcpInput, W43ScaledWindowOfThePeer) {
     uint8_t shift;
     uint16_t window;
     uint32_t bytes;
-  } cases[] = {{0, 2920, 2920}, {1, 1460, 2920}, {7, 100, 12800}, {14, 1, 16384}, {15, 1, 16384},
-               {255, 1, 16384}};
+  } cases[] = {{0, 2920, 2920}, {1, 1460, 2920}, {7, 100, 12800},
+               {14, 1, 16384},  {15, 1, 16384},  {255, 1, 16384}};
   for (const auto& c : cases) {
     TcpBedOptions options;
     options.syn_options = mss(1460) + window_scale(c.shift);
@@ -57,6 +57,22 @@ TEST(TcpInput, W43OurWindowIsScaledOnlyIfAgreed) {
     const uint32_t window = uint32_t{*ack.window} << shift;
     EXPECT_EQ(agreed, window > 0xffff);
   }
+}
+
+// RFC 9293 3.8.6.2.2: the SYN told 64 KiB and none of it is used, so the first receive tells
+// nothing; what it has come to, the ACK of the first data tells.
+TEST(TcpInput, W43FirstReceiveTellsNothing) {
+  TcpBedOptions options;
+  options.syn_options = mss(1460) + window_scale(0);
+  options.peer.net.tcp.receive_bytes = 1 << 20;
+  TcpBed bed(TcpState::established, options);
+  bed.socket->receive(1);
+  bed.peer.poll(3);
+  bed.remote.expects_nothing();
+  bed.remote.sends({.seq = 1, .ack = 1, .data = "x"});
+  EXPECT_GT(*bed.remote.expects_any().window, 0xffff >> 5);
+  bed.remote.expects_nothing();
+  bed.socket->expects_received(1);
 }
 
 }  // namespace

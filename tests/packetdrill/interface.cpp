@@ -4,6 +4,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -26,8 +27,19 @@ int no_such_call() {
   return -1;
 }
 
+int no_such_memory() {
+  errno = EFAULT;
+  return -1;
+}
+
+bool names_memory(std::span<const iovec> all) {
+  const auto good = [](const iovec& v) { return v.iov_base != nullptr || v.iov_len == 0; };
+  return std::all_of(all.begin(), all.end(), good);
+}
+
 ssize_t receive_into(void* self, int fd, std::span<const iovec> to, int flags) {
   size_t length = 0;
+  if (!names_memory(to)) return no_such_memory();
   for (const iovec& v : to) length += v.iov_len;
   std::string data;
   const int64_t result = of(self).receive(fd, length, flags, data);
@@ -42,6 +54,7 @@ ssize_t receive_into(void* self, int fd, std::span<const iovec> to, int flags) {
 
 ssize_t send_from(void* self, int fd, std::span<const iovec> from, int flags) {
   std::string data;
+  if (!names_memory(from)) return no_such_memory();
   for (const iovec& v : from) data.append(static_cast<const char*>(v.iov_base), v.iov_len);
   return of(self).send(fd, std::as_bytes(std::span(data)), flags);
 }
@@ -107,13 +120,13 @@ void fill_sockets(PacketdrillTable& t) {
     return to_int(of(self).posix([=](Sockets& s) { return s.shutdown(fd, how); }));
   };
   t.getsockopt = [](void* self, int fd, int level, int option, void* value, socklen_t* length) {
-    return to_int(of(self).posix(
-        [=](Sockets& s) { return s.get_option(fd, level, option, value, length); }));
+    return to_int(
+        of(self).posix([=](Sockets& s) { return s.get_option(fd, level, option, value, length); }));
   };
   t.setsockopt = [](void* self, int fd, int level, int option, const void* value,
                     socklen_t length) {
-    return to_int(of(self).posix(
-        [=](Sockets& s) { return s.set_option(fd, level, option, value, length); }));
+    return to_int(
+        of(self).posix([=](Sockets& s) { return s.set_option(fd, level, option, value, length); }));
   };
   t.fcntl = do_fcntl, t.ioctl = do_ioctl;
   t.poll = [](void* self, pollfd* fds, nfds_t count, int timeout_ms) {

@@ -247,6 +247,19 @@ TEST(Packetdrill, CloseWithUnreadDataResets) {  // RFC 9293 3.6 SHLD-3, RFC 2525
   }
 }
 
+TEST(Packetdrill, ShutForReading) {
+  for (const bool on_linux : {true, false}) {
+    Play play(on_linux ? "linux" : "strict");
+    const int fd = play.established(play.listener());
+    EXPECT_EQ(play.t.shutdown(play.t.userdata, fd, SHUT_RD), 0);
+    char data[16];
+    EXPECT_EQ(play.t.read(play.t.userdata, fd, data, sizeof data), 0);
+    play.sends({.seq = 1, .ack = 1, .flags = kAck | kPsh}, "later");
+    play.expects(kAck, 1, 6);
+    EXPECT_EQ(play.t.read(play.t.userdata, fd, data, sizeof data), on_linux ? 5 : 0);
+  }
+}
+
 TEST(Packetdrill, ErrorsAreThoseOfPosix) {
   Play play("strict");
   EXPECT_EQ(play.t.socket(play.t.userdata, AF_UNIX, SOCK_STREAM, 0), -1);
@@ -257,6 +270,10 @@ TEST(Packetdrill, ErrorsAreThoseOfPosix) {
   char data[4];
   EXPECT_EQ(play.t.read(play.t.userdata, fd, data, sizeof data), -1);
   EXPECT_EQ(errno, ENOTCONN);
+  EXPECT_EQ(play.t.send(play.t.userdata, fd, nullptr, 4, 0), -1);
+  EXPECT_EQ(errno, EFAULT);
+  EXPECT_EQ(play.t.recv(play.t.userdata, fd, nullptr, 4, 0), -1);
+  EXPECT_EQ(errno, EFAULT);
   EXPECT_EQ(play.t.pipe(play.t.userdata, nullptr), -1);
   EXPECT_EQ(errno, ENOSYS);
   const int listener = play.listener();

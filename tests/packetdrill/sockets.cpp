@@ -239,7 +239,7 @@ int64_t Sockets::receive(int fd, size_t length, int flags, std::string& out) {
     return static_cast<int64_t>(out.size());
   }
   if (s->error != 0) return -std::exchange(s->error, 0);
-  return s->ended || s->failed || length == 0 ? 0 : kWouldBlock;
+  return s->ended || s->shut || s->failed || length == 0 ? 0 : kWouldBlock;
 }
 
 // Sends complete in order, so their memory is a ring; each lies in one piece.
@@ -283,7 +283,7 @@ int64_t Sockets::shutdown(int fd, int how) {
   if (s == nullptr) return -EBADF;
   pump(*s);
   if (s->listening || !s->connected || s->failed) return -ENOTCONN;
-  if (how == SHUT_RD || how == SHUT_RDWR) s->ended = true;
+  if (how == SHUT_RD || how == SHUT_RDWR) (reads_when_shut() ? s->shut : s->ended) = true;
   if (how == SHUT_RD || std::exchange(s->cannot_send, true)) return 0;
   const int status = rio_shutdown(s->handle);
   world_.settle();
@@ -339,7 +339,7 @@ short Sockets::events(int fd) {
   if (s->connecting) return 0;
   if (s->connected) fill(*s, 1);
   int events = 0;
-  if (!s->inbox.empty() || s->ended || s->failed) events |= POLLIN;
+  if (!s->inbox.empty() || s->ended || s->shut || s->failed) events |= POLLIN;
   if (s->connected && s->sent.size() < kSends) events |= POLLOUT;
   if (s->failed) events |= POLLERR | POLLHUP | POLLOUT;
   return static_cast<short>(events);

@@ -50,10 +50,10 @@ class Sockets {
     std::byte* memory = nullptr;
     rio_buffer_id buffer = RIO_INVALID_BUFFER;
     bool nonblocking = false, listening = false, connecting = false, connected = false;
-    bool receive_posted = false, ended = false, cannot_send = false, failed = false;
-    int error = 0;          // pending, positive
-    std::string inbox;      // received and not read
-    std::deque<Send> sent;  // outstanding
+    bool receive_posted = false, ended = false, shut = false, cannot_send = false, failed = false;
+    int error = 0;                  // pending, positive
+    std::string inbox;              // received and not read
+    std::deque<Send> sent;          // outstanding
     std::map<int, int> remembered;  // options without an effect here
   };
 
@@ -65,6 +65,8 @@ class Sockets {
   void fill(Socket& s, size_t length);
   bool reserve(const Socket& s, uint32_t length, uint32_t& at) const;
   void fail(Socket& s, int error);
+  // SHUT_RD: a read does not wait any more. On Linux it gives what comes later, on BSD nothing.
+  bool reads_when_shut() const { return profile_ == Settings::Profile::linux_; }
 
   World& world_;
   const Settings::Profile profile_;

@@ -29,6 +29,7 @@ TcpConfig tcp_config(Settings::Profile profile) {
     tcp.min_rto = 200 * kMilli;
     tcp.receive_bytes = 4 << 20;
     tcp.slow_start_limit_segments = 0;
+    tcp.peer_delayed_ack = 200 * kMilli;
   } else if (profile == Settings::Profile::bsd) {
     tcp.min_rto = 230 * kMilli;
     tcp.delayed_ack = 40 * kMilli;

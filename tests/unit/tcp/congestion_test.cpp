@@ -23,8 +23,8 @@ Congestion started(CongestionControl control, uint32_t cwnd_segments,
 // A round: cwnd is used in full, and each segment is acknowledged by itself.
 void round(Congestion& c, Nanos now = 0, Nanos srtt = 0) {
   for (uint32_t n = c.cwnd / kSmss; n > 0; --n) {
-    c.on_ack(kConfig,
-             {.acked = kSmss, .delivered = kSmss, .flight_max = c.cwnd, .srtt = srtt}, now);
+    c.on_ack(kConfig, {.acked = kSmss, .delivered = kSmss, .flight_max = c.cwnd, .srtt = srtt},
+             now);
   }
 }
 
@@ -253,6 +253,17 @@ TEST(Cubic, IdleTimeDoesNotCount) {  // 5.8
   round(a, 100 * kMilli, 100 * kMilli);
   round(b, 50 * kSecond + 100 * kMilli, 100 * kMilli);
   EXPECT_EQ(a.cwnd, b.cwnd);
+}
+
+// Without L of RFC 3465: as much as the ACK delivered, which is less than it acknowledges where
+// some of that was SACKed before.
+TEST(Congestion, SlowStartWithoutALimit) {
+  const CongestionConfig config{.slow_start_limit_segments = 0};
+  Congestion c = started(CongestionControl::newreno, 10);
+  c.on_ack(config, {.acked = 5 * kSmss, .delivered = 5 * kSmss, .flight_max = c.cwnd}, 0);
+  EXPECT_EQ(c.cwnd, 15 * kSmss);
+  c.on_ack(config, {.acked = 3 * kSmss, .delivered = kSmss, .flight_max = c.cwnd}, 0);
+  EXPECT_EQ(c.cwnd, 16 * kSmss);
 }
 
 TEST(Congestion, BoundedAndNeverBelowASegment) {

@@ -240,13 +240,13 @@ TEST(Sack, NonsenseIsIgnored) {
   LossBed bed({});
   bed.output(4);
   bed.pass(100 * kMilli);
-  bed.ack(1, {{9, 12}});         // never sent
-  bed.ack(1, {{3, 2}});          // inside out
-  bed.ack(1, {{2, 2}});          // empty
-  bed.ack(1, {{0, 1}});          // old
+  bed.ack(1, {{9, 12}});  // never sent
+  bed.ack(1, {{3, 2}});   // inside out
+  bed.ack(1, {{2, 2}});   // empty
+  bed.ack(1, {{0, 1}});   // old
   EXPECT_EQ(bed.loss.scoreboard().sacked_bytes(), 0u);
   EXPECT_EQ(bed.loss.stats.dsacks, 0u);  // nothing was ever sent again
-  bed.ack(1, {{0, 3}});  // from below: the part that is outstanding
+  bed.ack(1, {{0, 3}});                  // from below: the part that is outstanding
   EXPECT_EQ(bed.loss.scoreboard().sacked_bytes(), 2000u);
 }
 
@@ -258,6 +258,33 @@ TEST(Sack, PartOfASegmentSplitsIt) {
   bed.loss.on_ack(bed.config, bed.pool, {.ack = bed.at(0), .sack = {&block, 1}}, bed.now);
   EXPECT_EQ(bed.loss.scoreboard().sacked_bytes(), 900u);
   EXPECT_EQ(bed.loss.scoreboard().bytes(), 4000u);
+}
+
+// RFC 6675 5: of any ACK. RFC 2883: twice is what lies below the ACK that tells it, not below the
+// one that came before it.
+TEST(Sack, AnOvertakenAckTellsWhatItSacks) {
+  LossBed bed({.cwnd_segments = 10});
+  bed.output(10);
+  bed.pass(100 * kMilli);
+  bed.ack(0, {{1, 3}});
+  bed.ack(0, {{1, 4}});
+  bed.output(0);  // 0 again
+  EXPECT_EQ(bed.loss.stats.retransmitted_segments, 1u);
+  bed.ack(5);
+  LossOutcome out = bed.ack(3, {{4, 5}});  // it came late, and has come to nothing
+  EXPECT_EQ(out.delivered, 0u);
+  EXPECT_FALSE(out.dsack);
+  out = bed.ack(3, {{6, 8}});
+  EXPECT_EQ(out.delivered, 2 * LossBed::kSmss);
+  EXPECT_EQ(out.acked, 0u);
+  EXPECT_EQ(bed.loss.scoreboard().sacked_bytes(), 2 * LossBed::kSmss);
+  EXPECT_EQ(bed.loss.snd_una(), bed.at(5));
+  out = bed.ack(4, {{0, 1}});
+  EXPECT_TRUE(out.dsack);
+  out = bed.ack(4);  // nothing told
+  EXPECT_EQ(out.delivered, 0u);
+  bed.ack(10);
+  EXPECT_EQ(bed.loss.flight_size(), 0u);
 }
 
 TEST(Sack, CrumbsTakeABoundedShareOfThePool) {
