@@ -249,6 +249,15 @@ class TestVenue {
         requests_, [&](const std::string& m) { return m[0] == type; }));
   }
 
+  // The ClOrdID of the last request, as it came.
+  std::string last_id() const {
+    std::string id;
+    (void)ouch::request::read(bytes_of_text(requests_.back()), [&](const auto& m, Bytes) {
+      if constexpr (requires { m.cl_ord_id; }) id = m.cl_ord_id.get();
+    });
+    return id;
+  }
+
   exchange::Market market{{"AAPL", "MSFT", "QUIET"}, {200'000, 16u << 20}};
   exchange::Accounts accounts{market, {{"USER", "PASSWORD"}}, {200'000, 16u << 20}};
   uint64_t day_ns = 1;

@@ -68,6 +68,21 @@ TEST(EngineOrders, WhatMakesAnotherOrderOfItIsRefused) {
   EXPECT_EQ(c.rejects, 0u);
 }
 
+// FIX allows any bytes; what a venue might take amiss does not reach it.
+TEST(EngineOrders, AClOrdIDThatTheVenueMightTakeAmiss) {
+  constexpr std::pair<const char*, const char*> kIds[] = {
+      {"A1", "A1"}, {"~!#a=b_0123456", "~!#a=b_0123456"}, {"longer than that", "#3"}, {" ", "#4"},
+      {"\xe4\xf6", "#5"}, {"a\tb", "#6"}};
+  Bed bed;
+  bed.trades();
+  for (const auto& [id, sent] : kIds) {
+    bed.client().order(id);
+    bed.turn();
+    EXPECT_EQ(bed.client().told({11, 150}), std::string(id) + "|0");
+    EXPECT_EQ(bed.venue.last_id(), sent);
+  }
+}
+
 TEST(EngineOrders, ImmediateOrCancel) {
   Bed bed;
   bed.trades();
