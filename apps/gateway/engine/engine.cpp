@@ -24,6 +24,7 @@ constexpr const char* kVenueZone = "America/New_York";
 constexpr uint16_t kVenueSource = 0xffff, kOwnSource = 0xfffe;  // of records that no client's are
 constexpr Nanos kStopWithin = 3 * kSecond;
 constexpr Nanos kTellUnreachedEvery = 60 * kSecond;
+constexpr Nanos kLookAtDateEvery = kSecond;
 // Of the room for notices.
 constexpr size_t kLeftByStrangers = Notices::kKept / 4, kLeftByClients = Notices::kKept / 8;
 constexpr size_t kOuchMax = 96;  // of what the desk sends
@@ -147,7 +148,8 @@ void Engine::set_limits(const RiskFileConfig& risk) {
 bool Engine::recover(std::string& why) {
   RecoveredDay day;
   if (!read_day(config_.journal.directory, day, why)) return false;
-  const int64_t ahead = day.any ? venue_date(day.last_utc_ns) - venue_date(now_.utc_ns) : 0;
+  const int64_t today = venue_date(now_.utc_ns);
+  const int64_t ahead = day.any ? venue_date(day.last_utc_ns) - today : 0;
   if (ahead > 0) {
     // By a clock that was set back a day would begin anew whose orders live.
     why = config_.journal.directory + ": its last record is " + std::to_string(ahead) +
@@ -155,11 +157,15 @@ bool Engine::recover(std::string& why) {
           " ahead of the clock: set the clock right, or move the journal away";
     return false;
   }
-  if (ahead < 0)
-    notices_.say("a new day: the journal's last one ended %lld day%s ago",
-                 static_cast<long long>(-ahead), ahead == -1 ? "" : "s");
+  const int64_t last = day.any ? day.venue_utc_ns : day.last_utc_ns;
+  const int64_t ago = last != 0 ? today - venue_date(last) : 0;
   resume_reports(day);
-  if (!day.any || ahead < 0) return true;
+  if (ago > 0) {
+    notices_.say("a new day: the journal's last one ended %lld day%s ago",
+                 static_cast<long long>(ago), ago == 1 ? "" : "s");
+    record_event("%s", kNewDayEvent.data());
+  }
+  if (!day.any || ago > 0) return true;
   std::vector<std::string> names;
   for (const auto& client : clients_) names.push_back(client->config().name);
   replaying_ = true;
@@ -221,6 +227,7 @@ int Engine::turn(const fix::Now& now) {
   market_watch_.look(market_, now.monotonic_ns, notices_);
   if (kill_.thrown() != killed_) look_at_kill();
   look_at_journal();
+  look_at_date();
   tell_untold();
   cancel_for_those_away();
   desk_.poll(now.monotonic_ns);
@@ -254,6 +261,17 @@ void Engine::look_at_journal() {
   journal_stopped_ = journal_.stopped();
   notices_.say("ALARM: the journal %s: no new orders until the next start",
                disk == journal::DiskState::failed ? "has lost its disk" : "has no room");
+}
+
+// The journal's day lasts while the venue's session does, over midnight too. Of what else is
+// recorded then, heartbeats of clients for instance, nothing tells that.
+void Engine::look_at_date() {
+  if (now_.monotonic_ns < date_next_ || !venue_.active()) return;
+  date_next_ = now_.monotonic_ns + kLookAtDateEvery;
+  const int64_t date = venue_date(now_.utc_ns);
+  if (date == venue_seen_date_) return;
+  venue_seen_date_ = date;
+  record_event("%s%s", kVenueEvent.data(), day_session_.c_str());
 }
 
 // Whose state is known from then on, and would not be told again.
@@ -394,6 +412,7 @@ void Engine::on_venue_login() {
   const std::string session(venue_.client().session().get());
   if (session != day_session_) {
     day_session_ = session;
+    venue_seen_date_ = venue_date(now_.utc_ns);
     record_event("%s%s", kVenueEvent.data(), session.c_str());
   }
   notices_.say("venue: logged in, session %s, from message %llu", session.c_str(),

@@ -88,6 +88,7 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
   void tell_untold();
   void tell_venue_is_over();
   void look_at_books();
+  void look_at_date();
   void cancel_for_those_away();
   void cancel_everything(const char* why);
 
@@ -143,6 +144,8 @@ class Engine final : ClientSink, VenueSink, Outlet, fix::AcceptorWatcher {
 
   fix::Now now_;             // of this turn
   std::string day_session_;  // the venue's session that the day's numbers are of; empty: none yet
+  int64_t venue_seen_date_ = 0;  // of the last record that the venue lives
+  Nanos date_next_ = 0;          // when the date is looked at again
   fix::TimeZone venue_zone_;
   bool replaying_ = false;
   bool killed_ = false;  // as far as what follows from it was done

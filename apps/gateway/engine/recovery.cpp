@@ -48,7 +48,9 @@ bool read_day(const std::string& directory, RecoveredDay& out, std::string& why)
   const auto on_event = [&](const RecordHeader& h, std::string_view text) {
     if (text.starts_with(kStartEvent)) start = h.number;
     if (text.starts_with(kClientEvent)) sources.read(text);
+    if (text == kNewDayEvent) out.any = false;
     if (!text.starts_with(kVenueEvent)) return;
+    out.venue_utc_ns = static_cast<int64_t>(h.time_ns);
     const std::string_view session = text.substr(kVenueEvent.size());
     if (out.any && out.venue_session == session) return;
     out.any = true;
@@ -60,7 +62,10 @@ bool read_day(const std::string& directory, RecoveredDay& out, std::string& why)
   const auto on_record = [&](const RecordHeader& h, Bytes payload) {
     out.last_utc_ns = static_cast<int64_t>(h.time_ns);
     if (h.kind == Kind::event) on_event(h, text_of(payload));
-    if (h.kind == Kind::ouch_answer) ++out.answers;
+    if (h.kind == Kind::ouch_answer) {
+      out.venue_utc_ns = out.last_utc_ns;
+      ++out.answers;
+    }
     if (h.kind != Kind::report || payload.size() != sizeof(ReportRecord)) return;
     const auto report = load<ReportRecord>(payload.data());
     const std::string* name = sources.name(h.source);
@@ -105,8 +110,7 @@ bool replay_day(const std::string& directory, const RecoveredDay& day,
     if (h.kind == Kind::order) on_decision(h, payload);
     if (h.kind == Kind::ouch_answer) to.answer(h.number, payload);
   };
-  const journal::ReadResult result =
-      journal::read_journal(directory, on_record, day.start_record);
+  const journal::ReadResult result = journal::read_journal(directory, on_record, day.start_record);
   if (!result.good()) why = damage_of(directory, result);
   return why.empty();
 }

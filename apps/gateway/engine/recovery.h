@@ -1,5 +1,6 @@
 // What the journal says of the day that goes on: read once at start, before anything is appended.
-// The day of a gateway is that of the venue's session; a record "venue <session>" begins it.
+// The day of a gateway is that of the venue's session; a record "venue <session>" begins it, and
+// the same session of another date is another day: a record "new day" stands between them.
 //
 // Two passes over the files, since whether a report has reached its client stands behind its cause:
 // the first finds where the day begins and which reports are out, the second hands the decisions
@@ -18,8 +19,9 @@
 namespace pinion::gateway {
 
 // Records of Kind::event that recovery reads. What stands behind the word is a name.
-inline constexpr std::string_view kStartEvent = "start ";   // a process has begun
-inline constexpr std::string_view kVenueEvent = "venue ";   // a session of the venue has begun
+inline constexpr std::string_view kStartEvent = "start ";    // a process has begun
+inline constexpr std::string_view kVenueEvent = "venue ";    // this session of the venue is on
+inline constexpr std::string_view kNewDayEvent = "new day";  // what was before is over
 inline constexpr std::string_view kClientEvent = "client ";  // <number> <name>: sources from now on
 
 struct LastReport {
@@ -28,12 +30,13 @@ struct LastReport {
 };
 
 struct RecoveredDay {
-  bool any = false;            // the journal has such a day
+  bool any = false;  // the journal has such a day
   std::string venue_session;
-  uint64_t first_record = 0;   // its "venue" record
-  uint64_t start_record = 1;   // the start of the process that wrote that
-  int64_t last_utc_ns = 0;     // of the last record
-  uint64_t answers = 0;        // that the venue has given: the next one is one above
+  uint64_t first_record = 0;  // its "venue" record
+  uint64_t start_record = 1;  // the start of the process that wrote that
+  int64_t last_utc_ns = 0;    // of the last record
+  int64_t venue_utc_ns = 0;   // of the last one that the venue's session was on for
+  uint64_t answers = 0;       // that the venue has given: the next one is one above
   std::map<std::string, LastReport> last_report;  // by the client's name
 };
 

@@ -1,6 +1,7 @@
 // The clients' side of the desk, and what both sides share. The venue's is in desk_venue.cpp.
 #include "gateway/orders/desk.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -31,10 +32,15 @@ char ouch_side(risk::Side side) { return "BSTE"[static_cast<size_t>(side)]; }
 // What a client said, as far as an answer repeats it: no answer is too long to be sent.
 std::string_view echo_of(std::string_view text) { return text.substr(0, kRecordTextMax); }
 
+// FIX takes any bytes for a ClOrdID; a venue may end the session of whoever sends it such.
+bool fits_ouch(std::string_view id) {
+  return id.size() <= 14 && std::ranges::all_of(id, [](char c) { return c > ' ' && c <= '~'; });
+}
+
 // The client's own ClOrdID where it fits; else a short one, which the journal brings together with
 // it by the UserRefNum.
 Alpha<14> ouch_id(const Request& request) {
-  if (request.cl_ord_id().size() <= 14) return Alpha<14>::of(request.cl_ord_id());
+  if (fits_ouch(request.cl_ord_id())) return Alpha<14>::of(request.cl_ord_id());
   char text[15] = {};
   std::snprintf(text, sizeof text, "#%u", request.user_ref);
   return Alpha<14>::of(text);

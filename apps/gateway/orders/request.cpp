@@ -1,5 +1,7 @@
 #include "gateway/orders/request.h"
 
+#include <array>
+
 #include "gateway/fix/value.h"
 #include "gateway/orders/orders.h"
 #include "gateway/risk/limits.h"
@@ -27,7 +29,62 @@ bool read_quantity(std::string_view text, uint32_t& out) {
   return true;
 }
 
+// Fields that make another order of it than the venue would get, with what they may say all the
+// same because it holds anyhow. What no order here depends on (Account, settlement date,
+// commission) is not among them.
+struct Condition {
+  int32_t tag;
+  std::string_view may_be;
+  std::string_view fault;
+};
+constexpr Condition kConditions[] = {
+    {15, "USD", "Currency is not USD"},
+    {18, "", "ExecInst (18) is not supported"},
+    {63, "0", "only regular settlement (63=0)"},
+    {65, "", "SymbolSfx (65) is not supported: Symbol is all of it"},
+    {99, "", "StopPx (99) is not supported"},
+    {110, "0", "MinQty (110) is not supported"},
+    {111, "", "MaxFloor (111) is not supported"},
+    {126, "", "ExpireTime (126) is not supported"},
+    {152, "", "CashOrderQty (152) is not supported"},
+    {168, "", "EffectiveTime (168) is not supported"},
+    {192, "", "OrderQty2 (192) is not supported"},
+    {200, "", "MaturityMonthYear (200): only equities"},
+    {201, "", "PutOrCall (201): only equities"},
+    {202, "", "StrikePrice (202): only equities"},
+    {211, "", "PegDifference (211) is not supported"},
+    {386, "0", "NoTradingSessions (386) is not supported"},
+    {388, "", "DiscretionInst (388) is not supported"},
+    {389, "", "DiscretionOffset (389) is not supported"},
+    {423, "2", "only prices of a share (423=2)"},
+    {432, "", "ExpireDate (432) is not supported"},
+    {516, "", "OrderPercent (516) is not supported"},
+    {640, "", "Price2 (640) is not supported"},
+    {854, "0", "only quantities in shares (854=0)"},
+};
+constexpr size_t kConditionTags = 1024;
+
+// 0: none; else one more than the row.
+constexpr std::array<uint8_t, kConditionTags> kConditionOf = [] {
+  std::array<uint8_t, kConditionTags> of{};
+  uint8_t row = 0;
+  for (const Condition& c : kConditions) of[static_cast<size_t>(c.tag)] = ++row;
+  return of;
+}();
+
+std::string_view read_conditions(const fix::Message& m) {
+  for (const fix::Field& field : m.fields()) {
+    const auto tag = static_cast<size_t>(field.tag);  // a negative one is beyond all
+    if (tag >= kConditionTags || kConditionOf[tag] == 0) continue;
+    const Condition& c = kConditions[kConditionOf[tag] - 1];
+    if (field.value != c.may_be) return c.fault;
+  }
+  return {};
+}
+
 std::string_view read_terms(const fix::Message& m, ClientRequest& out) {
+  if (const std::string_view fault = read_conditions(m); !fault.empty()) return fault;
+  if (m.value(fix::kHandlInst) == "3") return "HandlInst=3: nobody handles orders by hand here";
   if (m.value(fix::kOrdType) != "2") return "only limit orders (40=2)";
   const std::string_view tif = m.value(fix::kTimeInForce);
   if (!tif.empty() && tif != "0" && tif != "3") return "only day and IOC orders (59=0, 59=3)";

@@ -98,6 +98,13 @@ class TestClient final : public fix::Application, public fix::Wire {
     about(e, id, {});
     EXPECT_TRUE(session_->send(e, now_));
   }
+  // An order with one more field, "110=100".
+  void send_with(const char* type, const std::string& id, const std::string& orig,
+                 const std::string& field) {
+    more_ = field;
+    send_order(type, id, orig, {});
+    more_.clear();
+  }
   // As it is written here, with | for SOH, framed; with what the session knows nothing of.
   void says(std::string fields) {
     for (char& c : fields)
@@ -178,6 +185,8 @@ class TestClient final : public fix::Application, public fix::Wire {
     e.decimal(fix::kPrice, t.price, 4);
     e.character(fix::kTimeInForce, t.time_in_force);
     if (t.located) e.text(fix::kLocateReqd, "N");
+    if (const size_t is = more_.find('='); is != std::string::npos)
+      e.text(std::stoi(more_), std::string_view(more_).substr(is + 1));
     EXPECT_TRUE(session_->send(e, now_));
   }
 
@@ -188,6 +197,7 @@ class TestClient final : public fix::Application, public fix::Wire {
   std::unique_ptr<fix::Session> session_;
   MemoryNetwork::Stream* stream_ = nullptr;
   std::vector<std::string> told_;
+  std::string more_;  // a field of the order that is being sent
   fix::Now now_;
 };
 
@@ -237,6 +247,15 @@ class TestVenue {
   size_t requests(char type) const {
     return static_cast<size_t>(std::ranges::count_if(
         requests_, [&](const std::string& m) { return m[0] == type; }));
+  }
+
+  // The ClOrdID of the last request, as it came.
+  std::string last_id() const {
+    std::string id;
+    (void)ouch::request::read(bytes_of_text(requests_.back()), [&](const auto& m, Bytes) {
+      if constexpr (requires { m.cl_ord_id; }) id = m.cl_ord_id.get();
+    });
+    return id;
   }
 
   exchange::Market market{{"AAPL", "MSFT", "QUIET"}, {200'000, 16u << 20}};

@@ -11,8 +11,7 @@ TEST(EngineOrders, AnOrderAndItsReplacementsAndItsFills) {
   TestClient& c = bed.client();
   c.order("A1");
   bed.turn();
-  EXPECT_EQ(c.told({35, 11, 37, 20, 150, 39, 38, 44, 151, 14}),
-            "8|A1|1|0|0|0|100|100|100|0");
+  EXPECT_EQ(c.told({35, 11, 37, 20, 150, 39, 38, 44, 151, 14}), "8|A1|1|0|0|0|100|100|100|0");
   c.replace("A2", "A1", {.shares = 200, .price = 1'000'100});
   bed.turn();
   EXPECT_EQ(c.told({11, 41, 37, 150, 39, 38, 44, 151}), "A2|A1|1|5|5|200|100.01|200");
@@ -30,6 +29,58 @@ TEST(EngineOrders, AnOrderAndItsReplacementsAndItsFills) {
   EXPECT_EQ(c.told({35, 11, 41, 39, 434, 102, 58}), "9|A4|A3|2|1|0|too late to cancel");
   EXPECT_EQ(c.rejects, 0u);
   EXPECT_EQ(bed.engine->risk().symbol(0, 0).position, 120);
+}
+
+// Half of such an order would be executed, shown or sold that its client did not want so.
+TEST(EngineOrders, WhatMakesAnotherOrderOfItIsRefused) {
+  constexpr std::pair<const char*, const char*> kRefused[] = {
+      {"18=G", "ExecInst (18) is not supported"},
+      {"110=100", "MinQty (110) is not supported"},
+      {"111=0", "MaxFloor (111) is not supported"},
+      {"65=B", "SymbolSfx (65) is not supported: Symbol is all of it"},
+      {"15=EUR", "Currency is not USD"},
+      {"168=20261128-20:00:00", "EffectiveTime (168) is not supported"},
+      {"432=20261130", "ExpireDate (432) is not supported"},
+      {"63=2", "only regular settlement (63=0)"},
+      {"201=1", "PutOrCall (201): only equities"},
+      {"388=0", "DiscretionInst (388) is not supported"},
+  };
+  Bed bed;
+  bed.trades();
+  TestClient& c = bed.client();
+  int ids = 0;
+  const auto says = [&](const char* type, const std::string& more, const std::string& orig) {
+    c.send_with(type, "B" + std::to_string(++ids), orig, more);
+    bed.turn();
+  };
+  for (const auto& [field, why] : kRefused) {
+    says("D", field, "");
+    EXPECT_EQ(c.told({35, 150, 58}), std::string("8|8|") + why) << field;
+  }
+  EXPECT_EQ(bed.venue.requests('O'), 0u);
+  for (const char* harmless : {"15=USD", "63=0", "110=0", "1=ACCOUNT", "100=Q"}) {
+    says("D", harmless, "");
+    EXPECT_EQ(c.told({35, 150, 58}), "8|0|") << harmless;
+  }
+  says("G", "111=50", "B" + std::to_string(ids));
+  EXPECT_EQ(c.told({35, 434, 58}), "9|2|MaxFloor (111) is not supported");
+  EXPECT_EQ(bed.venue.requests('U'), 0u);
+  EXPECT_EQ(c.rejects, 0u);
+}
+
+// FIX allows any bytes; what a venue might take amiss does not reach it.
+TEST(EngineOrders, AClOrdIDThatTheVenueMightTakeAmiss) {
+  constexpr std::pair<const char*, const char*> kIds[] = {
+      {"A1", "A1"}, {"~!#a=b_0123456", "~!#a=b_0123456"}, {"longer than that", "#3"}, {" ", "#4"},
+      {"\xe4\xf6", "#5"}, {"a\tb", "#6"}};
+  Bed bed;
+  bed.trades();
+  for (const auto& [id, sent] : kIds) {
+    bed.client().order(id);
+    bed.turn();
+    EXPECT_EQ(bed.client().told({11, 150}), std::string(id) + "|0");
+    EXPECT_EQ(bed.venue.last_id(), sent);
+  }
 }
 
 TEST(EngineOrders, ImmediateOrCancel) {
