@@ -1,6 +1,8 @@
 // One conversation in which every kind of frame that the stack can send leaves once, at every
 // length at which a pad ends: for the invariants that concern whatever leaves.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <string>
 
 #include "support/peer.h"

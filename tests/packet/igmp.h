@@ -1,5 +1,7 @@
 // IGMP in literals (RFC 2236 2, RFC 3376 4), and what of it leaves.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 

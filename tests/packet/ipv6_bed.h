@@ -1,6 +1,8 @@
 // A Peer whose first interface speaks both families: 10.0.0.1/24 and 2001:db8::1/64, its addresses
 // in use at once (no duplicate address detection) and what MLD says of them already said.
 #pragma once
+#include <gtest/gtest.h>
+
 #include "support/peer.h"
 #include "support/segments6.h"
 

@@ -1,5 +1,7 @@
 // MLD in literals (RFC 2710 3, RFC 3810 5), and what of it leaves.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -110,6 +110,8 @@ CORE_FORBIDDEN = [
 ATOMIC = re.compile(r'\b(?:__atomic_\w+|__ATOMIC_\w+|__sync_\w+|std::atomic\w*|std::memory_order\w*'
                     r'|memory_order_\w+|atomic_(?:load|store|exchange|fetch|compare)\w*|_Atomic)\b')
 
+GTEST = re.compile(r'\b(?:TEST(?:_[FP])?|GTEST_\w+|(?:EXPECT|ASSERT)_[A-Z_]+) *\(')
+
 
 class Tree:
     """The files of a tree, read once, and what was found in them."""
@@ -366,6 +368,28 @@ def check_drops(tree):
                         match.group(1))
 
 
+def reaches_gtest(tree, path, seen):
+    """By its own includes, or by those of a file of the project that it includes."""
+    seen.add(path)
+    for _, include, _ in cxx.includes(tree.text[path]):
+        if include.startswith(('gtest/', 'gmock/')):
+            return True
+        for base in (os.path.dirname(path), 'tests', 'tests/gateway'):
+            other = os.path.normpath(os.path.join(base, include))
+            if other in tree.text and other not in seen and reaches_gtest(tree, other, seen):
+                return True
+    return False
+
+
+def check_gtest(tree):
+    """What a build with PINION_GTEST_ONCE does not show."""
+    for path in tree.source:
+        uses = GTEST.search(tree.stripped[path]) if path.startswith('tests/') else None
+        if uses and not reaches_gtest(tree, path, set()):
+            tree.report(path, cxx.line_of(tree.stripped[path], uses.start()),
+                        'uses GoogleTest; include <gtest/gtest.h>')
+
+
 def compiles_first(tree, header):
     """Its own source includes it before anything else: then the build shows it."""
     source = os.path.splitext(header)[0] + '.cpp'
@@ -414,7 +438,7 @@ def check_headers(tree):
                             (command[1][5:], errors[0] if errors else done.stderr.strip()[:200]))
 
 
-RULES = (check_includes, check_core, check_atomics, check_shape, check_drops)
+RULES = (check_includes, check_core, check_atomics, check_shape, check_drops, check_gtest)
 
 
 def main():

@@ -31,6 +31,8 @@ GOOD = {
                              '#include <rio/abi.h>\nint t() { throw 1; }\n',
     'pmd-glue/port.cpp': '// Port.\n#include <rte_mbuf.h>\n#include "base/types.h"\n',
     'config/config.cpp': '// Config.\n#include <yaml-cpp/yaml.h>\n#include <string>\n',
+    'tests/support/bed.h': HEADER + '#include <gtest/gtest.h>\n',
+    'tests/unit/a_test.cpp': '// A.\n#include "support/bed.h"\nTEST(A, B) {}\n',
     'apps/samples/echo.c': '/* Echo. */\n#include <rio/abi.h>\n#include <stdio.h>\n',
 }
 
@@ -39,6 +41,8 @@ BAD = [
     ('rte outside', 'stack/net/a.cpp', '// A.\n#include <rte_mbuf.h>\n', 2, 'pmd-glue/ alone'),
     ('rte in tests', 'tests/unit/a.cpp', '// A.\n#include <rte_eal.h>\n', 2, 'pmd-glue/ alone'),
     ('verbs', 'api/src/a.c', '// A.\n#include <infiniband/verbs.h>\n', 2, 'pmd-glue/ alone'),
+    ('gtest', 'tests/unit/b_test.cpp', '// B.\n#include <string>\nTEST_F(A, B) {}\n', 3,
+     'include <gtest/gtest.h>'),
     ('yaml', 'apps/piniond/a.cpp', '// A.\n#include <yaml-cpp/yaml.h>\n', 2, 'config/ alone'),
     ('upwards', 'stack/net/a.cpp', '// A.\n#include "../base/types.h"\n', 2, 'no way up'),
     ('core and system', 'stack/net/a.cpp', '// A.\n#include <unistd.h>\n', 2, 'outside host/'),
@@ -86,7 +90,8 @@ BAD = [
     ('long file', 'stack/net/a.cpp', '// A.\n' * 801, 801, 'has 801 lines'),
     ('long line', 'tests/unit/a.cpp', '// A.\n//' + 'x' * 99 + '\n', 2, '101 columns'),
     ('long function', 'tests/unit/a.cpp',
-     '// A.\nnamespace n {\nTEST(A, B) {\n' + '  f();\n' * 69 + '}\n}\n', 3, 'has 71 lines'),
+     '// A.\n#include <gtest/gtest.h>\nnamespace n {\nTEST(A, B) {\n' + '  f();\n' * 69 + '}\n}\n',
+     4, 'has 71 lines'),
     ('long method', 'stack/net/a.h',
      HEADER + 'struct S {\n  int f(int x)\n      const {\n' + '    g([&] { h(); });\n' * 70 +
      '  }\n};\n', 4, 'has 73 lines'),
