@@ -71,12 +71,12 @@ TEST(StreamSimulation, LedgerSeesComplementaryFlips) {
       << what;
 }
 
-constexpr uint64_t kSeedsPerCase = 50;
+constexpr uint64_t kStreamSeedsPerCase = 50;
 class StreamSeeds : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(StreamSeeds, Mixture) {
-  for (uint64_t i = 0; i < kSeedsPerCase; ++i) {
-    const uint64_t seed = GetParam() * kSeedsPerCase + i;
+  for (uint64_t i = 0; i < kStreamSeedsPerCase; ++i) {
+    const uint64_t seed = GetParam() * kStreamSeedsPerCase + i;
     StreamSimulation sim(stream_options_of(seed));
     ASSERT_TRUE(sim.run()) << sim.failure() << "; --streams --seed=" << seed;
   }
