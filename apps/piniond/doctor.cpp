@@ -32,6 +32,14 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
+// What stands behind this word in a file of lines; empty: no line begins with it.
+std::string value_of(const std::string& path, std::string_view word) {
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with(word)) return line.substr(word.size());
+  return "";
+}
+
 // "0-3,7" has 2.
 bool list_has(const std::string& list, uint32_t cpu) {
   std::istringstream in(list);
@@ -273,11 +281,7 @@ void cores(const config::Config& config, Findings& out) {
 }
 
 bool has_flag(const std::string& flag) {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("flags")) return (line + " ").find(" " + flag + " ") != std::string::npos;
-  }
-  return false;
+  return (value_of("/proc/cpuinfo", "flags") + " ").find(" " + flag + " ") != std::string::npos;
 }
 
 void clocks(bool any_tsc, Findings& out) {
@@ -299,12 +303,37 @@ void clocks(bool any_tsc, Findings& out) {
 
 // With CAP_IPC_LOCK the limit does not count, with CAP_SYS_RESOURCE the daemon raises it.
 bool may_lock() {
-  std::ifstream in("/proc/self/status");
-  uint64_t effective = 0;
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("CapEff:")) effective = std::strtoull(line.c_str() + 7, nullptr, 16);
-  }
+  const uint64_t effective =
+      std::strtoull(value_of("/proc/self/status", "CapEff:").c_str(), nullptr, 16);
   return ((effective >> CAP_IPC_LOCK | effective >> CAP_SYS_RESOURCE) & 1) != 0;
+}
+
+uint64_t number_in(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 10); }
+
+// Of ordinary pages: what the machine has left, or less where a control group (version 2) of this
+// process, or one above it, has a limit.
+uint64_t memory_left_mb() {
+  uint64_t left = number_in(value_of("/proc/meminfo", "MemAvailable:")) >> 10;
+  const std::string mount = "/sys/fs/cgroup";
+  for (fs::path group = value_of("/proc/self/cgroup", "0::"); !group.empty();) {
+    const std::string folder = mount + group.string();
+    const std::string limit = first_line(folder + "/memory.max");
+    const uint64_t most = limit == "max" ? 0 : number_in(limit);
+    const uint64_t used = number_in(first_line(folder + "/memory.current"));
+    if (most != 0) left = std::min(left, (most - std::min(most, used)) >> 20);
+    group = group == group.root_path() ? fs::path() : group.parent_path();
+  }
+  return left;
+}
+
+// What applications register counts as the daemon's, and Linux ends who has too much.
+void registered(const config::Config& config, Findings& out) {
+  const uint64_t wanted = promised(config).memory_mb, found = memory_left_mb();
+  add(out, found >= wanted, Verdict::risky, "memory of the sessions",
+      std::to_string(found) + " MiB left",
+      std::to_string(wanted) + " MiB, all that they may register in ordinary pages",
+      "smaller sessions_max or memory_mb, or a higher limit (MemoryMax= of the unit): else "
+      "applications that use what is promised have Linux's OOM killer end the daemon");
 }
 
 void memory(const config::Config& config, Findings& out) {
@@ -338,11 +367,12 @@ std::vector<Finding> examine(const config::Config& config, bool any_tsc) {
   cores(config, out);
   clocks(any_tsc, out);
   memory(config, out);
+  registered(config, out);
   return out;
 }
 
 std::string text_of(const Finding& finding) {
-  constexpr const char* kWords[] = {"ok   ", "SLOW ", "FAILS"};
+  constexpr const char* kWords[] = {"ok   ", "SLOW ", "RISKY", "FAILS"};
   std::string what = finding.what;
   what.resize(std::max<size_t>(what.size(), 26), ' ');
   std::string text = kWords[static_cast<size_t>(finding.verdict)];

@@ -8,7 +8,8 @@
 
 namespace pinion::daemon {
 
-enum class Verdict : uint8_t { good, slow, fails };  // slow: it starts, and latency suffers
+// slow: it starts, and latency suffers; risky: it starts, and may not keep what it promises.
+enum class Verdict : uint8_t { good, slow, risky, fails };
 
 struct Finding {
   Verdict verdict;

@@ -115,15 +115,15 @@ struct Lenience {
   bool emulated = false;
 };
 
-// host.doctor: what would fail later, with less to say, is told before anything is opened.
+// host.doctor: what would or may fail later, with less to say, is told before anything is opened.
 bool suits_machine(const config::Config& config, bool any_tsc) {
   if (config.host.doctor == config::Doctor::off) return true;
   bool good = true;
   int slow = 0;
   for (const Finding& finding : examine(config, any_tsc)) {
     if (finding.verdict == Verdict::slow) ++slow;
-    if (finding.verdict != Verdict::fails) continue;
-    good = false;
+    if (finding.verdict == Verdict::fails) good = false;
+    else if (finding.verdict != Verdict::risky) continue;
     std::fputs(text_of(finding).c_str(), stderr);
   }
   if (slow != 0)

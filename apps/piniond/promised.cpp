@@ -18,6 +18,7 @@ Promised promised(const config::Config& config) {
     all.sessions += s.sessions_max;
     all.sockets += uint64_t{s.sessions_max} * s.sockets_max;
     all.queues += uint64_t{s.sessions_max} * s.request_queues_max;
+    all.memory_mb += uint64_t{s.sessions_max} * s.memory_mb;
     if (!s.groups.empty()) all.joins += uint64_t{s.sessions_max} * s.joins_max;
   }
   return all;

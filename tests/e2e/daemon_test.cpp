@@ -289,6 +289,20 @@ TEST_F(Daemon, DoctorSaysWhatAConfigurationLacks) {
   EXPECT_EQ(none.status, 1) << none.output;
 }
 
+// Who uses what was promised to all would have Linux end the daemon: told, and no reason not to
+// start.
+TEST_F(Daemon, SaysThatItPromisesMoreMemoryThanThereIs) {
+  for (const auto& [each, says] : {std::pair("1", "ok    memory of the sessions"),
+                                   std::pair("1048576", "RISKY memory of the sessions")}) {
+    std::ifstream in(configuration());
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    text.insert(text.find("uid: "), std::string("memory_mb: ") + each + ", ");
+    const Outcome told = run({PINION_CTL, "doctor", scratch_.write("promises.yaml", text)});
+    EXPECT_EQ(told.status, 0) << told.output;
+    EXPECT_NE(told.output.find(says), std::string::npos) << says << "\n" << told.output;
+  }
+}
+
 // host.doctor: the same findings at the start, before anything is opened.
 TEST_F(Daemon, LooksAtTheMachineFirst) {
   for (const auto& [how, finds, stops] :
