@@ -12,9 +12,6 @@ namespace pinion::bench {
 
 namespace {
 
-constexpr size_t kRoundTrips = 20'000;  // a window
-constexpr size_t kPipelined = 100'000;
-
 // One producer, one consumer, one line an entry. The users below never have more than kSlots
 // entries in flight, so there is no flow control to pay for.
 class SlotRing {
@@ -83,8 +80,7 @@ void LinePair::serve(const std::atomic<bool>& stop) {
 Load line_ping_pong() {
   auto lines = std::make_shared<LinePair>();
   auto client = [lines](Samples& samples) {
-    samples.reserve(kRoundTrips);
-    for (size_t i = 0; i < kRoundTrips; ++i) samples.add(lines->round_trip());
+    measure(samples, kRingRoundTrips, [&] { return lines->round_trip(); });
   };
   return {client, [lines](const std::atomic<bool>& stop) { lines->serve(stop); }};
 }
@@ -92,8 +88,8 @@ Load line_ping_pong() {
 Load slot_rings_round_trip() {
   auto rings = std::make_shared<Rings>();
   auto client = [rings](Samples& samples) {
-    samples.reserve(kRoundTrips);
-    for (size_t i = 0; i < kRoundTrips; ++i) {
+    samples.reserve(kRingRoundTrips);
+    for (size_t i = 0; i < kRingRoundTrips; ++i) {
       uint64_t value;
       const uint64_t start = tsc();
       rings->requests.push(i);
@@ -103,7 +99,7 @@ Load slot_rings_round_trip() {
       if (value != i) std::abort();
     }
   };
-  return {client, [rings](const std::atomic<bool>&) { echo(*rings, kRoundTrips); }};
+  return {client, [rings](const std::atomic<bool>&) { echo(*rings, kRingRoundTrips); }};
 }
 
 Load slot_rings_pipelined(size_t depth) {

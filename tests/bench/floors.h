@@ -10,6 +10,8 @@
 
 namespace pinion::bench {
 
+inline constexpr size_t kRingRoundTrips = 20'000, kPipelined = 100'000;  // a window
+
 // Two cache lines between the two processors, for as many round trips as the client likes.
 class LinePair {
  public:

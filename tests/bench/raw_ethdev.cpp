@@ -26,7 +26,6 @@ namespace {
 constexpr uint16_t kBurst = 32;  // testpmd's own
 constexpr unsigned kPoolFrames = 4095, kPoolCache = 256;
 constexpr int kEalMegabytes = 64, kHugepageMegabytes = 2;
-constexpr double kLostAfterNs = 1e9;
 
 Unavailable unavailable(const char* what, const std::string& why) {
   return Unavailable(std::string(what) + ": " + why);
@@ -160,11 +159,11 @@ RawClient::RawClient(uint16_t port, Bytes frame) : port_(port), frame_(frame.beg
 
 void RawClient::round_trip() {
   const uint64_t start = tsc();
-  const auto lost_after = static_cast<uint64_t>(kLostAfterNs * ticks_per_ns());
+  const uint64_t patience = lost_after();
   send(1);
   rte_mbuf* answer;
   while (rte_eth_rx_burst(port_, 0, &answer, 1) == 0) {
-    if (tsc() - start > lost_after) must(-ETIMEDOUT, "raw frame");
+    if (tsc() - start > patience) must(-ETIMEDOUT, "raw frame");
   }
   const bool ours = is_reflection(answer);
   rte_pktmbuf_free(answer);

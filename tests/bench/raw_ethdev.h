@@ -12,6 +12,8 @@
 
 namespace pinion::bench {
 
+inline constexpr size_t kFrameRoundTrips = 10'000;  // a window
+
 // Two devices of this process that are connected to each other. The process starts EAL for the
 // first one. Both throw Unavailable where the machine lacks something.
 struct PortPair {

@@ -23,25 +23,23 @@ namespace pinion::bench {
 namespace {
 
 constexpr size_t kOrders = 1'000;  // a window
-constexpr double kLostAfterNs = 5e9;
 constexpr gateway::NetworkConfig kSizes{.streams_max = 8, .datagrams_max = 64};
 
 // From the order's bytes to those of what the venue gets.
 uint64_t order_to_order(Counterparties& peers) {
   peers.prepare_order();
   const uint64_t start = tsc();
-  const auto lost_after = static_cast<uint64_t>(kLostAfterNs * ticks_per_ns());
+  const uint64_t patience = lost_after();
   peers.send_order();
   while (peers.orders_arrived() < peers.orders_sent()) {
     peers.poll();
-    if (tsc() - start > lost_after) must(-ETIMEDOUT, "order");
+    if (tsc() - start > patience) must(-ETIMEDOUT, "order");
   }
   return tsc() - start;
 }
 
 void measure_orders(Samples& samples, Counterparties& peers) {
-  samples.reserve(kOrders);
-  for (size_t i = 0; i < kOrders; ++i) samples.add(order_to_order(peers));
+  measure(samples, kOrders, [&] { return order_to_order(peers); });
 }
 
 BedOptions gateway_bed_options(Port& port, Ipv4 local, Ipv4 peer, Mac peer_mac) {
@@ -110,9 +108,8 @@ struct InMemory {
 
   // As long as an order's.
   static testing::Packet frame(const PortPair& ports) {
-    return testing::udp_frame(
-        {ports.near->capabilities().mac, ports.far->capabilities().mac},
-        {kPeer, ipv4(10, 78, 0, 1), 5555, 7777}, testing::Packet(200));
+    return testing::udp_frame({ports.near->capabilities().mac, ports.far->capabilities().mac},
+                              {kPeer, ipv4(10, 78, 0, 1), 5555, 7777}, testing::Packet(200));
   }
   uint64_t order_and_frame() {
     peers.prepare_order();
@@ -133,8 +130,7 @@ Contest gateway_order() {
   auto memory = std::make_shared<InMemory>();
   auto orders = [over](Samples& samples) { measure_orders(samples, over->peers); };
   auto parts = [memory](Samples& samples) {
-    samples.reserve(kOrders);
-    for (size_t i = 0; i < kOrders; ++i) samples.add(memory->order_and_frame());
+    measure(samples, kOrders, [&] { return memory->order_and_frame(); });
   };
   return {{orders, [over](const std::atomic<bool>& stop) { over->inside.serve(stop); }},
           {parts, [memory](const std::atomic<bool>& stop) {
@@ -169,7 +165,7 @@ struct BothGateways {
       kernel->turn();  // its socket to the venue is of this namespace
     });
     stack = std::make_unique<InlineGateway>(
-        gateway_bed_options(*port, ipv4(10, 78, 0, 3), kPeer, veth.mac(1)), on_stack);
+        gateway_bed_options(*port, kVethStack, kVethPeer, veth.mac(1)), on_stack);
     veth.inside(1, [this] {
       stack_peers.connect();
       kernel_peers.connect();

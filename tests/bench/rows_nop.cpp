@@ -12,8 +12,6 @@ namespace pinion::bench {
 
 namespace {
 
-constexpr size_t kRoundTrips = 20'000;  // a window
-constexpr size_t kPipelined = 100'000;
 constexpr uint32_t kDepth = 64;
 constexpr uint32_t kIdleQueues = 10'000;
 
@@ -37,8 +35,8 @@ struct NopBed {
 
 Load round_trips(const std::shared_ptr<NopBed>& nop) {
   auto client = [nop](Samples& samples) {
-    samples.reserve(kRoundTrips);
-    for (size_t i = 0; i < kRoundTrips; ++i) samples.add(nop->queue.round_trip(i));
+    samples.reserve(kRingRoundTrips);
+    for (size_t i = 0; i < kRingRoundTrips; ++i) samples.add(nop->queue.round_trip(i));
   };
   return {client, [nop](const std::atomic<bool>& stop) { nop->bed.serve(stop); }};
 }

@@ -20,14 +20,7 @@ namespace pinion::bench {
 
 namespace {
 
-constexpr size_t kRoundTrips = 10'000;  // a window
 constexpr uint32_t kIdle = 50'000;
-
-template <class RoundTrip>
-void measure(Samples& samples, RoundTrip round_trip) {
-  samples.reserve(kRoundTrips);
-  for (size_t i = 0; i < kRoundTrips; ++i) samples.add(round_trip());
-}
 
 // Members are destroyed from the last to the first: who uses a port goes before it.
 struct AnsweredTcp {
@@ -50,7 +43,7 @@ struct AnsweredTcp {
 
 Load bare_frames(const std::shared_ptr<AnsweredTcp>& tcp) {
   auto client = [tcp](Samples& samples) {
-    measure(samples, [&] {
+    measure(samples, kFrameRoundTrips, [&] {
       const uint64_t start = tsc();
       tcp->raw.round_trip();
       return tsc() - start;
@@ -67,7 +60,7 @@ Contest tcp_inline(PortPair devices) {
   auto tcp = std::make_shared<AnsweredTcp>(std::move(devices));
   const Load bare = bare_frames(tcp);
   auto stack = [tcp](Samples& samples) {
-    measure(samples, [&] { return tcp->application.round_trip(); });
+    measure(samples, kFrameRoundTrips, [&] { return tcp->application.round_trip(); });
   };
   return {{stack, bare.server}, bare};
 }
@@ -78,7 +71,7 @@ Contest tcp_both_inline(PortPair (*open)()) {
       std::make_shared<TcpPair>(open(), TcpEndOptions{.delayed_ack_us = TcpEnd::kAckRidesUs});
   tcp->connect(1);
   auto stack = [tcp](Samples& samples) {
-    measure(samples, [&] { return tcp->near.round_trip(); });
+    measure(samples, kFrameRoundTrips, [&] { return tcp->near.round_trip(); });
   };
   auto echo = [tcp](const std::atomic<bool>& stop) { tcp->far.echo(stop); };
   return {{stack, echo}, bare_frames(std::make_shared<AnsweredTcp>(open()))};
@@ -104,7 +97,7 @@ std::shared_ptr<TcpPair> pair_with(uint32_t connections, size_t& bytes) {
 
 Load both_ends(const std::shared_ptr<TcpPair>& tcp) {
   return {[tcp](Samples& samples) {
-            measure(samples, [&] { return tcp->near.round_trip(&tcp->far); });
+            measure(samples, kFrameRoundTrips, [&] { return tcp->near.round_trip(&tcp->far); });
           },
           {}};
 }

@@ -1,6 +1,5 @@
 // TCP against the kernel's: requests to a kernel peer over one and the same veth pair, and
 // connections opened and closed.
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -20,23 +19,7 @@ namespace pinion::bench {
 
 namespace {
 
-constexpr size_t kRoundTrips = 2'000;   // a window
 constexpr size_t kConnections = 1'000;  // a window
-constexpr Ipv4 kPeer = ipv4(10, 78, 0, 2), kStack = ipv4(10, 78, 0, 3);
-constexpr double kLostAfterNs = 10e9;
-
-int must_errno(int result, const char* what) {
-  must(result < 0 ? -errno : result, what);
-  return result;
-}
-
-sockaddr_in socket_address(Ipv4 address) {
-  sockaddr_in out{};
-  out.sin_family = AF_INET;
-  out.sin_addr.s_addr = htonl(address.v);
-  out.sin_port = htons(TcpEnd::kPort);
-  return out;
-}
 
 // A kernel's stream that is never waited for: its owner spins.
 class KernelStream {
@@ -55,14 +38,14 @@ class KernelStream {
   void listen(Ipv4 address) {
     open();
     const int on = 1;
-    const sockaddr_in name = socket_address(address);
+    const sockaddr_in name = socket_address(address, TcpEnd::kPort);
     must_errno(setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "kernel option");
     must_errno(bind(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof name), "kernel bind");
     must_errno(::listen(fd_, SOMAXCONN), "kernel listen");
   }
   void connect(Ipv4 address) {
     open();
-    const sockaddr_in name = socket_address(address);
+    const sockaddr_in name = socket_address(address, TcpEnd::kPort);
     must_errno(::connect(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof name),
                "kernel connect");
   }
@@ -83,8 +66,7 @@ class KernelStream {
     for (size_t got = 0; got < data.size();) {
       const ssize_t n = recv(fd_, data.data(), data.size() - got, MSG_DONTWAIT);
       if (n > 0) got += static_cast<size_t>(n);
-      if (n == 0 || tsc() - start > static_cast<uint64_t>(kLostAfterNs * ticks_per_ns()))
-        must(-ETIMEDOUT, "kernel round trip");
+      if (n == 0 || tsc() - start > lost_after()) must(-ETIMEDOUT, "kernel round trip");
     }
     return tsc() - start;
   }
@@ -105,17 +87,17 @@ class KernelStream {
 };
 
 // The stack has an address of its own beside the kernel's on the near end.
-struct OverVeth {
+struct TcpOverVeth {
   Veth veth{{"10.78.0.1", "10.78.0.2"}};
   KernelStream listener, client, peer_of_client, peer_of_stack;
   std::unique_ptr<EthdevPort> port;
   std::unique_ptr<TcpEnd> application;
 
-  OverVeth() {
+  TcpOverVeth() {
     start_eal();
-    veth.inside(1, [this] { listener.listen(kPeer); });
+    veth.inside(1, [this] { listener.listen(kVethPeer); });
     veth.inside(0, [this] {
-      client.connect(kPeer);
+      client.connect(kVethPeer);
       std::string error;
       port = EthdevPort::open({.device = "net_af_packet1,iface=" + Veth::name(0)}, error);
       if (!port) throw Unavailable("net_af_packet: " + error);
@@ -123,11 +105,11 @@ struct OverVeth {
     });
     peer_of_client = listener.accept();
     application =
-        std::make_unique<TcpEnd>(*port, TcpEndOptions{.local = kStack,
-                                                      .peer = kPeer,
+        std::make_unique<TcpEnd>(*port, TcpEndOptions{.local = kVethStack,
+                                                      .peer = kVethPeer,
                                                       .peer_mac = veth.mac(1),
                                                       .delayed_ack_us = TcpEnd::kAckRidesUs});
-    const rio_socket_t socket = application->begin_connect(kPeer);
+    const rio_socket_t socket = application->begin_connect(kVethPeer);
     application->await_connected(socket, [] {});
     application->use(socket, kPayloadBytes);
     application->poll();
@@ -138,12 +120,12 @@ struct OverVeth {
 
 // The peer of both is a spinning kernel socket on the other processor.
 Contest tcp_vs_kernel() {
-  auto over = std::make_shared<OverVeth>();
+  auto over = std::make_shared<TcpOverVeth>();
   auto stack = [over](Samples& samples) {
-    for (size_t i = 0; i < kRoundTrips; ++i) samples.add(over->application->round_trip());
+    measure(samples, kVethRoundTrips, [&] { return over->application->round_trip(); });
   };
   auto kernel = [over](Samples& samples) {
-    for (size_t i = 0; i < kRoundTrips; ++i) samples.add(over->client.round_trip());
+    measure(samples, kVethRoundTrips, [&] { return over->client.round_trip(); });
   };
   return {{stack, [over](const std::atomic<bool>& stop) { over->peer_of_stack.echo(stop); }},
           {kernel, [over](const std::atomic<bool>& stop) { over->peer_of_client.echo(stop); }}};

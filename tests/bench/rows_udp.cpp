@@ -16,17 +16,10 @@ namespace pinion::bench {
 
 namespace {
 
-constexpr size_t kRoundTrips = 10'000;  // a window
 constexpr size_t kForwarded = 100'000;
 constexpr uint32_t kCirculating = 256;  // frames
 constexpr uint32_t kGroups = 1000;
 constexpr size_t kFrameBytes = sizeof(EthHdr) + sizeof(Ipv4Hdr) + sizeof(UdpHdr) + kPayloadBytes;
-
-template <class RoundTrip>
-void measure(Samples& samples, RoundTrip round_trip) {
-  samples.reserve(kRoundTrips);
-  for (size_t i = 0; i < kRoundTrips; ++i) samples.add(round_trip());
-}
 
 // The peer of a forwarding client; the first one puts the frames on their way.
 template <class Forwarding>
@@ -57,10 +50,10 @@ Contest udp_inline(PortPair devices) {
   auto udp = std::make_shared<InlineUdp>(std::move(devices));
   auto peer = [udp](const std::atomic<bool>& stop) { reflect(udp->ports.far->port_id(), stop); };
   auto stack = [udp](Samples& samples) {
-    measure(samples, [&] { return udp->application.round_trip(); });
+    measure(samples, kFrameRoundTrips, [&] { return udp->application.round_trip(); });
   };
   auto bare = [udp](Samples& samples) {
-    measure(samples, [&] {
+    measure(samples, kFrameRoundTrips, [&] {
       const uint64_t start = tsc();
       udp->raw.round_trip();
       return tsc() - start;
@@ -91,12 +84,12 @@ Contest core_hop() {
   };
   auto both = std::make_shared<Both>();
   auto client = [both](Samples& samples) {
-    std::vector<double> together(kRoundTrips);
+    std::vector<double> together(kFrameRoundTrips);
     for (double& ticks : together)
       ticks = static_cast<double>(both->together.application.round_trip());
     const double inline_ticks = middle(together);
-    samples.reserve(kRoundTrips);
-    for (size_t i = 0; i < kRoundTrips; ++i) {
+    samples.reserve(kFrameRoundTrips);
+    for (size_t i = 0; i < kFrameRoundTrips; ++i) {
       const auto ticks = static_cast<double>(both->apart.application.round_trip());
       samples.add_difference(ticks - inline_ticks);
     }
@@ -150,7 +143,7 @@ struct RingUdp {
 Load ring_round_trips(const UdpBedOptions& options) {
   auto udp = std::make_shared<RingUdp>(options);
   auto client = [udp](Samples& samples) {
-    measure(samples, [&] { return udp->application.round_trip(); });
+    measure(samples, kFrameRoundTrips, [&] { return udp->application.round_trip(); });
   };
   auto peer = [udp](const std::atomic<bool>& stop) { reflect(udp->ports.far->port_id(), stop); };
   return {client, peer};

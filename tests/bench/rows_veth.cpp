@@ -1,5 +1,4 @@
 // Against the kernel: datagrams to a kernel socket and back, over one and the same veth pair.
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,23 +16,7 @@ namespace pinion::bench {
 
 namespace {
 
-constexpr size_t kRoundTrips = 2'000;  // a window
-constexpr Ipv4 kPeer = ipv4(10, 78, 0, 2), kStack = ipv4(10, 78, 0, 3);
 constexpr uint16_t kPort = UdpBed::kPeerPort;
-constexpr double kLostAfterNs = 1e9;
-
-int must_errno(int result, const char* what) {
-  must(result < 0 ? -errno : result, what);
-  return result;
-}
-
-sockaddr_in socket_address(Ipv4 address, uint16_t port) {
-  sockaddr_in out{};
-  out.sin_family = AF_INET;
-  out.sin_addr.s_addr = htonl(address.v);
-  out.sin_port = htons(port);
-  return out;
-}
 
 // A kernel UDP socket that is never waited for: its owner spins.
 class KernelSocket {
@@ -60,8 +43,7 @@ class KernelSocket {
     const uint64_t start = tsc();
     must_errno(static_cast<int>(send(fd_, data.data(), data.size(), 0)), "kernel send");
     while (recv(fd_, data.data(), data.size(), 0) != ssize_t{kPayloadBytes}) {
-      if (tsc() - start > static_cast<uint64_t>(kLostAfterNs * ticks_per_ns()))
-        must(-ETIMEDOUT, "kernel round trip");
+      if (tsc() - start > lost_after()) must(-ETIMEDOUT, "kernel round trip");
     }
     return tsc() - start;
   }
@@ -84,17 +66,17 @@ class KernelSocket {
 };
 
 // The stack has an address of its own beside the kernel's on the near end.
-struct OverVeth {
+struct UdpOverVeth {
   Veth veth{{"10.78.0.1", "10.78.0.2"}};
   KernelSocket client, peer;
   std::unique_ptr<EthdevPort> port;
   std::unique_ptr<UdpBed> application;
 
-  OverVeth() {
+  UdpOverVeth() {
     start_eal();
     veth.inside(0, [this] {
       client.open();
-      client.connect_to(kPeer);
+      client.connect_to(kVethPeer);
       std::string error;
       port = EthdevPort::open({.device = "net_af_packet0,iface=" + Veth::name(0)}, error);
       if (!port) throw Unavailable("net_af_packet: " + error);
@@ -102,22 +84,22 @@ struct OverVeth {
     });
     veth.inside(1, [this] {
       peer.open();
-      peer.bind_to(kPeer);
+      peer.bind_to(kVethPeer);
     });
     application = std::make_unique<UdpBed>(
-        *port, UdpBedOptions{.local = kStack, .peer = kPeer, .peer_mac = veth.mac(1)});
+        *port, UdpBedOptions{.local = kVethStack, .peer = kVethPeer, .peer_mac = veth.mac(1)});
   }
 };
 
 // The peer of both is the same spinning kernel socket on the other processor.
 Contest udp_vs_kernel() {
-  auto over = std::make_shared<OverVeth>();
+  auto over = std::make_shared<UdpOverVeth>();
   auto peer = [over](const std::atomic<bool>& stop) { over->peer.echo(stop); };
   auto stack = [over](Samples& samples) {
-    for (size_t i = 0; i < kRoundTrips; ++i) samples.add(over->application->round_trip());
+    measure(samples, kVethRoundTrips, [&] { return over->application->round_trip(); });
   };
   auto kernel = [over](Samples& samples) {
-    for (size_t i = 0; i < kRoundTrips; ++i) samples.add(over->client.round_trip());
+    measure(samples, kVethRoundTrips, [&] { return over->client.round_trip(); });
   };
   return {{stack, peer}, {kernel, peer}};
 }

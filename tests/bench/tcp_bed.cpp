@@ -10,15 +10,12 @@ namespace pinion::bench {
 
 namespace {
 
-constexpr double kLostAfterNs = 10e9;
-
 // Ends the process when what is waited for does not come.
 class Patience {
  public:
   explicit Patience(const char* what) : what_(what) {}
   void check() const {
-    if (tsc() - start_ > static_cast<uint64_t>(kLostAfterNs * ticks_per_ns()))
-      must(-ETIMEDOUT, what_);
+    if (tsc() - start_ > lost_after()) must(-ETIMEDOUT, what_);
   }
 
  private:

@@ -12,7 +12,6 @@ namespace pinion::bench {
 namespace {
 
 constexpr uint32_t kSlotBytes = 2048;
-constexpr double kLostAfterNs = 1e9;
 constexpr uint32_t kBatch = 32;
 
 BedOptions bed_options(Port& port, const UdpBedOptions& options) {
@@ -77,8 +76,7 @@ uint64_t UdpBed::round_trip() {
   for (bool answered = false; !answered;) {
     if (!options_.threaded) pass();
     const int n = rio_dequeue(cq_, results.data(), kBatch);
-    if (n == 0 && tsc() - start > static_cast<uint64_t>(kLostAfterNs * ticks_per_ns()))
-      must(-ETIMEDOUT, "round trip");
+    if (n == 0 && tsc() - start > lost_after()) must(-ETIMEDOUT, "round trip");
     must(n, "dequeue");
     for (const rio_result& r : std::span(results).first(static_cast<size_t>(n))) {
       must(r.status, "completion");
@@ -96,8 +94,7 @@ void UdpBed::take(size_t datagrams) {
   uint64_t last = tsc();
   for (size_t done = 0; done < datagrams;) {
     pass();
-    if (tsc() - last > static_cast<uint64_t>(kLostAfterNs * ticks_per_ns()))
-      must(-ETIMEDOUT, "feed");
+    if (tsc() - last > lost_after()) must(-ETIMEDOUT, "feed");
     for (int n = kBatch; n == kBatch;) {
       n = rio_dequeue(cq_, results.data(), kBatch);
       must(n, "dequeue");

@@ -1,6 +1,7 @@
 // The namespaces are held by descriptors; ip(8) and ethtool(8) do the rest.
 #include "bench/veth.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <exception>
 #include <thread>
 
+#include "bench/bed.h"
 #include "bench/rows.h"
 
 namespace pinion::bench {
@@ -31,6 +33,19 @@ int make_namespace() {
 }
 
 }  // namespace
+
+int must_errno(int result, const char* what) {
+  must(result < 0 ? -errno : result, what);
+  return result;
+}
+
+sockaddr_in socket_address(Ipv4 address, uint16_t port) {
+  sockaddr_in out{};
+  out.sin_family = AF_INET;
+  out.sin_addr.s_addr = htonl(address.v);
+  out.sin_port = htons(port);
+  return out;
+}
 
 // Delegates, so that the destructor runs when this throws.
 Veth::Veth(const std::array<std::string, 2>& addresses) : Veth() {

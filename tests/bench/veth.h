@@ -1,6 +1,8 @@
 // Two network namespaces of this process's own, joined by a veth pair. They have no name and end
 // with the process, however it ends: nothing to clean up, nothing to collide with.
 #pragma once
+#include <netinet/in.h>
+
 #include <array>
 #include <functional>
 #include <string>
@@ -8,6 +10,14 @@
 #include "base/types.h"
 
 namespace pinion::bench {
+
+inline constexpr size_t kVethRoundTrips = 2'000;  // a window
+// The kernel's address at end 1; the stack's beside the kernel's at end 0.
+inline constexpr Ipv4 kVethPeer = ipv4(10, 78, 0, 2), kVethStack = ipv4(10, 78, 0, 3);
+
+// For the kernel's sockets there. must_errno ends the process if a call has failed.
+int must_errno(int result, const char* what);
+sockaddr_in socket_address(Ipv4 address, uint16_t port);
 
 class Veth {
  public:

@@ -32,6 +32,16 @@ class Samples {
   std::vector<double> ticks_;
 };
 
+// A window of latencies.
+template <class RoundTrip>
+void measure(Samples& samples, size_t round_trips, RoundTrip round_trip) {
+  samples.reserve(round_trips);
+  for (size_t i = 0; i < round_trips; ++i) samples.add(round_trip());
+}
+
+// What has not come after so many ticks does not come: the process ends (bed.h: must).
+inline uint64_t lost_after() { return static_cast<uint64_t>(10e9 * ticks_per_ns()); }
+
 // One side of a comparison. In each window client runs once, pinned to the first processor, and
 // server runs beside it, pinned to the second one; it returns by itself or when stop becomes true,
 // which is after client has returned. No server: the second processor does nothing.
