@@ -119,6 +119,22 @@ void print(const Trader& trader, const Options& o) {
               trader.unanswered(), trader.reports(), n(t.twice), n(t.strange));
 }
 
+// How far a drop copy is: whoever ends its gateway may want to wait for the last one.
+class Progress {
+ public:
+  void tell(const Trader& trader, Nanos now) {
+    if (now < next_ || trader.reports() == told_) return;
+    next_ = now + 100 * kMilli;
+    told_ = trader.reports();
+    std::printf("fix-client: %zu reports\n", told_);
+    std::fflush(stdout);
+  }
+
+ private:
+  size_t told_ = 0;
+  Nanos next_ = 0;
+};
+
 bool all_well(const Trader& trader) {
   return trader.open() == 0 && trader.unanswered() == 0 && trader.totals().twice == 0 &&
          trader.totals().strange == 0;
@@ -142,6 +158,7 @@ int run(const Options& o) {
   fix::Session session(config, store, trader);
   Line line(network, endpoint(o.connect), session);
   Nanos next = 0, ends = kNever, gives_up = kNever;
+  Progress progress;
   const Nanos interval = static_cast<Nanos>(1e9 / o.rate);
   const timespec nap{0, 20'000};
   for (;;) {
@@ -149,6 +166,7 @@ int run(const Options& o) {
     line.poll(now);
     market.poll(now.monotonic_ns);
     const int events = network.poll();
+    if (o.trader.watch) progress.tell(trader, now.monotonic_ns);
     if (next == 0 && trader.logged_on()) {
       next = now.monotonic_ns;
       if (o.duration_s > 0) ends = next + static_cast<Nanos>(o.duration_s * 1e9);
