@@ -314,9 +314,8 @@ uint64_t number_in(const std::string& text) { return std::strtoull(text.c_str(),
 // process, or one above it, has a limit.
 uint64_t memory_left_mb() {
   uint64_t left = number_in(value_of("/proc/meminfo", "MemAvailable:")) >> 10;
-  const std::string mount = "/sys/fs/cgroup";
   for (fs::path group = value_of("/proc/self/cgroup", "0::"); !group.empty();) {
-    const std::string folder = mount + group.string();
+    const std::string folder = "/sys/fs/cgroup" + group.string();
     const std::string limit = first_line(folder + "/memory.max");
     const uint64_t most = limit == "max" ? 0 : number_in(limit);
     const uint64_t used = number_in(first_line(folder + "/memory.current"));

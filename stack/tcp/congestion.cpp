@@ -69,8 +69,8 @@ void Congestion::slow_start(const CongestionConfig& config, const CongestionAck&
   const uint32_t limit = phase == CongestionPhase::loss ? 1 : config.slow_start_limit_segments;
   // Without a limit, what was SACKed before has had its answer: else the ACK that ends a reordering
   // would let it all out at once.
-  uint64_t growth = std::min<uint64_t>(ack.acked, uint64_t{limit} * smss);
-  if (limit == 0) growth = std::min(ack.acked, ack.delivered);
+  uint64_t growth =
+      std::min<uint64_t>(ack.acked, limit == 0 ? ack.delivered : uint64_t{limit} * smss);
   // Up to ssthresh. It may lie within the growth; the rest is congestion avoidance's, and small.
   growth = std::min<uint64_t>(growth, ssthresh - cwnd);
   cwnd = static_cast<uint32_t>(std::min<uint64_t>(cwnd + growth, config.cwnd_max));

@@ -21,12 +21,17 @@ std::string told(const TcpBed& bed, const std::vector<SackBlock>& segments) {
   return kNop + kNop + sack(wire);
 }
 
-TEST(TcpRecovery, OnlyTheHoleIsSentAgain) {
-  TcpBed bed(TcpState::established, recovering());
+// Ten segments, and 10 ms in which their tail-loss probe may follow.
+void ten_leave(TcpBed& bed) {
   app_sends(bed, 10);
   bed.remote.expects_data(1, 1 + 10 * kMss, kMss);
   bed.wait(10 * kMilli);
   bed.remote.take_all();
+}
+
+TEST(TcpRecovery, OnlyTheHoleIsSentAgain) {
+  TcpBed bed(TcpState::established, recovering());
+  ten_leave(bed);
   bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{1, 10}})});
   bed.remote.expects_data(1, 1 + kMss, kMss);
   bed.remote.sends({.seq = 1, .ack = 1 + 10 * kMss});
@@ -36,10 +41,7 @@ TEST(TcpRecovery, OnlyTheHoleIsSentAgain) {
 
 TEST(TcpRecovery, TwoHoles) {
   TcpBed bed(TcpState::established, recovering());
-  app_sends(bed, 10);
-  bed.remote.expects_data(1, 1 + 10 * kMss, kMss);
-  bed.wait(10 * kMilli);
-  bed.remote.take_all();
+  ten_leave(bed);
   bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{1, 2}})});
   bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{3, 10}, {1, 2}})});
   std::vector<uint32_t> again;
@@ -51,10 +53,7 @@ TEST(TcpRecovery, TwoHoles) {
 // lost; the ACKs that tell of 4 and 5, and that repair 0, change places.
 TEST(TcpRecovery, AnOvertakenAckTellsToo) {
   TcpBed bed(TcpState::established, recovering());
-  app_sends(bed, 10);
-  bed.remote.expects_data(1, 1 + 10 * kMss, kMss);
-  bed.wait(10 * kMilli);
-  bed.remote.take_all();
+  ten_leave(bed);
   bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{1, 3}})});
   bed.remote.sends({.seq = 1, .ack = 1, .options = told(bed, {{7, 8}, {1, 3}})});
   bed.remote.expects_data(1, 1 + kMss, kMss);
